@@ -1,0 +1,113 @@
+/*
+ * json.h - strict JSON in, canonical JSON (RFC 8785) out.  Only json.c sees the library underneath.
+ *
+ * In: UTF-8, no duplicate keys, bounded size and depth, integers within +-2^53, no lone surrogates,
+ * nothing after the value.  Fields are read through `struct fields`, which knows its path, names the
+ * rule it holds and refuses every member nobody asked for.
+ * Out: values are built as trees and printed canonically, so that the same value has the same bytes.
+ * An allocation that fails while building makes the next json_print of the thread fail with LIMIT.
+ */
+#ifndef INNSYN_PROTO_JSON_H
+#define INNSYN_PROTO_JSON_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/result.h"
+#include "base/slice.h"
+
+struct json; /* reference counted; one thread */
+
+enum {
+    JSON_DEPTH_MAX = 32,
+    JSON_BYTES_MAX = 4 * 1024 * 1024, /* default ceiling; callers name a smaller one where they can */
+    JSON_PATH_MAX = 96,
+};
+
+enum json_kind { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+/* MALFORMED: with line and column, and the rule.  LIMIT: longer than bytes_max or deeper than JSON_DEPTH_MAX. */
+MUST_CHECK result json_parse(struct slice text, size_t bytes_max, struct json **ret, struct why *why);
+struct json *json_hold(struct json *v); /* one more reference; NULL stays NULL */
+void json_free(struct json *v);         /* one reference less; NULL is welcome */
+void json_freep(struct json **v);
+
+/* --- looking (borrowed; NULL is treated as JSON_NULL) --- */
+enum json_kind json_kind(const struct json *v);
+const char *json_kind_name(enum json_kind kind);
+struct slice json_text(const struct json *v);     /* JSON_STRING, else empty */
+int64_t json_integer(const struct json *v);       /* JSON_INTEGER, else 0 */
+double json_number(const struct json *v);         /* JSON_INTEGER or JSON_REAL, else 0 */
+bool json_is_number(const struct json *v);
+bool json_truth(const struct json *v);            /* JSON_BOOL true */
+size_t json_size(const struct json *v);           /* members of an array or object */
+const struct json *json_item(const struct json *array, size_t index); /* NULL if there is none */
+const struct json *json_get(const struct json *object, const char *key); /* NULL if there is none */
+
+/* Members of an object in the order of their keys' UTF-16 code units; *index starts at 0.
+ * false at the end. */
+bool json_next(const struct json *object, size_t *index, struct slice *ret_key, const struct json **ret_value);
+
+/* --- reading an object field by field --- */
+struct fields {
+    const struct json *object;
+    char path[JSON_PATH_MAX]; /* of the object, "" at the top, else "/where/age" */
+    unsigned asked;           /* members found so far */
+    struct why *why;
+};
+
+/* MALFORMED unless v is an object.  path: borrowed only during the call. */
+MUST_CHECK result fields_open(const struct json *v, const char *path, struct fields *ret, struct why *why);
+/* Every need_ refuses an absent member, a wrong kind, or a value out of bounds, with MALFORMED and the path.
+ * Every may_ leaves *ret alone when the member is absent (null counts as absent). Borrowed from the tree. */
+MUST_CHECK result need_text(struct fields *f, const char *key, size_t bytes_max, struct slice *ret);
+MUST_CHECK result may_text(struct fields *f, const char *key, size_t bytes_max, struct slice *ret);
+MUST_CHECK result need_integer(struct fields *f, const char *key, int64_t min, int64_t max, int64_t *ret);
+MUST_CHECK result may_integer(struct fields *f, const char *key, int64_t min, int64_t max, int64_t *ret);
+MUST_CHECK result need_number(struct fields *f, const char *key, double *ret); /* finite */
+MUST_CHECK result may_number(struct fields *f, const char *key, double *ret);
+MUST_CHECK result need_bool(struct fields *f, const char *key, bool *ret);
+MUST_CHECK result may_bool(struct fields *f, const char *key, bool *ret);
+MUST_CHECK result need_object(struct fields *f, const char *key, const struct json **ret);
+MUST_CHECK result may_object(struct fields *f, const char *key, const struct json **ret);
+MUST_CHECK result need_array(struct fields *f, const char *key, size_t items_max, const struct json **ret);
+MUST_CHECK result may_array(struct fields *f, const char *key, size_t items_max, const struct json **ret);
+MUST_CHECK result need_any(struct fields *f, const char *key, const struct json **ret);
+MUST_CHECK result may_any(struct fields *f, const char *key, const struct json **ret);
+/* The text must be one of `choices` (NULL-terminated); *ret is its index. */
+MUST_CHECK result need_choice(struct fields *f, const char *key, const char *const *choices, unsigned *ret);
+MUST_CHECK result may_choice(struct fields *f, const char *key, const char *const *choices, unsigned *ret);
+/* An RFC 3339 moment in UTC, as milliseconds. */
+MUST_CHECK result need_instant(struct fields *f, const char *key, int64_t *ret_ms);
+MUST_CHECK result may_instant(struct fields *f, const char *key, int64_t *ret_ms);
+/* 64 hex digits (SHA-256). */
+MUST_CHECK result need_hash(struct fields *f, const char *key, uint8_t ret[32]);
+/* Refuses members that no call above asked for, naming the first and listing what is allowed. */
+MUST_CHECK result fields_close(struct fields *f);
+/* Path of a member of this object, for FAIL_AT. */
+void fields_path(const struct fields *f, const char *key, char to[JSON_PATH_MAX]);
+
+/* --- building (a failed allocation shows at the next json_print) --- */
+struct json *json_object(void);
+struct json *json_array(void);
+struct json *json_of_text(struct slice text); /* must be UTF-8, else builds null and marks failure */
+struct json *json_of_str(const char *text);
+struct json *json_of_integer(int64_t v);
+struct json *json_of_number(double v); /* finite; whole numbers within 2^53 print as integers */
+struct json *json_of_bool(bool v);
+struct json *json_of_null(void);
+struct json *json_of_instant(int64_t at_ms);
+struct json *json_of_hex(struct slice bytes);
+struct json *json_of_base64(struct slice bytes);
+/* Both take over `value`. */
+void json_set(struct json *object, const char *key, struct json *value);
+void json_add(struct json *array, struct json *value);
+
+/* Appends the canonical text.  LIMIT: the buffer's maximum, or memory ran out while building. */
+MUST_CHECK result json_print(const struct json *v, struct buffer *to, struct why *why);
+
+/* The ES6 text of a finite double (shortest that reads back; RFC 8785 section 3.2.2.3). */
+enum { JSON_NUMBER_TEXT_SIZE = 32 };
+void json_number_text(double v, char to[JSON_NUMBER_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * question.h - one statistic on one cohort (docs/PROTOCOL.md section 4).
+ * question_read checks the form against the dictionary and brings it to its one canonical form:
+ * what asks the same has the same bytes and the same hash.
+ */
+#ifndef INNSYN_PROTO_QUESTION_H
+#define INNSYN_PROTO_QUESTION_H
+
+#include "proto/crypto.h"
+#include "proto/dictionary.h"
+
+enum {
+    BOX_VARIABLES_MAX = 32,
+    TABLE_DIMENSIONS_MAX = 4,
+    TABLE_CELLS_MAX = 2000,
+    TABLE_CELLS_OPEN_MAX = 100000,
+    BREAKS_MAX = 1001,
+    SUMMARY_VARIABLES_MAX = 64,
+    QUANTILES_MAX = 32,
+    RANGES_MAX = 64,
+    QUESTION_BYTES_MAX = 64 * 1024,
+};
+
+enum statistic { STATISTIC_COUNT, STATISTIC_TABLE, STATISTIC_SUMMARY, STATISTIC_HISTOGRAM, STATISTIC_KINDS };
+const char *statistic_name(enum statistic s);
+
+/* [from, to); a missing end is -INFINITY or +INFINITY.  Dates are days since 1970-01-01. */
+struct range {
+    double from, to;
+};
+
+/* One variable's set of values: level indices, or ranges (sorted, disjoint, not touching). */
+struct value_set {
+    unsigned variable;      /* index in the dictionary */
+    unsigned *levels;       /* sorted ascending by index; categories and codes */
+    unsigned level_count;
+    struct range *ranges;   /* integers, numbers, dates */
+    unsigned range_count;
+    bool missing;           /* rows without a value belong to the set too */
+};
+
+/* A variable with its cells: every level of a category, or breaks [b0,b1), ..., the last closed. */
+struct dimension {
+    unsigned variable;
+    double *breaks;         /* NULL for categories */
+    unsigned break_count;   /* cells: break_count - 1 */
+};
+
+struct question {
+    const struct dictionary *dictionary; /* borrowed: must outlive the question */
+    enum statistic statistic;
+    struct value_set *box;  /* sorted by variable name; complete sets are dropped */
+    unsigned box_count;
+    bool by_site;
+    struct dimension dimensions[TABLE_DIMENSIONS_MAX]; /* table: by; histogram: the one variable */
+    unsigned dimension_count;
+    unsigned *variables;    /* summary: indices in the order asked */
+    unsigned variable_count;
+    int by;                 /* summary: grouping category, -1 none */
+    double *quantiles;      /* summary: probabilities, ascending */
+    unsigned quantile_count;
+    struct slice sites[64]; /* the reserved variable `site` in where: sorted; none means all */
+    unsigned site_count;
+    struct buffer canonical; /* JCS bytes of the canonical question document */
+    struct hash hash;        /* SHA-256 of those bytes */
+    struct arena *memory;    /* owns all arrays above */
+};
+
+/* MALFORMED names path, rule and remedy (unknown variable with the nearest name; level with the levels;
+ * a cut off the grid with the two nearest cuts).  LIMIT: more cells, variables or ranges than allowed. */
+MUST_CHECK result question_read(const struct json *v, const struct dictionary *d, struct question **ret, struct why *why);
+void question_free(struct question *q);
+void question_freep(struct question **q);
+
+/* Only the dataset's name, before its dictionary is known. */
+MUST_CHECK result question_dataset(const struct json *v, struct label *ret, struct why *why);
+
+/* Cells of a dimension without below, above and missing. */
+unsigned dimension_cells(const struct question *q, unsigned dimension);
+/* Cells of the whole table, margins not counted (a count has 1). */
+uint64_t question_cells(const struct question *q);
+
+/* Appends the canonical text of the box of one cell: the question's own box narrowed to cell
+ * index[i] of each dimension i (index -1: the dimension is not narrowed, as in a margin).
+ * "age=[40,50);sex=1": variables in byte order, level codes sorted bytewise and joined by ',',
+ * ranges in grid numbers joined by ',', "?" for missing, complete sets dropped, joined by ';'.
+ * The same set of values has the same text however it was asked (disclosure.md 1.1). */
+MUST_CHECK result question_cell_box(const struct question *q, const int index[TABLE_DIMENSIONS_MAX], struct buffer *to, struct why *why);
+
+#endif

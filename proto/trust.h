@@ -1,0 +1,57 @@
+/*
+ * trust.h - the trust document: which keys mean what in a network, signed by a root quorum.
+ * Version n+1 must carry version n's quorum too; nobody goes back.
+ */
+#ifndef INNSYN_PROTO_TRUST_H
+#define INNSYN_PROTO_TRUST_H
+
+#include "proto/envelope.h"
+#include "proto/id.h"
+#include "proto/note.h"
+
+enum { TRUST_KEYS_MAX = 512, TRUST_ROOTS_MAX = 16, TRUST_BYTES_MAX = 512 * 1024 };
+
+struct trust_person {
+    struct label account;
+    struct public_key key;
+};
+struct trust_holder {
+    struct label account;
+    struct site_id site;
+    struct public_key key;
+};
+struct trust_site {
+    struct site_id site;
+    struct public_key key; /* signs site results and site rules */
+};
+struct trust {
+    struct label network;
+    uint64_t version;
+    int64_t issued_ms;
+    struct public_key roots[TRUST_ROOTS_MAX];
+    unsigned root_count, root_threshold;
+    struct trust_person *officers;
+    unsigned officer_count;
+    struct trust_holder *holders;
+    unsigned holder_count;
+    struct trust_site *sites;
+    unsigned site_count;
+    struct note_key log;
+    struct note_key *witnesses;
+    unsigned witness_count;
+    struct public_key seal; /* the unit's seal: tasks and permit statuses */
+    struct slice site_ca_pem; /* borrowed from `payload` tree */
+    struct json *tree;
+    struct hash hash; /* of the payload */
+};
+
+/* Verifies and reads.  previous: the version held now, or NULL for the first (then pinned must equal
+ * the payload's hash unless it is NULL).  DENIED: quorum missing, version not previous+1 or the same
+ * bytes, wrong network, wrong pin. */
+MUST_CHECK result trust_open(const struct envelope *e, const struct trust *previous, const struct hash *pinned, struct trust **ret, struct why *why);
+void trust_free(struct trust *t);
+void trust_freep(struct trust **t);
+
+const struct public_key *trust_site_key(const struct trust *t, const struct site_id *site); /* NULL: not a site */
+
+#endif
