@@ -17,7 +17,7 @@ enum { INSTANT_TEXT_SIZE = 25, DATE_TEXT_SIZE = 11 };
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 
-/* "2026-11-21T21:42:01.123Z"; years 1970..9999. */
+/* "2026-11-21T21:42:01.123Z"; years 1970..9999; what lies outside prints as the nearest. */
 void instant_print(int64_t at_ms, char to[INSTANT_TEXT_SIZE]);
 /* Accepts that form with or without the fraction (1 to 3 digits); false leaves *ret alone. */
 bool instant_parse(struct slice text, int64_t *ret);

@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void explain(struct why *why, const char *at, const char *field, const char *format,
-                    va_list args)
+PRINTF_LIKE(4, 0)
+static void explain(struct why *why, const char *at, const char *field, const char *format, va_list args)
 {
     if (!why)
         return;
