@@ -1,0 +1,66 @@
+/*
+ * messages.h - what the broker's roles say to one another, packed by base/wire.h.
+ * net <-> core: requests and their answers.  core <-> keys: things to sign.  Nothing else is permitted;
+ * a role that receives another kind treats its peer as captured and ends.
+ */
+#ifndef INNSYN_BROKER_MESSAGES_H
+#define INNSYN_BROKER_MESSAGES_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "proto/id.h"
+#include "proto/merkle.h"
+
+enum broker_message {
+    /* net -> core.  The tag names the request; it is never reused while the process lives. */
+    MESSAGE_REQUEST = 1, /* struct http_request */
+    MESSAGE_GONE = 2,    /* the peer of request `tag` went away; no payload */
+    /* core -> net */
+    MESSAGE_REPLY = 3,   /* struct http_reply */
+    MESSAGE_SITE_CUT = 4, /* close every connection of this site (revoked certificate): site id */
+
+    /* core -> keys (blocking), keys -> core with the same tag */
+    MESSAGE_SIGN_CHECKPOINT = 16, /* u64 size, 32 bytes root, proof from the last signed size -> note text */
+    MESSAGE_SEAL_TASK = 17,       /* task payload (canonical JSON) -> envelope JSON text */
+    MESSAGE_SEAL_STATUS = 18,     /* permit envelope JSON, status payload -> envelope JSON text; live only for a permit whose signatures hold */
+    MESSAGE_ISSUE_SITE = 19,      /* site id, CSR PEM -> certificate PEM */
+    MESSAGE_TRUST = 20,           /* trust envelope JSON (start-up and each new version) -> empty */
+    MESSAGE_LAST_CHECKPOINT = 21, /* -> u64 size, 32 bytes root that keys signed last (size 0: none) */
+    MESSAGE_SIGNED = 32,          /* keys' answer: bytes */
+    MESSAGE_REFUSED = 33,         /* keys' answer: u8 status, text */
+};
+
+enum { HTTP_PATH_MAX = 512, HTTP_QUERY_MAX = 1024, HTTP_TOKEN_MAX = 128, HTTP_BODY_MAX = 4 * 1024 * 1024, HTTP_REPLY_MAX = 12 * 1024 * 1024 };
+enum http_method { HTTP_GET = 1, HTTP_POST, HTTP_PUT, HTTP_DELETE };
+enum http_listener { LISTENER_AGENTS = 1, LISTENER_PEOPLE = 2 };
+
+/* All slices are borrowed from the message. */
+struct http_request {
+    uint8_t method;
+    uint8_t listener;
+    struct slice path;         /* "/v1/poll": decoded, no dot segments, no NUL */
+    struct slice query;        /* raw, without '?' */
+    struct slice token;        /* bearer token or the innsyn cookie's value, empty if none */
+    uint8_t token_from_cookie; /* 1: state-changing methods then also need Origin to be our own (net checks it) */
+    struct slice site;         /* agents: the verified site id, else empty */
+    uint8_t certificate[32];   /* agents: SHA-256 of the DER, else zero */
+    int64_t certificate_ends_ms;
+    struct slice idempotency_key;
+    struct slice request_id;   /* "r-..." made by net */
+    struct slice body;
+};
+MUST_CHECK result http_request_encode(const struct http_request *r, struct buffer *to, struct why *why);
+bool http_request_decode(struct slice payload, struct http_request *ret);
+
+struct http_reply {
+    uint16_t status;
+    struct slice content_type; /* empty: application/json */
+    struct slice set_cookie;   /* empty: none.  "clear": ends the cookie */
+    struct slice location;     /* empty: none */
+    uint16_t retry_after_s;    /* 0: none */
+    struct slice body;
+};
+MUST_CHECK result http_reply_encode(const struct http_reply *r, struct buffer *to, struct why *why);
+bool http_reply_decode(struct slice payload, struct http_reply *ret);
+
+#endif

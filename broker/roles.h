@@ -1,0 +1,51 @@
+/*
+ * roles.h - the entry points of the broker's processes, and the settings they are given.
+ * main.c reads the settings, opens what must be opened, forks the roles; each role then owns its part.
+ */
+#ifndef INNSYN_BROKER_ROLES_H
+#define INNSYN_BROKER_ROLES_H
+
+#include "base/host.h"
+
+enum { NET_PROCESSES_MAX = 8 };
+
+/* Read from <dir>/broker.json (strict JSON; written by `innsyn-broker init`). */
+struct broker_settings {
+    char dir[256];            /* the broker's folder */
+    char network[64];
+    char agents_listen[64];   /* "127.0.0.1:8443"; port 0: any, written to <dir>/ports.json */
+    char people_listen[64];
+    char agents_url[200];     /* what agents are told; empty: made from the address listened on */
+    char people_url[200];
+    char store[400];          /* "sqlite:<path>" or "postgres:<conninfo>" */
+    char portal_dir[256];     /* static files; empty: none */
+    unsigned net_processes;   /* 1..NET_PROCESSES_MAX */
+    unsigned poll_wait_ms_max;
+    unsigned lease_ms;        /* a task not finished by then is handed out again */
+    unsigned query_deadline_ms; /* a query ends at the earlier of this and its expires */
+};
+MUST_CHECK result broker_settings_read(const struct host *host, const char *dir, struct broker_settings *ret, struct why *why);
+
+struct core_start {
+    const struct broker_settings *settings;
+    int net_fds[NET_PROCESSES_MAX]; /* channels to net processes */
+    unsigned net_count;
+    int keys_fd;
+};
+int core_main(void *core_start); /* broker/core/core.c */
+
+struct keys_start {
+    const struct broker_settings *settings;
+    int core_fd;
+};
+int keys_main(void *keys_start); /* broker/keys/keys.c */
+
+struct net_start {
+    const struct broker_settings *settings;
+    int agents_fd, people_fd; /* listening sockets */
+    int core_fd;
+    unsigned index;
+};
+int net_main(void *net_start); /* broker/net/net.c */
+
+#endif
