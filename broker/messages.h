@@ -17,17 +17,20 @@ enum broker_message {
     MESSAGE_GONE = 2,    /* the peer of request `tag` went away; no payload */
     /* core -> net */
     MESSAGE_REPLY = 3,   /* struct http_reply */
-    MESSAGE_SITE_CUT = 4, /* close every connection of this site (revoked certificate): site id */
+    MESSAGE_SITE_CUT = 4, /* close every connection of this site (revoked certificate): raw site id; tag 0 */
 
-    /* core -> keys (blocking), keys -> core with the same tag */
-    MESSAGE_SIGN_CHECKPOINT = 16, /* u64 size, 32 bytes root, proof from the last signed size -> note text */
-    MESSAGE_SEAL_TASK = 17,       /* task payload (canonical JSON) -> envelope JSON text */
-    MESSAGE_SEAL_STATUS = 18,     /* permit envelope JSON, status payload -> envelope JSON text; live only for a permit whose signatures hold */
-    MESSAGE_ISSUE_SITE = 19,      /* site id, CSR PEM -> certificate PEM */
-    MESSAGE_TRUST = 20,           /* trust envelope JSON (start-up and each new version) -> empty */
-    MESSAGE_LAST_CHECKPOINT = 21, /* -> u64 size, 32 bytes root that keys signed last (size 0: none) */
-    MESSAGE_SIGNED = 32,          /* keys' answer: bytes */
-    MESSAGE_REFUSED = 33,         /* keys' answer: u8 status, text */
+    /* core -> keys (blocking), keys -> core with the same tag.  "raw": the payload is that text and
+     * nothing else; all other fields are packed by base/wire.h in the order named. */
+    MESSAGE_SIGN_CHECKPOINT = 16, /* u64 size, bytes root[32], u8 count, count x bytes hash[32]: the consistency
+                                   * proof from the size signed last (none when that is 0 or the same) -> raw note */
+    MESSAGE_SEAL_TASK = 17,       /* raw task payload (canonical JSON) -> raw envelope JSON text */
+    MESSAGE_SEAL_STATUS = 18,     /* bytes permit envelope JSON, bytes status payload -> raw envelope JSON text;
+                                   * live only for a permit whose signatures hold */
+    MESSAGE_ISSUE_SITE = 19,      /* bytes site id, bytes CSR PEM -> raw certificate PEM */
+    MESSAGE_TRUST = 20,           /* raw trust envelope JSON (start-up and each new version) -> empty */
+    MESSAGE_LAST_CHECKPOINT = 21, /* empty -> u64 size, bytes root[32] that keys signed last (size 0: none, root zero) */
+    MESSAGE_SIGNED = 32,          /* keys' answer, as named after the arrow */
+    MESSAGE_REFUSED = 33,         /* keys' answer: u8 status, bytes text */
 };
 
 enum { HTTP_PATH_MAX = 512, HTTP_QUERY_MAX = 1024, HTTP_TOKEN_MAX = 128, HTTP_BODY_MAX = 4 * 1024 * 1024, HTTP_REPLY_MAX = 12 * 1024 * 1024 };

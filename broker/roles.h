@@ -6,6 +6,7 @@
 #define INNSYN_BROKER_ROLES_H
 
 #include "base/host.h"
+#include "base/slice.h"
 
 enum { NET_PROCESSES_MAX = 8 };
 
@@ -15,7 +16,8 @@ struct broker_settings {
     char network[64];
     char agents_listen[64];   /* "127.0.0.1:8443"; port 0: any, written to <dir>/ports.json */
     char people_listen[64];
-    char agents_url[200];     /* what agents are told; empty: made from the address listened on */
+    char agents_url[200];     /* what agents are told; when empty in the file, main.c fills both in from
+                               * the addresses bound, before the roles start */
     char people_url[200];
     char store[400];          /* "sqlite:<path>" or "postgres:<conninfo>" */
     char portal_dir[256];     /* static files; empty: none */
@@ -33,6 +35,15 @@ struct core_start {
     int keys_fd;
 };
 int core_main(void *core_start); /* broker/core/core.c */
+
+/* The certificate (PEM) of the CA that issued the broker's own server certificates, in <dir>:
+ * core hands it out inside enrolment tokens. */
+#define SERVER_CA_FILE "server-ca.pem"
+
+/* Offline, while no broker runs: migrates the store and makes the first operator account.
+ * DENIED: an operator is there already.  MALFORMED: not an account name, or a password too short. */
+MUST_CHECK result core_bootstrap(const struct host *host, const struct broker_settings *settings,
+                                 struct slice account, struct slice password, struct why *why);
 
 struct keys_start {
     const struct broker_settings *settings;
