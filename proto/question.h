@@ -80,8 +80,12 @@ unsigned dimension_cells(const struct question *q, unsigned dimension);
 /* Cells of the whole table, margins not counted (a count has 1). */
 uint64_t question_cells(const struct question *q);
 
-/* Appends the canonical text of the box of one cell: the question's own box narrowed to cell
- * index[i] of each dimension i (index -1: the dimension is not narrowed, as in a margin).
+enum { CELL_FREE = -1, CELL_INSIDE = -2 };
+
+/* Appends the canonical text of the box of one cell: the question's own box narrowed to slot
+ * index[i] of each dimension i: 0..cells-1 a cell, cells: below the first break, cells+1: above the
+ * last, cells+2: missing; or CELL_FREE: not narrowed; CELL_INSIDE: to all cells together (neither
+ * missing nor below nor above), as the other dimensions of a margin are.
  * "age=[40,50);sex=1": variables in byte order, level codes sorted bytewise and joined by ',',
  * ranges in grid numbers joined by ',', "?" for missing, complete sets dropped, joined by ';'.
  * The same set of values has the same text however it was asked (disclosure.md 1.1). */
