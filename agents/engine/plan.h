@@ -6,6 +6,8 @@
  * A cube is counts over the dimensions of a question.  Each dimension i has slots:
  *   0 .. cells-1   the cells;   cells: below the first break;   cells+1: above the last;   cells+2: missing
  * (categories use only the missing slot of the three).  Row-major, the last dimension fastest.
+ * A slot counts distinct persons.  In a person table slots add up to margins; in an event table they do not,
+ * because one person may have rows in several: margins[d] and table_persons are then counted on their own.
  */
 #ifndef INNSYN_AGENTS_ENGINE_PLAN_H
 #define INNSYN_AGENTS_ENGINE_PLAN_H
@@ -13,8 +15,10 @@
 #include "proto/question.h"
 #include "stats/aggregate.h"
 
-enum { CUBE_SLOTS_EXTRA = 3, CUBE_SLOTS_MAX = 4000000, ENGINE_ANSWER_TIMEOUT_MS = 120000 };
+enum { CUBE_SLOTS_EXTRA = 3, CUBE_SLOTS_MAX = 1000000, ENGINE_ANSWER_TIMEOUT_MS = 120000 };
+/* CUBE_SLOTS_MAX bounds the slots of base and parents together, so that an answer fits a channel frame. */
 
+/* ENGINE_ASK carries a plan; ENGINE_ANSWER an answer; ENGINE_REFUSAL a refusal; ENGINE_STOP ends the engine. */
 enum { ENGINE_ASK = 1, ENGINE_ANSWER = 2, ENGINE_REFUSAL = 3, ENGINE_STOP = 4 }; /* channel kinds */
 
 struct cube {
@@ -36,18 +40,39 @@ struct engine_answer {
     struct cube base;                           /* the question's own box (summary: empty cube, the cohort) */
     struct cube parents[BOX_VARIABLES_MAX];     /* [i]: the box without its i-th variable; persons only */
     unsigned parent_count;                      /* box_count when protect, else 0 */
+    /* Over the rows that fall in a cell (no extra slot) in every dimension; margins[d]: by the cells of dimension d.
+     * Missing: in at least one dimension. */
+    uint64_t *margins[TABLE_DIMENSIONS_MAX];    /* dimension_cells() each; NULL beyond dimension_count */
+    uint64_t table_persons, missing_persons;
     uint64_t cohort;                            /* persons in the box */
-    struct moments *summary;                    /* [group][variable], groups: levels of `by` (or one) + missing */
-    unsigned summary_groups, summary_variables;
-    double *quantiles;                          /* [group][variable][p], NAN where undefined; open only */
+    bool event_table;                           /* then slots do not add up */
+    struct moments *summary;                    /* [group][variable], over rows of the cohort */
+    unsigned summary_groups, summary_variables; /* groups: levels of `by` and then missing; one without `by` */
     int64_t engine_us;                          /* time spent computing */
 };
 void engine_answer_init(struct engine_answer *a);
 void engine_answer_done(struct engine_answer *a); /* wipes: true counts */
 
+/* Why there is no answer.  OK never.  Nothing in it comes from the rows. */
+struct engine_refusal {
+    enum status status; /* ABSENT: no such snapshot.  BROKEN: its files are damaged.  LIMIT: too many slots or no
+                         * memory.  DENIED: not offered (quantiles).  MALFORMED: the question does not fit the snapshot. */
+    char code[32];      /* docs/PROTOCOL.md section 9: "snapshot_missing", "too_many_cells", "fault" ... */
+    char field[96];
+    char text[240];
+};
+
 /* The question travels as its canonical bytes and is read again against the snapshot's dictionary. */
 MUST_CHECK result plan_encode(const struct plan *p, struct buffer *to, struct why *why);
+/* ret->question stays NULL; *ret_question is its text, borrowed from bytes. */
+MUST_CHECK result plan_decode(struct slice bytes, struct plan *ret, struct slice *ret_question, struct why *why);
+MUST_CHECK result engine_refusal_encode(const struct engine_refusal *r, struct buffer *to, struct why *why);
+MUST_CHECK result engine_refusal_decode(struct slice bytes, struct engine_refusal *ret, struct why *why);
+
+/* The shape of the cube of a question, without memory.  LIMIT: over CUBE_SLOTS_MAX with `copies` of it. */
+MUST_CHECK result cube_shape(const struct question *q, unsigned copies, struct cube *ret, struct why *why);
 MUST_CHECK result engine_answer_encode(const struct engine_answer *a, struct buffer *to, struct why *why);
+/* An answer must have the shape that q gives it.  *ret must be initialised; on failure it is empty. */
 MUST_CHECK result engine_answer_decode(struct slice bytes, const struct question *q, struct engine_answer *ret, struct why *why);
 
 #endif
