@@ -2,6 +2,24 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+/* A text that filled its array may end in half a UTF-8 character: drop it, so that it can still be
+ * printed as JSON. */
+static void end_between_characters(char *text, size_t size)
+{
+    size_t len = strlen(text), start = len;
+    if (len + 1 < size)
+        return;
+    while (start && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
+        start--;
+    if (!start)
+        return;
+    unsigned char lead = (unsigned char)text[start - 1];
+    size_t want = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+    if (len - start + 1 < want)
+        text[start - 1] = 0;
+}
 
 PRINTF_LIKE(4, 0)
 static void explain(struct why *why, const char *at, const char *field, const char *format, va_list args)
@@ -11,6 +29,8 @@ static void explain(struct why *why, const char *at, const char *field, const ch
     why->at = at;
     (void)snprintf(why->field, sizeof why->field, "%s", field);
     (void)vsnprintf(why->text, sizeof why->text, format, args);
+    end_between_characters(why->field, sizeof why->field);
+    end_between_characters(why->text, sizeof why->text);
 }
 
 result result_fail(struct why *why, const char *at, enum status code, const char *format, ...)
