@@ -1,0 +1,81 @@
+/*
+ * schema.c - the tables.  Moments are milliseconds since 1970 UTC, hashes 32 bytes, documents the
+ * text that was signed.  Names and free text (I11) live in accounts, sites and applications only and
+ * can be erased without touching the log, which holds account ids and hashes.
+ */
+#include "broker/store/schema.h"
+
+#include <stdlib.h>
+
+#define STEP_1(BYTES)                                                                              \
+    "CREATE TABLE batch_mark (one BIGINT PRIMARY KEY, mark " BYTES " NOT NULL);"                   \
+    /* the log: entries, and the complete subtrees of its Merkle tree from level 1 up */           \
+    "CREATE TABLE log_entries (idx BIGINT PRIMARY KEY, at_ms BIGINT NOT NULL, type TEXT NOT NULL," \
+    " body " BYTES " NOT NULL, leaf " BYTES " NOT NULL);"                                          \
+    "CREATE TABLE log_nodes (level BIGINT NOT NULL, idx BIGINT NOT NULL, hash " BYTES " NOT NULL," \
+    " PRIMARY KEY (level, idx));"                                                                  \
+    /* accounts: roles as bits (policy); password as Argon2id's own text; key as SPKI or NULL */   \
+    "CREATE TABLE accounts (account TEXT PRIMARY KEY, password TEXT NOT NULL, roles BIGINT NOT NULL,"    \
+    " organisation TEXT NOT NULL, key " BYTES ", created_ms BIGINT NOT NULL,"                      \
+    " failures BIGINT NOT NULL, locked_until_ms BIGINT NOT NULL);"                                 \
+    /* sessions and API tokens, by the SHA-256 of the token */                                     \
+    "CREATE TABLE tokens (hash " BYTES " PRIMARY KEY, id TEXT NOT NULL UNIQUE,"                    \
+    " account TEXT NOT NULL REFERENCES accounts (account), name TEXT NOT NULL, api BIGINT NOT NULL,"     \
+    " scopes BIGINT NOT NULL, created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL);"            \
+    "CREATE INDEX tokens_account ON tokens (account, api);"                                        \
+    "CREATE TABLE idempotency (account TEXT NOT NULL, key TEXT NOT NULL, request " BYTES " NOT NULL,"    \
+    " status BIGINT NOT NULL, body TEXT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (account, key));"   \
+    "CREATE INDEX idempotency_at ON idempotency (at_ms);"                                          \
+    "CREATE TABLE trust (version BIGINT PRIMARY KEY, envelope TEXT NOT NULL, hash " BYTES " NOT NULL,"   \
+    " at_ms BIGINT NOT NULL);"                                                                     \
+    /* who speaks for which site, from the trust document at hand */                               \
+    "CREATE TABLE holders (account TEXT NOT NULL, site TEXT NOT NULL, PRIMARY KEY (account, site));"      \
+    /* sites: certificate is in use; next was issued by a renewal and takes over at its first use */     \
+    "CREATE TABLE sites (site TEXT PRIMARY KEY, title TEXT NOT NULL, enrol_hash " BYTES ","        \
+    " enrol_expires_ms BIGINT NOT NULL, certificate " BYTES ", certificate_ends_ms BIGINT NOT NULL,"     \
+    " next " BYTES ", next_ends_ms BIGINT NOT NULL, created_ms BIGINT NOT NULL,"                   \
+    " enrolled_ms BIGINT NOT NULL);"                                                               \
+    "CREATE TABLE catalogue (dataset TEXT NOT NULL, site TEXT NOT NULL REFERENCES sites (site),"   \
+    " edition TEXT NOT NULL, snapshot_at_ms BIGINT NOT NULL, dictionary TEXT NOT NULL,"            \
+    " hash " BYTES " NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (dataset, site));"               \
+    /* who may see an application or a permit: kind 0 an account, kind 1 a site */                 \
+    "CREATE TABLE parties (document TEXT NOT NULL, kind BIGINT NOT NULL, name TEXT NOT NULL,"      \
+    " PRIMARY KEY (document, kind, name));"                                                        \
+    "CREATE INDEX parties_name ON parties (kind, name);"                                           \
+    "CREATE TABLE applications (id TEXT PRIMARY KEY, account TEXT NOT NULL, state TEXT NOT NULL,"  \
+    " body TEXT NOT NULL, created_ms BIGINT NOT NULL, decided_ms BIGINT NOT NULL,"                 \
+    " decided_by TEXT NOT NULL, reason TEXT NOT NULL, permit TEXT NOT NULL);"                      \
+    "CREATE TABLE opinions (application TEXT NOT NULL REFERENCES applications (id),"               \
+    " site TEXT NOT NULL, account TEXT NOT NULL, opinion TEXT NOT NULL, text TEXT NOT NULL,"       \
+    " at_ms BIGINT NOT NULL, PRIMARY KEY (application, site));"                                    \
+    /* permits: state as in core/permits.h; envelope is '' while it is a draft */                  \
+    "CREATE TABLE permits (id TEXT PRIMARY KEY, application TEXT NOT NULL REFERENCES applications (id)," \
+    " state BIGINT NOT NULL, serial BIGINT NOT NULL, payload TEXT NOT NULL, hash " BYTES " NOT NULL,"    \
+    " envelope TEXT NOT NULL, from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL,"                     \
+    " created_ms BIGINT NOT NULL, changed_ms BIGINT NOT NULL);"                                    \
+    "CREATE INDEX permits_state ON permits (state, to_ms);"                                        \
+    "CREATE TABLE permit_signatures (permit TEXT NOT NULL REFERENCES permits (id),"                \
+    " keyid TEXT NOT NULL, account TEXT NOT NULL, sig " BYTES " NOT NULL, at_ms BIGINT NOT NULL,"  \
+    " PRIMARY KEY (permit, keyid));"                                                               \
+    "CREATE TABLE queries (id TEXT PRIMARY KEY, account TEXT NOT NULL,"                            \
+    " permit TEXT NOT NULL REFERENCES permits (id), state BIGINT NOT NULL, dataset TEXT NOT NULL," \
+    " envelope TEXT NOT NULL, hash " BYTES " NOT NULL, question TEXT NOT NULL,"                    \
+    " question_hash " BYTES " NOT NULL, created_ms BIGINT NOT NULL, deadline_ms BIGINT NOT NULL,"  \
+    " finished_ms BIGINT NOT NULL, result TEXT NOT NULL, entry BIGINT NOT NULL);"                  \
+    "CREATE INDEX queries_account ON queries (account, state);"                                    \
+    "CREATE INDEX queries_open ON queries (state, deadline_ms);"                                   \
+    "CREATE INDEX queries_permit ON queries (permit, state);"                                      \
+    "CREATE TABLE tasks (id TEXT PRIMARY KEY, query TEXT NOT NULL REFERENCES queries (id),"        \
+    " site TEXT NOT NULL, state BIGINT NOT NULL, entry BIGINT NOT NULL, issued_ms BIGINT NOT NULL,"      \
+    " expires_ms BIGINT NOT NULL, result TEXT NOT NULL, result_hash " BYTES ","                    \
+    " result_entry BIGINT NOT NULL);"                                                              \
+    "CREATE INDEX tasks_site ON tasks (site, state);"                                              \
+    "CREATE INDEX tasks_query ON tasks (query);"
+
+const char *schema_step(unsigned version, bool bytea)
+{
+    switch (version) {
+    case 0: return bytea ? STEP_1("BYTEA") : STEP_1("BLOB");
+    default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
+    }
+}

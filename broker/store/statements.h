@@ -1,0 +1,158 @@
+/*
+ * statements.h - every statement the broker puts to its store, numbered and named, in one table.
+ * Portable SQL: the common subset of SQLite 3.40 and PostgreSQL 15, parameters $1 to $16.
+ * Columns are read by position: the order here is the order of the getters at the caller.
+ */
+#ifndef INNSYN_BROKER_STORE_STATEMENTS_H
+#define INNSYN_BROKER_STORE_STATEMENTS_H
+
+#include <stdbool.h>
+
+#define STATEMENTS(S)                                                                                                  \
+    S(PING, "SELECT 1")                                                                                                \
+    S(SCHEMA_VERSION, "SELECT version FROM schema_version WHERE one = 1")                                              \
+    S(SCHEMA_SET, "INSERT INTO schema_version (one, version) VALUES (1, $1)"                                           \
+                  " ON CONFLICT (one) DO UPDATE SET version = excluded.version")                                       \
+    S(MARK_SET, "INSERT INTO batch_mark (one, mark) VALUES (1, $1)"                                                    \
+                " ON CONFLICT (one) DO UPDATE SET mark = excluded.mark")                                               \
+    S(MARK_GET, "SELECT mark FROM batch_mark WHERE one = 1")                                                           \
+    /* --- log --- */                                                                                                  \
+    S(LOG_APPEND, "INSERT INTO log_entries (idx, at_ms, type, body, leaf) VALUES ($1, $2, $3, $4, $5)")                \
+    S(LOG_NODE_PUT, "INSERT INTO log_nodes (level, idx, hash) VALUES ($1, $2, $3)")                                    \
+    S(LOG_NODE_GET, "SELECT hash FROM log_nodes WHERE level = $1 AND idx = $2")                                        \
+    S(LOG_ENTRY, "SELECT body, leaf, at_ms FROM log_entries WHERE idx = $1")                                           \
+    S(LOG_LAST, "SELECT idx, at_ms FROM log_entries ORDER BY idx DESC LIMIT 1")                                        \
+    S(LOG_RANGE, "SELECT body FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")                             \
+    /* --- accounts and tokens --- */                                                                                  \
+    S(ACCOUNT_ADD, "INSERT INTO accounts (account, password, roles, organisation, key, created_ms, failures,"          \
+                   " locked_until_ms) VALUES ($1, $2, $3, $4, $5, $6, 0, 0)"                                           \
+                   " ON CONFLICT (account) DO NOTHING RETURNING account")                                              \
+    S(ACCOUNT_GET, "SELECT password, roles, organisation, key, created_ms, failures, locked_until_ms"                  \
+                   " FROM accounts WHERE account = $1")                                                                \
+    S(ACCOUNT_LIST, "SELECT account, roles, organisation, key, created_ms FROM accounts WHERE account > $1"            \
+                    " ORDER BY account LIMIT $2")                                                                      \
+    S(ACCOUNT_FAILURES, "UPDATE accounts SET failures = $2, locked_until_ms = $3 WHERE account = $1")                  \
+    S(ACCOUNT_WITH_ROLE, "SELECT account FROM accounts WHERE (roles & $1) <> 0 LIMIT 1")                               \
+    S(TOKEN_ADD, "INSERT INTO tokens (hash, id, account, name, api, scopes, created_ms, expires_ms)"                   \
+                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")                                                           \
+    S(TOKEN_GET, "SELECT t.id, t.account, t.api, t.scopes, t.expires_ms, a.roles FROM tokens t"                        \
+                 " JOIN accounts a ON a.account = t.account WHERE t.hash = $1")                                        \
+    S(TOKEN_LIST, "SELECT id, name, scopes, created_ms, expires_ms FROM tokens WHERE account = $1 AND api = 1"         \
+                  " AND id > $2 ORDER BY id LIMIT $3")                                                                 \
+    S(TOKEN_COUNT, "SELECT count(*) FROM tokens WHERE account = $1 AND api = $2 AND expires_ms > $3")                  \
+    S(TOKEN_OLDEST_DROP, "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE account = $1 AND api = 0"    \
+                         " ORDER BY created_ms LIMIT 1)")                                                              \
+    S(TOKEN_DROP, "DELETE FROM tokens WHERE id = $1 AND account = $2 RETURNING id")                                    \
+    S(TOKEN_SWEEP, "DELETE FROM tokens WHERE expires_ms < $1")                                                         \
+    S(IDEMPOTENCY_GET, "SELECT request, status, body FROM idempotency WHERE account = $1 AND key = $2")                \
+    S(IDEMPOTENCY_PUT, "INSERT INTO idempotency (account, key, request, status, body, at_ms)"                          \
+                       " VALUES ($1, $2, $3, $4, $5, $6)")                                                             \
+    S(IDEMPOTENCY_SWEEP, "DELETE FROM idempotency WHERE at_ms < $1")                                                   \
+    /* --- trust and sites --- */                                                                                      \
+    S(TRUST_PUT, "INSERT INTO trust (version, envelope, hash, at_ms) VALUES ($1, $2, $3, $4)")                         \
+    S(TRUST_LAST, "SELECT version, envelope FROM trust ORDER BY version DESC LIMIT 1")                                 \
+    S(TRUST_ALL, "SELECT version, envelope FROM trust ORDER BY version")                                               \
+    S(HOLDERS_CLEAR, "DELETE FROM holders")                                                                            \
+    S(HOLDER_ADD, "INSERT INTO holders (account, site) VALUES ($1, $2) ON CONFLICT (account, site) DO NOTHING")        \
+    S(HOLDER_SITES, "SELECT site FROM holders WHERE account = $1 ORDER BY site")                                       \
+    S(SITE_ADD, "INSERT INTO sites (site, title, enrol_expires_ms, certificate_ends_ms, next_ends_ms, created_ms,"     \
+                " enrolled_ms) VALUES ($1, $2, 0, 0, 0, $3, 0) ON CONFLICT (site) DO UPDATE SET title = excluded.title") \
+    S(SITE_TOKEN, "UPDATE sites SET enrol_hash = $2, enrol_expires_ms = $3 WHERE site = $1")                           \
+    S(SITE_GET, "SELECT title, enrol_hash, enrol_expires_ms, certificate, certificate_ends_ms, next, next_ends_ms,"    \
+                " created_ms, enrolled_ms FROM sites WHERE site = $1")                                                 \
+    S(SITE_LIST, "SELECT site, title, enrol_expires_ms, certificate_ends_ms, created_ms, enrolled_ms FROM sites"       \
+                 " WHERE site > $1 ORDER BY site LIMIT $2")                                                            \
+    S(SITE_ENROLLED, "UPDATE sites SET enrol_hash = NULL, enrol_expires_ms = 0, certificate = $2,"                     \
+                     " certificate_ends_ms = $3, next = NULL, next_ends_ms = 0, enrolled_ms = $4 WHERE site = $1")     \
+    S(SITE_NEXT, "UPDATE sites SET next = $2, next_ends_ms = $3 WHERE site = $1")                                      \
+    S(SITE_PROMOTE, "UPDATE sites SET certificate = next, certificate_ends_ms = next_ends_ms, next = NULL,"            \
+                    " next_ends_ms = 0 WHERE site = $1 AND next IS NOT NULL")                                          \
+    /* --- catalogue --- */                                                                                            \
+    S(CATALOGUE_PUT, "INSERT INTO catalogue (dataset, site, edition, snapshot_at_ms, dictionary, hash, at_ms)"         \
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (dataset, site) DO UPDATE SET"                  \
+                     " edition = excluded.edition, snapshot_at_ms = excluded.snapshot_at_ms,"                          \
+                     " dictionary = excluded.dictionary, hash = excluded.hash, at_ms = excluded.at_ms")                \
+    S(CATALOGUE_OF_SITE, "SELECT dataset, edition, hash FROM catalogue WHERE site = $1 ORDER BY dataset")              \
+    S(CATALOGUE_DROP, "DELETE FROM catalogue WHERE dataset = $1 AND site = $2")                                        \
+    S(CATALOGUE_LIST, "SELECT DISTINCT dataset FROM catalogue WHERE dataset > $1 ORDER BY dataset LIMIT $2")           \
+    S(CATALOGUE_DATASET, "SELECT site, edition, snapshot_at_ms, dictionary, hash FROM catalogue WHERE dataset = $1"    \
+                         " ORDER BY site")                                                                             \
+    /* --- applications and permits --- */                                                                             \
+    S(PARTY_ADD, "INSERT INTO parties (document, kind, name) VALUES ($1, $2, $3)"                                      \
+                 " ON CONFLICT (document, kind, name) DO NOTHING")                                                     \
+    S(PARTY_LIST, "SELECT name FROM parties WHERE document = $1 AND kind = $2 ORDER BY name")                          \
+    S(PARTY_IS, "SELECT 1 FROM parties p WHERE p.document = $1 AND ((p.kind = 0 AND p.name = $2) OR (p.kind = 1"       \
+                " AND p.name IN (SELECT h.site FROM holders h WHERE h.account = $3))) LIMIT 1")                        \
+    S(APPLICATION_ADD, "INSERT INTO applications (id, account, state, body, created_ms, decided_ms, decided_by,"       \
+                       " reason, permit) VALUES ($1, $2, 'submitted', $3, $4, 0, '', '', '')")                         \
+    S(APPLICATION_GET, "SELECT account, state, body, created_ms, decided_ms, decided_by, reason, permit"               \
+                       " FROM applications WHERE id = $1")                                                             \
+    S(APPLICATION_LIST, "SELECT a.id, a.account, a.state, a.body, a.created_ms, a.permit FROM applications a"          \
+                        " WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3)) AND ($4 = 1 OR EXISTS"        \
+                        " (SELECT 1 FROM parties p WHERE p.document = a.id AND ((p.kind = 0 AND p.name = $5) OR"       \
+                        " (p.kind = 1 AND p.name IN (SELECT h.site FROM holders h WHERE h.account = $6)))))"           \
+                        " ORDER BY a.created_ms DESC, a.id LIMIT $7")                                                  \
+    S(APPLICATION_DECIDE, "UPDATE applications SET state = $2, decided_ms = $3, decided_by = $4, reason = $5,"         \
+                          " permit = $6 WHERE id = $1")                                                                \
+    S(OPINION_PUT, "INSERT INTO opinions (application, site, account, opinion, text, at_ms)"                           \
+                   " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (application, site) DO UPDATE SET"                    \
+                   " account = excluded.account, opinion = excluded.opinion, text = excluded.text,"                    \
+                   " at_ms = excluded.at_ms")                                                                          \
+    S(OPINION_LIST, "SELECT site, account, opinion, text, at_ms FROM opinions WHERE application = $1 ORDER BY site")   \
+    S(PERMIT_ADD, "INSERT INTO permits (id, application, state, serial, payload, hash, envelope, from_ms, to_ms,"      \
+                  " created_ms, changed_ms) VALUES ($1, $2, 0, 0, $3, $4, '', $5, $6, $7, $8)")                        \
+    S(PERMIT_GET, "SELECT application, state, serial, payload, hash, envelope, from_ms, to_ms, created_ms, changed_ms" \
+                  " FROM permits WHERE id = $1")                                                                       \
+    S(PERMIT_LIST, "SELECT a.id, a.application, a.state, a.serial, a.payload, a.created_ms FROM permits a"             \
+                   " WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3)) AND ($4 = 1 OR EXISTS"             \
+                   " (SELECT 1 FROM parties p WHERE p.document = a.id AND ((p.kind = 0 AND p.name = $5) OR"            \
+                   " (p.kind = 1 AND p.name IN (SELECT h.site FROM holders h WHERE h.account = $6)))))"                \
+                   " ORDER BY a.created_ms DESC, a.id LIMIT $7")                                                       \
+    S(PERMIT_SET, "UPDATE permits SET state = $2, serial = $3, envelope = $4, changed_ms = $5 WHERE id = $1")          \
+    S(PERMITS_OF_SITE, "SELECT p.id, p.state, p.serial FROM permits p JOIN parties x ON x.document = p.id"             \
+                       " WHERE x.kind = 1 AND x.name = $1 AND p.state <> 0 AND p.to_ms > $2"                           \
+                       " ORDER BY p.created_ms DESC LIMIT $3")                                                         \
+    S(PERMITS_ENDED, "SELECT id FROM permits WHERE state IN (1, 2) AND to_ms <= $1 ORDER BY id LIMIT $2")              \
+    S(PERMITS_NEXT_END, "SELECT to_ms FROM permits WHERE state IN (1, 2) ORDER BY to_ms LIMIT 1")                      \
+    S(SIGNATURE_ADD, "INSERT INTO permit_signatures (permit, keyid, account, sig, at_ms) VALUES ($1, $2, $3, $4, $5)"  \
+                     " ON CONFLICT (permit, keyid) DO NOTHING RETURNING keyid")                                        \
+    S(SIGNATURE_LIST, "SELECT keyid, account, sig, at_ms FROM permit_signatures WHERE permit = $1 ORDER BY at_ms, keyid") \
+    /* --- queries and tasks --- */                                                                                    \
+    S(QUERY_ADD, "INSERT INTO queries (id, account, permit, state, dataset, envelope, hash, question, question_hash,"  \
+                 " created_ms, deadline_ms, finished_ms, result, entry)"                                               \
+                 " VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, 0, '', -1)"                                     \
+                 " ON CONFLICT (id) DO NOTHING RETURNING id")                                                          \
+    S(QUERY_GET, "SELECT account, permit, state, dataset, envelope, hash, question, question_hash, created_ms,"        \
+                 " deadline_ms, finished_ms, result, entry FROM queries WHERE id = $1")                                \
+    S(QUERY_LIST, "SELECT a.id, a.account, a.permit, a.state, a.dataset, a.created_ms, a.finished_ms, a.question"      \
+                  " FROM queries a WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3))"                     \
+                  " AND ($4 = 1 OR a.account = $5) ORDER BY a.created_ms DESC, a.id LIMIT $6")                         \
+    S(QUERY_FINISH, "UPDATE queries SET state = $2, finished_ms = $3, result = $4, entry = $5 WHERE id = $1")          \
+    S(QUERIES_OPEN_COUNT, "SELECT count(*) FROM queries WHERE account = $1 AND state = 0")                             \
+    S(QUERIES_DUE, "SELECT id FROM queries WHERE state = 0 AND deadline_ms <= $1 ORDER BY deadline_ms LIMIT $2")       \
+    S(QUERIES_NEXT_DUE, "SELECT deadline_ms FROM queries WHERE state = 0 ORDER BY deadline_ms LIMIT 1")                \
+    S(QUERIES_OF_PERMIT, "SELECT id FROM queries WHERE permit = $1 AND state = 0 ORDER BY id LIMIT $2")                \
+    S(TASK_ADD, "INSERT INTO tasks (id, query, site, state, entry, issued_ms, expires_ms, result, result_entry)"       \
+                " VALUES ($1, $2, $3, 0, $4, $5, $6, '', -1)")                                                         \
+    S(TASK_GET, "SELECT query, site, state, entry, issued_ms, expires_ms, result, result_hash, result_entry"           \
+                " FROM tasks WHERE id = $1")                                                                           \
+    S(TASKS_OPEN, "SELECT t.id, t.query, t.entry, t.issued_ms, t.expires_ms, q.permit, q.envelope, q.hash"             \
+                  " FROM tasks t JOIN queries q ON q.id = t.query WHERE t.site = $1 AND t.state = 0"                   \
+                  " ORDER BY t.entry LIMIT $2")                                                                        \
+    S(TASKS_OF_QUERY, "SELECT id, site, state, entry, result, result_hash FROM tasks WHERE query = $1 ORDER BY site")  \
+    S(TASK_FINISH, "UPDATE tasks SET state = $2, result = $3, result_hash = $4, result_entry = $5"                     \
+                   " WHERE id = $1 AND state = 0")
+
+enum statement {
+#define STATEMENT_NUMBER(name, sql) name,
+    STATEMENTS(STATEMENT_NUMBER)
+#undef STATEMENT_NUMBER
+        STATEMENT_COUNT
+};
+
+const char *statement_name(enum statement s);
+const char *statement_sql(enum statement s);
+unsigned statement_parameters(enum statement s); /* the highest $n in it */
+bool statement_writes(enum statement s);
+
+#endif

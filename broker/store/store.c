@@ -1,0 +1,320 @@
+/*
+ * store.c - what both backends share: rows, transactions, migration, the mark of a batch.
+ */
+#include "broker/store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "broker/store/backend.h"
+#include "broker/store/schema.h"
+
+enum { RECOVER_PAUSE_MS = 200 };
+
+struct store {
+    const struct host *host;
+    const struct backend *backend;
+    void *self;
+    bool open;      /* a transaction */
+    bool savepoint;
+    uint64_t calls, fail_at;
+};
+
+result store_open(const struct host *host, const char *where, struct store **ret, struct why *why)
+{
+    const struct backend *backend = NULL;
+    void *self = NULL;
+    if (strncmp(where, "sqlite:", 7) == 0)
+        TRY(sqlite_open(host, where + 7, &backend, &self, why));
+    else if (strncmp(where, "postgres:", 9) == 0)
+        TRY(postgres_open(host, where + 9, &backend, &self, why));
+    else
+        return FAIL_AT(why, MALFORMED, "/store", "the store must be \"sqlite:<path>\" or \"postgres:<conninfo>\"");
+    struct store *s = calloc(1, sizeof *s);
+    if (!s) {
+        backend->close(self);
+        return FAIL(why, LIMIT, "no memory for the store");
+    }
+    *s = (struct store){.host = host, .backend = backend, .self = self};
+    *ret = s;
+    return DONE;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    store_rollback(s);
+    s->backend->close(s->self);
+    free(s);
+}
+
+void store_closep(struct store **s)
+{
+    store_close(*s);
+}
+
+const char *store_kind(const struct store *s)
+{
+    return s->backend->kind;
+}
+
+void store_fail_at(struct store *s, uint64_t call)
+{
+    s->fail_at = call ? s->calls + call : 0;
+}
+
+static result fault(struct store *s, struct why *why)
+{
+    s->calls++;
+    if (s->fail_at && s->calls >= s->fail_at)
+        return FAIL(why, UNAVAILABLE, "the store did not answer (injected)");
+    return DONE;
+}
+
+static result execute(struct store *s, const char *sql, struct why *why)
+{
+    TRY(fault(s, why));
+    return s->backend->execute(s->self, sql, why);
+}
+
+/* --- transactions --- */
+
+result store_begin(struct store *s, struct why *why)
+{
+    if (s->open)
+        return FAIL(why, BROKEN, "a transaction is open already");
+    TRY(execute(s, s->backend->begin, why));
+    s->open = true;
+    s->savepoint = false;
+    return DONE;
+}
+
+result store_commit(struct store *s, struct why *why)
+{
+    if (!s->open || s->savepoint)
+        return FAIL(why, BROKEN, "no transaction is open, or its savepoint is");
+    TRY(execute(s, "COMMIT", why));
+    s->open = false;
+    return DONE;
+}
+
+void store_rollback(struct store *s)
+{
+    if (!s->open)
+        return;
+    s->open = s->savepoint = false;
+    /* A rollback that fails means the connection is gone, and with it the transaction. */
+    tolerate(s->backend->execute(s->self, "ROLLBACK", NULL));
+}
+
+result store_savepoint(struct store *s, struct why *why)
+{
+    if (!s->open || s->savepoint)
+        return FAIL(why, BROKEN, "a savepoint needs a transaction, and there is one at a time");
+    TRY(execute(s, "SAVEPOINT one", why));
+    s->savepoint = true;
+    return DONE;
+}
+
+result store_release(struct store *s, struct why *why)
+{
+    if (!s->savepoint)
+        return FAIL(why, BROKEN, "no savepoint is open");
+    TRY(execute(s, "RELEASE SAVEPOINT one", why));
+    s->savepoint = false;
+    return DONE;
+}
+
+result store_rollback_to(struct store *s, struct why *why)
+{
+    if (!s->savepoint)
+        return FAIL(why, BROKEN, "no savepoint is open");
+    TRY(execute(s, "ROLLBACK TO SAVEPOINT one", why));
+    return store_release(s, why);
+}
+
+/* --- statements and rows --- */
+
+result store_run(struct store *s, enum statement statement, const struct store_value *parameters, unsigned count,
+                 struct rows **ret, struct why *why)
+{
+    if (count != statement_parameters(statement))
+        return FAIL(why, BROKEN, "statement %s takes %u parameters, not %u", statement_name(statement),
+                    statement_parameters(statement), count);
+    TRY(fault(s, why));
+    if (!ret)
+        return s->backend->run(s->self, statement, parameters, count, NULL, why);
+    struct rows *r CLEANUP(rows_freep) = calloc(1, sizeof *r);
+    if (!r)
+        return FAIL(why, LIMIT, "no memory for rows");
+    buffer_init(&r->bytes, STORE_RESULT_BYTES_MAX);
+    TRY(s->backend->run(s->self, statement, parameters, count, r, why));
+    *ret = MOVE(r);
+    return DONE;
+}
+
+struct cell *rows_add(struct rows *r, struct why *why)
+{
+    if (r->count == STORE_ROWS_MAX) {
+        tolerate(FAIL(why, LIMIT, "more than %d rows", STORE_ROWS_MAX));
+        return NULL;
+    }
+    if (r->count == r->room) {
+        unsigned room = r->room ? r->room * 2 : 8;
+        struct cell *cells = reallocarray(r->cells, (size_t)room * r->columns + 1, sizeof *cells);
+        if (!cells) {
+            tolerate(FAIL(why, LIMIT, "no memory for rows"));
+            return NULL;
+        }
+        r->cells = cells;
+        r->room = room;
+    }
+    struct cell *row = r->cells + (size_t)r->count++ * r->columns;
+    memset(row, 0, r->columns * sizeof *row);
+    return row;
+}
+
+result rows_put_bytes(struct rows *r, struct cell *c, enum store_type type, struct slice bytes, struct why *why)
+{
+    size_t offset = r->bytes.len;
+    TRY(buffer_add(&r->bytes, bytes, why));
+    *c = (struct cell){.type = type, .offset = offset, .len = bytes.len};
+    return DONE;
+}
+
+bool rows_next(struct rows *r)
+{
+    if (r->at >= r->count) {
+        r->at = r->count + 1;
+        return false;
+    }
+    r->at++;
+    return true;
+}
+
+unsigned rows_count(const struct rows *r)
+{
+    return r->count;
+}
+
+static const struct cell *cell_at(const struct rows *r, unsigned column, enum store_type type)
+{
+    if (r->at == 0 || r->at > r->count || column >= r->columns) {
+        fprintf(stderr, "store: no such cell\n");
+        abort();
+    }
+    const struct cell *c = r->cells + (size_t)(r->at - 1) * r->columns + column;
+    if (c->type != STORE_NULL && type != STORE_NULL && c->type != type) {
+        fprintf(stderr, "store: column %u is of another type\n", column);
+        abort();
+    }
+    return c;
+}
+
+int64_t rows_integer(const struct rows *r, unsigned column)
+{
+    return cell_at(r, column, STORE_INTEGER)->integer;
+}
+
+static struct slice cell_slice(const struct rows *r, const struct cell *c)
+{
+    return c->type == STORE_NULL || c->len == 0 ? slice_str("") : slice_of(r->bytes.at + c->offset, c->len);
+}
+
+struct slice rows_text(const struct rows *r, unsigned column)
+{
+    return cell_slice(r, cell_at(r, column, STORE_TEXT));
+}
+
+struct slice rows_bytes(const struct rows *r, unsigned column)
+{
+    return cell_slice(r, cell_at(r, column, STORE_BYTES));
+}
+
+bool rows_is_null(const struct rows *r, unsigned column)
+{
+    return cell_at(r, column, STORE_NULL)->type == STORE_NULL;
+}
+
+void rows_free(struct rows *r)
+{
+    if (!r)
+        return;
+    buffer_done(&r->bytes);
+    free(r->cells);
+    free(r);
+}
+
+void rows_freep(struct rows **r)
+{
+    rows_free(*r);
+}
+
+/* --- schema --- */
+
+result store_migrate(struct store *s, struct why *why)
+{
+    /* The first step makes the table that holds the version; all steps can be repeated. */
+    TRY(execute(s, "CREATE TABLE IF NOT EXISTS schema_version (one BIGINT PRIMARY KEY, version BIGINT NOT NULL)", why));
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(store_run(s, SCHEMA_VERSION, NULL, 0, &rows, why));
+    int64_t version = rows_next(rows) ? rows_integer(rows, 0) : 0;
+    if (version > SCHEMA_VERSIONS)
+        return FAIL(why, BROKEN, "the store has schema %" PRId64 ", this program knows %d: start the newer broker",
+                    version, SCHEMA_VERSIONS);
+    for (; version < SCHEMA_VERSIONS; version++) {
+        TRY(store_begin(s, why));
+        result r = execute(s, schema_step((unsigned)version, s->backend->bytea), why);
+        if (is_ok(r))
+            r = STORE_RUN(s, SCHEMA_SET, NULL, why, store_integer(version + 1));
+        if (is_ok(r))
+            r = store_commit(s, why);
+        if (!is_ok(r)) {
+            store_rollback(s);
+            return r;
+        }
+    }
+    return DONE;
+}
+
+/* --- being there --- */
+
+result store_ping(struct store *s, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    return store_run(s, PING, NULL, 0, &rows, why);
+}
+
+result store_recover(struct store *s, int64_t wait_ms, struct why *why)
+{
+    store_rollback(s);
+    s->open = s->savepoint = false;
+    int64_t until = host_monotonic_ms(s->host) + wait_ms;
+    for (;;) {
+        result r = s->backend->recover(s->self, why);
+        if (is_ok(r))
+            r = store_ping(s, why);
+        if (r.code != UNAVAILABLE && r.code != DENIED)
+            return r;
+        if (host_monotonic_ms(s->host) >= until)
+            return FAIL(why, UNAVAILABLE, "the store is not there");
+        struct timespec pause = {.tv_nsec = RECOVER_PAUSE_MS * 1000000L};
+        nanosleep(&pause, NULL);
+    }
+}
+
+result store_mark(struct store *s, const uint8_t mark[STORE_MARK_LEN], struct why *why)
+{
+    return STORE_RUN(s, MARK_SET, NULL, why, store_bytes(slice_of(mark, STORE_MARK_LEN)));
+}
+
+result store_mark_is(struct store *s, const uint8_t mark[STORE_MARK_LEN], bool *ret, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(store_run(s, MARK_GET, NULL, 0, &rows, why));
+    *ret = rows_next(rows) && slice_equal(rows_bytes(rows, 0), slice_of(mark, STORE_MARK_LEN));
+    return DONE;
+}

@@ -1,0 +1,124 @@
+/*
+ * store.h - the one seam between the broker and where it keeps things.  Two backends stand under it:
+ * sqlite.c ("sqlite:<path>") and postgres.c ("postgres:<conninfo>"); one test suite runs on both.
+ *
+ * The caller names a numbered statement (statements.h) and gives typed parameters; SQL text never
+ * crosses the seam.  Rows come back whole and are read by typed getters.
+ *
+ * One writer: SQLite by its lock file, PostgreSQL by an advisory lock, so that a second broker on the
+ * same store is refused at store_open with that reason.
+ *
+ * What a caller does about a failure:
+ *   DENIED       a constraint refused the row; inside a transaction roll back to the savepoint
+ *   UNAVAILABLE  disk or server failed; roll back, store_recover, and try the whole turn again
+ *   BROKEN       stored data contradict themselves or the schema: stop
+ *   LIMIT        more rows or bytes than STORE_ROWS_MAX, STORE_RESULT_BYTES_MAX
+ */
+#ifndef INNSYN_BROKER_STORE_STORE_H
+#define INNSYN_BROKER_STORE_STORE_H
+
+#include <stdint.h>
+
+#include "base/host.h"
+#include "base/result.h"
+#include "base/slice.h"
+#include "broker/store/statements.h"
+
+enum {
+    STORE_PARAMETERS_MAX = 16,
+    STORE_COLUMNS_MAX = 24,
+    STORE_ROWS_MAX = 20000,
+    STORE_RESULT_BYTES_MAX = 64 * 1024 * 1024,
+    STORE_BUSY_MS = 5000,        /* waited for another's lock */
+    STORE_STATEMENT_MS = 20000,  /* longest a statement may take at a server */
+    STORE_MARK_LEN = 16,
+};
+
+struct store;
+
+enum store_type { STORE_NULL, STORE_INTEGER, STORE_TEXT, STORE_BYTES };
+struct store_value {
+    enum store_type type;
+    int64_t integer;
+    struct slice bytes; /* text or bytes, borrowed during the call */
+};
+static inline struct store_value store_null(void)
+{
+    return (struct store_value){.type = STORE_NULL};
+}
+static inline struct store_value store_integer(int64_t v)
+{
+    return (struct store_value){.type = STORE_INTEGER, .integer = v};
+}
+static inline struct store_value store_text(struct slice v)
+{
+    return (struct store_value){.type = STORE_TEXT, .bytes = v};
+}
+static inline struct store_value store_str(const char *v)
+{
+    return store_text(slice_str(v));
+}
+static inline struct store_value store_bytes(struct slice v)
+{
+    return (struct store_value){.type = STORE_BYTES, .bytes = v};
+}
+
+/* where: "sqlite:<path>" or "postgres:<conninfo>".  Checks the stored data's integrity (SQLite) and
+ * takes the writer's lock.  DENIED: another broker holds it.  MALFORMED: no such kind of store. */
+MUST_CHECK result store_open(const struct host *host, const char *where, struct store **ret, struct why *why);
+void store_close(struct store *s); /* NULL is welcome */
+void store_closep(struct store **s);
+const char *store_kind(const struct store *s); /* "sqlite", "postgres" */
+
+/* Brings the schema to this program's version, each step in a transaction of its own.
+ * BROKEN: the store was written by a later version. */
+MUST_CHECK result store_migrate(struct store *s, struct why *why);
+
+/* A transaction; after commit returns OK everything in it is on disk (synced). */
+MUST_CHECK result store_begin(struct store *s, struct why *why);
+/* UNAVAILABLE: it is not known whether it was committed; store_recover, then look at the mark. */
+MUST_CHECK result store_commit(struct store *s, struct why *why);
+void store_rollback(struct store *s); /* also when none is open */
+
+/* One savepoint at a time, inside a transaction. */
+MUST_CHECK result store_savepoint(struct store *s, struct why *why);
+MUST_CHECK result store_release(struct store *s, struct why *why);
+MUST_CHECK result store_rollback_to(struct store *s, struct why *why); /* and releases it */
+
+struct rows;
+/* ret may be NULL when no rows are wanted.  The caller frees *ret with rows_free. */
+MUST_CHECK result store_run(struct store *s, enum statement statement, const struct store_value *parameters,
+                            unsigned count, struct rows **ret, struct why *why);
+/* STORE_RUN(store, STATEMENT, &rows, why, store_integer(1), ...) */
+#define STORE_RUN(store, statement, ret, why, ...)                                                 \
+    store_run((store), (statement), (const struct store_value[]){__VA_ARGS__},                     \
+              (unsigned)(sizeof((const struct store_value[]){__VA_ARGS__}) / sizeof(struct store_value)), \
+              (ret), (why))
+
+/* Moves to the next row (the first, at the first call); false at the end. */
+bool rows_next(struct rows *r);
+unsigned rows_count(const struct rows *r);
+/* Of the row at hand.  A getter of another type than the column's, or of a column that is not there,
+ * stops the process: statements and their readers are written together. */
+int64_t rows_integer(const struct rows *r, unsigned column); /* NULL reads as 0 */
+struct slice rows_text(const struct rows *r, unsigned column); /* NULL reads as empty; borrowed from r */
+struct slice rows_bytes(const struct rows *r, unsigned column);
+bool rows_is_null(const struct rows *r, unsigned column);
+void rows_free(struct rows *r);
+void rows_freep(struct rows **r);
+
+/* Is the store there? */
+MUST_CHECK result store_ping(struct store *s, struct why *why);
+/* After UNAVAILABLE: rolls back what is open and connects anew if the connection is gone, trying for
+ * at most wait_ms.  The transaction that was open is lost. */
+MUST_CHECK result store_recover(struct store *s, int64_t wait_ms, struct why *why);
+/* The mark of the last batch that was committed: written inside a batch's transaction, looked at
+ * after a commit that ended UNAVAILABLE. */
+MUST_CHECK result store_mark(struct store *s, const uint8_t mark[STORE_MARK_LEN], struct why *why);
+MUST_CHECK result store_mark_is(struct store *s, const uint8_t mark[STORE_MARK_LEN], bool *ret, struct why *why);
+
+/* For tests: let the n-th call into the backend from now on fail as a lost disk or server would
+ * (0: none); how many calls were made. */
+void store_fail_at(struct store *s, uint64_t call);
+
+#endif

@@ -1,0 +1,44 @@
+#!/bin/sh
+# A private PostgreSQL server for tests: a unix socket in DIR, no TCP, no password, its own data.
+#   tests/pg_private.sh start DIR   prints the connection text for "postgres:" and returns when it answers
+#   tests/pg_private.sh stop DIR    (add "immediate" to kill it as a power cut would)
+#   tests/pg_private.sh restart DIR
+# Exit 77: the distribution's PostgreSQL is not installed.
+set -eu
+usage="usage: pg_private.sh start|stop|restart DIR [fast|immediate]"
+what=${1:?$usage}; dir=${2:?$usage}; mode=${3:-fast}
+bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+[ -n "$bin" ] && [ -x "$bin/initdb" ] || { echo "PostgreSQL's server package is not installed" >&2; exit 77; }
+
+# The server refuses to run as root.
+as() {
+    if [ "$(id -u)" != 0 ]; then "$@"
+    elif id postgres >/dev/null 2>&1; then runuser -u postgres -- "$@"
+    else runuser -u nobody -- "$@"
+    fi
+}
+owner=$(id -un postgres 2>/dev/null || echo nobody)
+
+start() {
+    mkdir -p "$dir"
+    dir=$(cd "$dir" && pwd)
+    [ "$(id -u)" != 0 ] || chown "$owner" "$dir"
+    if [ ! -d "$dir/data" ]; then
+        (cd "$dir" && as "$bin/initdb" -D "$dir/data" -A trust -U innsyn -E UTF8 --locale=C >"$dir/initdb.log" 2>&1) ||
+            { cat "$dir/initdb.log" >&2; exit 1; }
+    fi
+    (cd "$dir" && as "$bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 \
+        -o "-c listen_addresses='' -c unix_socket_directories='$dir' -c max_connections=20" start >/dev/null 2>&1 </dev/null) ||
+        { cat "$dir/server.log" >&2; exit 1; }
+    echo "host=$dir user=innsyn dbname=postgres"
+}
+stop() {
+    dir=$(cd "$dir" && pwd)
+    (cd "$dir" && as "$bin/pg_ctl" -D "$dir/data" -m "$mode" -w -t 60 stop >/dev/null 2>&1) || true
+}
+case $what in
+    start) start ;;
+    stop) stop ;;
+    restart) stop; start ;;
+    *) echo "$usage" >&2; exit 2 ;;
+esac
