@@ -21,12 +21,14 @@ static void end_between_characters(char *text, size_t size)
         text[start - 1] = 0;
 }
 
-PRINTF_LIKE(4, 0)
-static void explain(struct why *why, const char *at, const char *field, const char *format, va_list args)
+PRINTF_LIKE(5, 0)
+static void explain(struct why *why, const char *at, const char *problem, const char *field, const char *format,
+                    va_list args)
 {
     if (!why)
         return;
     why->at = at;
+    why->code = problem;
     (void)snprintf(why->field, sizeof why->field, "%s", field);
     (void)vsnprintf(why->text, sizeof why->text, format, args);
     end_between_characters(why->field, sizeof why->field);
@@ -37,7 +39,7 @@ result result_fail(struct why *why, const char *at, enum status code, const char
 {
     va_list args;
     va_start(args, format);
-    explain(why, at, "", format, args);
+    explain(why, at, NULL, "", format, args);
     va_end(args);
     return (result){code};
 }
@@ -47,9 +49,19 @@ result result_fail_at(struct why *why, const char *at, enum status code, const c
 {
     va_list args;
     va_start(args, format);
-    explain(why, at, field, format, args);
+    explain(why, at, NULL, field, format, args);
     va_end(args);
     return (result){code};
+}
+
+result result_fail_code(struct why *why, const char *at, enum status status, const char *code, const char *field,
+                        const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    explain(why, at, code, field, format, args);
+    va_end(args);
+    return (result){status};
 }
 
 const char *status_name(enum status code)

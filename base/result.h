@@ -33,6 +33,7 @@ struct why {
     const char *at;   /* "file:line" of the refusal, a string literal */
     char field[96];   /* path of the offending part of the input, "" if none */
     char text[240];   /* one sentence: the rule, and what would be allowed */
+    const char *code; /* problem code (docs/PROTOCOL.md section 9), a string literal; NULL: the status says enough */
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))
@@ -48,6 +49,9 @@ struct why {
 
 /* As FAIL, naming the part of the input: FAIL_AT(why, MALFORMED, "/where/age", "..."). */
 #define FAIL_AT(why, code, field, ...) result_fail_at((why), HERE, (code), (field), __VA_ARGS__)
+
+/* As FAIL_AT, with the problem code that machines read: FAIL_CODE(why, DENIED, "outside_scope", "/where/age", "..."). */
+#define FAIL_CODE(why, status, code, field, ...) result_fail_code((why), HERE, (status), (code), (field), __VA_ARGS__)
 
 /* Leave the function with the callee's result unless it is OK. */
 #define TRY(call)                                                                                  \
@@ -82,6 +86,9 @@ MUST_CHECK result result_fail(struct why *why, const char *at, enum status code,
                               ...) PRINTF_LIKE(4, 5);
 MUST_CHECK result result_fail_at(struct why *why, const char *at, enum status code,
                                  const char *field, const char *format, ...) PRINTF_LIKE(5, 6);
+
+MUST_CHECK result result_fail_code(struct why *why, const char *at, enum status status, const char *code,
+                                   const char *field, const char *format, ...) PRINTF_LIKE(6, 7);
 
 /* "DENIED" and so on; never NULL. */
 const char *status_name(enum status code);

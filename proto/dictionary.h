@@ -10,7 +10,8 @@
 #include "proto/id.h"
 #include "proto/json.h"
 
-enum { VARIABLES_MAX = 1000, LEVELS_MAX = 20000, LEVEL_CODE_MAX = 64, MISSING_CODES_MAX = 16, DICTIONARY_BYTES_MAX = 4 * 1024 * 1024 };
+/* Limits: a dictionary that passes one is refused with LIMIT. */
+enum { VARIABLES_MAX = 1000, LEVELS_MAX = 20000, LEVEL_CODE_MAX = 64, LABEL_TEXT_MAX = 1000, MISSING_CODES_MAX = 16, DICTIONARY_BYTES_MAX = 4 * 1024 * 1024 };
 
 enum variable_type { VARIABLE_ID, VARIABLE_CATEGORY, VARIABLE_INTEGER, VARIABLE_NUMBER, VARIABLE_DATE, VARIABLE_CODE };
 enum profile { PROFILE_CK, PROFILE_STRICT, PROFILE_DP, PROFILE_OPEN };
@@ -26,6 +27,7 @@ struct variable {
     enum variable_type type;
     struct slice *levels; /* codes in dictionary order, VARIABLE_CATEGORY and VARIABLE_CODE; else NULL */
     struct slice *level_labels;
+    unsigned *level_order; /* indices of the levels, sorted bytewise by code */
     unsigned level_count;
     struct slice missing_codes[MISSING_CODES_MAX];
     unsigned missing_count;
@@ -43,12 +45,15 @@ struct dictionary {
     enum profile profile;
     struct variable *variables; /* owned; in dictionary order */
     unsigned variable_count;
+    unsigned *order;   /* owned; indices of the variables, sorted bytewise by name */
     int key;           /* index of the person key, -1: none (then every row is one person) */
     bool event_table;  /* rows are events: a person key may repeat */
 };
 
-/* profile_default: used when the tree names none (the loader decides; the document may only be stricter
- * than open if it says so).  dataset_as: the name to load under, or NULL for the document's own.
+/* Reads both forms: a data set's own dictionary.json (descriptive members at the top are passed over), and
+ * the published form ("innsyn":"dictionary/1"), which is read strictly.
+ * profile_default: used when the tree names none; a document's own form that names `open` must also say
+ * "public": true.  A missing code that is also a level counts as missing.  dataset_as: the name to load under, or NULL for the document's own.
  * Holds its own reference to the tree.  MALFORMED: with the path and the rule. */
 MUST_CHECK result dictionary_read(struct json *tree, const char *dataset_as, enum profile profile_default,
                                   struct dictionary **ret, struct why *why);
@@ -59,7 +64,15 @@ int dictionary_find(const struct dictionary *d, struct slice variable);
 int variable_find_level(const struct variable *v, struct slice code);
 /* The nearest name for an error that helps ("sx" -> "sex"); empty when nothing is near. */
 struct slice dictionary_nearest(const struct dictionary *d, struct slice variable);
-/* The published form (canonical JSON, the document of the catalogue), and its hash, by which it is named. */
+/* The published form (R-22), made from the struct: what a loader set there (grid_step, grid_origin, clamps,
+ * profile) is printed.  Members that say nothing (no unit, no levels, unknown grid) are left out.
+ * The caller frees. */
 struct json *dictionary_json(const struct dictionary *d);
+
+/* The variable's own lattice of values: 1 for integers and dates, 0 (none) for numbers. */
+double variable_lattice(const struct variable *v);
+/* Is x on the public grid?  *ret: the grid's own double nearest to x (so that 0.30000000000000004 and 0.3
+ * are one cut); false: *ret_below and *ret_above are the nearest cuts (equal to x when there is no grid). */
+bool variable_on_grid(const struct variable *v, double x, double *ret, double *ret_below, double *ret_above);
 
 #endif

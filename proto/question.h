@@ -17,7 +17,9 @@ enum {
     BREAKS_MAX = 1001,
     SUMMARY_VARIABLES_MAX = 64,
     QUANTILES_MAX = 32,
-    RANGES_MAX = 64,
+    RANGES_MAX = 64,        /* of one variable, after merging */
+    RANGES_ASKED_MAX = 1024, /* as written */
+    SITES_ASKED_MAX = 64,
     QUESTION_BYTES_MAX = 64 * 1024,
 };
 
@@ -59,7 +61,7 @@ struct question {
     int by;                 /* summary: grouping category, -1 none */
     double *quantiles;      /* summary: probabilities, ascending */
     unsigned quantile_count;
-    struct slice sites[64]; /* the reserved variable `site` in where: sorted; none means all */
+    struct slice sites[SITES_ASKED_MAX]; /* the reserved variable `site` in where: sorted; none means all */
     unsigned site_count;
     struct buffer canonical; /* JCS bytes of the canonical question document */
     struct hash hash;        /* SHA-256 of those bytes */
@@ -67,7 +69,8 @@ struct question {
 };
 
 /* MALFORMED names path, rule and remedy (unknown variable with the nearest name; level with the levels;
- * a cut off the grid with the two nearest cuts).  LIMIT: more cells, variables or ranges than allowed. */
+ * a cut off the grid with the two nearest cuts).  LIMIT: more cells, variables or ranges than allowed.
+ * DENIED: the profile does not release this statistic (R-34).  v is not kept. */
 MUST_CHECK result question_read(const struct json *v, const struct dictionary *d, struct question **ret, struct why *why);
 void question_free(struct question *q);
 void question_freep(struct question **q);
@@ -87,7 +90,7 @@ enum { CELL_FREE = -1, CELL_INSIDE = -2 };
  * last, cells+2: missing; or CELL_FREE: not narrowed; CELL_INSIDE: to all cells together (neither
  * missing nor below nor above), as the other dimensions of a margin are.
  * "age=[40,50);sex=1": variables in byte order, level codes sorted bytewise and joined by ',',
- * ranges in grid numbers joined by ',', "?" for missing, complete sets dropped, joined by ';'.
+ * ranges joined by ',', "?" for missing, complete sets dropped, joined by ';' (R-35).
  * The same set of values has the same text however it was asked (disclosure.md 1.1). */
 MUST_CHECK result question_cell_box(const struct question *q, const int index[TABLE_DIMENSIONS_MAX], struct buffer *to, struct why *why);
 
