@@ -898,7 +898,9 @@ result fields_close(struct fields *f)
         int n = snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "", f->keys[i]);
         len += n > 0 ? (size_t)n : 0;
     }
-    FAIL_FIELD(f, shown, "unknown field; allowed are: %s", list);
+    char path[JSON_PATH_MAX];
+    fields_path(f, shown, path);
+    return FAIL_CODE(f->why, MALFORMED, "unknown_field", path, "unknown field; allowed are: %s", list);
 }
 
 /* --- building ---------------------------------------------------------------------------------- */
