@@ -41,9 +41,12 @@ const struct host *host_real(void);
 int64_t host_now_ms(const struct host *h);
 int64_t host_monotonic_ms(const struct host *h);
 MUST_CHECK result host_random(const struct host *h, uint8_t *to, size_t len, struct why *why);
-MUST_CHECK result host_read_file(const struct host *h, const char *path, size_t max, struct buffer *to, struct why *why);
-MUST_CHECK result host_write_file(const struct host *h, const char *path, unsigned mode, struct slice bytes, struct why *why);
-MUST_CHECK result host_append_file(const struct host *h, const char *path, unsigned mode, struct slice bytes, struct why *why);
+MUST_CHECK result host_read_file(const struct host *h, const char *path, size_t max, struct buffer *to,
+                                 struct why *why);
+MUST_CHECK result host_write_file(const struct host *h, const char *path, unsigned mode, struct slice bytes,
+                                  struct why *why);
+MUST_CHECK result host_append_file(const struct host *h, const char *path, unsigned mode, struct slice bytes,
+                                   struct why *why);
 MUST_CHECK result host_remove_file(const struct host *h, const char *path, struct why *why);
 MUST_CHECK result host_make_folder(const struct host *h, const char *path, unsigned mode, struct why *why);
 MUST_CHECK result host_rename(const struct host *h, const char *from, const char *to, struct why *why);

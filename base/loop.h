@@ -16,7 +16,7 @@ typedef void loop_fn(void *self);
 enum loop_want { LOOP_READ = 1, LOOP_WRITE = 2 };
 
 MUST_CHECK result loop_new(struct loop **ret, struct why *why);
-void loop_free(struct loop *l);
+void loop_free(struct loop *l); /* after every watch was ended; NULL is welcome */
 void loop_run(struct loop *l);  /* returns after loop_stop */
 void loop_stop(struct loop *l);
 /* One pass: waits at most timeout_ms (-1: until something happens; 0: not at all). */

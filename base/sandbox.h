@@ -16,7 +16,9 @@ enum sandbox_allow {
     SANDBOX_THREADS = 16,     /* start threads */
 };
 
-/* Never allowed in any role: execve, ptrace, mount, kexec, module loading, keyctl, bpf. */
+/* Covers every thread of the process.  FILES_WRITE and CONNECT include FILES_READ; CONNECT includes THREADS
+ * (names are resolved in one).  UNAVAILABLE: the kernel refuses the filter.
+ * Never allowed in any role: execve, ptrace, mount, kexec, module loading, keyctl, bpf. */
 MUST_CHECK result sandbox_enter(unsigned allow, struct why *why);
 
 #endif

@@ -249,7 +249,7 @@ static void digits_of(double v, unsigned count, char digits[20], int *ret_expone
         if (*c >= '0' && *c <= '9')
             digits[n++] = *c;
     digits[n] = 0;
-    *ret_exponent = atoi(e + 1);
+    *ret_exponent = (int)strtol(e + 1, NULL, 10);
 }
 
 /* The next number up with as many digits. */
