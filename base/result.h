@@ -50,7 +50,8 @@ struct why {
 /* As FAIL, naming the part of the input: FAIL_AT(why, MALFORMED, "/where/age", "..."). */
 #define FAIL_AT(why, code, field, ...) result_fail_at((why), HERE, (code), (field), __VA_ARGS__)
 
-/* As FAIL_AT, with the problem code that machines read: FAIL_CODE(why, DENIED, "outside_scope", "/where/age", "..."). */
+/* As FAIL_AT, with the problem code that machines read:
+ * FAIL_CODE(why, DENIED, "outside_scope", "/where/age", "..."). */
 #define FAIL_CODE(why, status, code, field, ...) result_fail_code((why), HERE, (status), (code), (field), __VA_ARGS__)
 
 /* Leave the function with the callee's result unless it is OK. */
