@@ -129,7 +129,7 @@ static short what_of(unsigned want)
 result loop_watch_fd(struct loop *l, int fd, unsigned want, loop_fn *fn, void *self, struct loop_watch **ret,
                      struct why *why)
 {
-    struct loop_watch *w;
+    struct loop_watch *w = NULL;
     TRY(watch(l, fd, what_of(want), fn, self, &w, why));
     if (want && event_add(w->event, NULL) != 0) {
         result r = FAIL(why, UNAVAILABLE, "descriptor %d cannot be watched: %s", fd, strerrordesc_np(errno));
@@ -169,7 +169,7 @@ void loop_timer_set(struct loop_watch *w, int64_t after_ms)
 result loop_signal(struct loop *l, int signal_number, loop_fn *fn, void *self, struct loop_watch **ret,
                    struct why *why)
 {
-    struct loop_watch *w;
+    struct loop_watch *w = NULL;
     TRY(watch(l, signal_number, EV_SIGNAL | EV_PERSIST, fn, self, &w, why));
     if (event_add(w->event, NULL) != 0) {
         loop_unwatch(w);
