@@ -45,7 +45,8 @@ struct signing_key; /* P-256 or Ed25519; never printable */
 bool public_key_equal(const struct public_key *a, const struct public_key *b);
 /* Key id: SHA-256 of the SPKI, as 64 hex digits.  Only ever a hint. */
 void public_key_id(const struct public_key *k, char to[2 * HASH_LEN + 1]);
-/* MALFORMED: not the DER of a P-256 public key on the curve. */
+/* MALFORMED: not the DER of a P-256 public key on the curve (named curve, uncompressed: one form a key,
+ * since keys are compared by their bytes). */
 MUST_CHECK result public_key_parse(struct slice der, struct public_key *ret, struct why *why);
 MUST_CHECK result public_key_parse_base64(struct slice text, struct public_key *ret, struct why *why);
 /* From affine coordinates (test vectors, JWK). */
@@ -66,7 +67,9 @@ MUST_CHECK result signing_key_ed25519(const struct signing_key *k, uint8_t ret[E
 
 /* Signature over the bytes (hashed inside).  64 bytes for both kinds. */
 MUST_CHECK result key_sign(const struct signing_key *k, struct slice bytes, uint8_t ret[SIGNATURE_LEN], struct why *why);
-/* DENIED: the signature does not hold. */
+/* DENIED: the signature does not hold.
+ * Ed25519: R and S must be canonical (S below the group's order), the equation holds without cofactor,
+ * and the key is canonical and not of low order. */
 MUST_CHECK result p256_verify(const struct public_key *k, struct slice bytes, const uint8_t signature[SIGNATURE_LEN], struct why *why);
 MUST_CHECK result ed25519_verify(const uint8_t key[ED25519_KEY_LEN], struct slice bytes,
                                  const uint8_t signature[SIGNATURE_LEN], struct why *why);

@@ -1,0 +1,544 @@
+/*
+ * Hashes, MACs and signatures over OpenSSL 3.
+ *
+ * Fetching an algorithm and decoding a public key cost more than using them, so both are kept: the
+ * algorithms for the process's life, the last public keys in a small table.
+ * What OpenSSL does not check of an Ed25519 key is checked here: one canonical encoding, no low order
+ * (such a key "signs" everything).
+ */
+#include "proto/crypto.h"
+
+#include "base/codec.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { COORDINATE_LEN = 32, POINT_LEN = 65, SPKI_LEN = 91, ECDSA_DER_MAX = 72, KEYS_KEPT = 256 };
+
+/* SubjectPublicKeyInfo { id-ecPublicKey, prime256v1 }, BIT STRING, before the uncompressed point.
+ * Only this form is taken: keys are compared by their bytes. */
+static const uint8_t spki_head[SPKI_LEN - POINT_LEN] = {
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+
+struct signing_key {
+    EVP_PKEY *pkey;
+    enum key_kind kind;
+};
+
+/* What OpenSSL says is for the operator; it never holds key material. */
+static const char *openssl_says(void)
+{
+    static _Thread_local char text[160];
+    unsigned long code = ERR_get_error();
+    ERR_error_string_n(code, text, sizeof text);
+    ERR_clear_error();
+    return code ? text : "no reason given";
+}
+
+/* --- hashes ------------------------------------------------------------------------------------ */
+
+static EVP_MD *sha256_md;
+static pthread_key_t context_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void context_free(void *context)
+{
+    EVP_MD_CTX_free(context);
+}
+
+static void fetch(void)
+{
+    sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    /* Without SHA-256 nothing here means anything. */
+    if (!sha256_md || pthread_key_create(&context_key, context_free) != 0)
+        abort();
+}
+
+/* This thread's context, for hashing in one piece. */
+static EVP_MD_CTX *context(void)
+{
+    static _Thread_local EVP_MD_CTX *mine;
+    if (!mine) {
+        (void)pthread_once(&once, fetch);
+        mine = EVP_MD_CTX_new();
+        if (!mine || pthread_setspecific(context_key, mine) != 0)
+            abort();
+    }
+    return mine;
+}
+
+struct hash sha256(struct slice bytes)
+{
+    struct hash h;
+    EVP_MD_CTX *c = context();
+    if (!EVP_DigestInit_ex2(c, sha256_md, NULL) || !EVP_DigestUpdate(c, bytes.at, bytes.len) ||
+        !EVP_DigestFinal_ex(c, h.at, NULL))
+        abort(); /* memory only, and a hash must not be wrong */
+    return h;
+}
+
+bool hash_equal(const struct hash *a, const struct hash *b)
+{
+    return memcmp(a->at, b->at, HASH_LEN) == 0;
+}
+
+void hash_print(const struct hash *h, char to[2 * HASH_LEN + 1])
+{
+    hex_print(slice_of(h->at, HASH_LEN), to, 2 * HASH_LEN + 1);
+}
+
+struct hasher {
+    EVP_MD_CTX *context;
+};
+
+result hasher_new(struct hasher **ret, struct why *why)
+{
+    struct hasher *h = calloc(1, sizeof *h);
+    (void)pthread_once(&once, fetch);
+    if (!h || !(h->context = EVP_MD_CTX_new()) || !EVP_DigestInit_ex2(h->context, sha256_md, NULL)) {
+        hasher_free(h);
+        return FAIL(why, LIMIT, "no memory for hashing");
+    }
+    *ret = h;
+    return DONE;
+}
+
+void hasher_add(struct hasher *h, struct slice bytes)
+{
+    if (!EVP_DigestUpdate(h->context, bytes.at, bytes.len))
+        abort();
+}
+
+struct hash hasher_end(struct hasher *h)
+{
+    struct hash out;
+    if (!EVP_DigestFinal_ex(h->context, out.at, NULL) || !EVP_DigestInit_ex2(h->context, sha256_md, NULL))
+        abort();
+    return out;
+}
+
+void hasher_free(struct hasher *h)
+{
+    if (!h)
+        return;
+    EVP_MD_CTX_free(h->context);
+    free(h);
+}
+
+/* --- HMAC -------------------------------------------------------------------------------------- */
+
+struct mac {
+    EVP_MAC_CTX *context;
+};
+
+result mac_new(struct slice key, struct mac **ret, struct why *why)
+{
+    struct mac *m = calloc(1, sizeof *m);
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                 OSSL_PARAM_construct_end()};
+    /* A NULL key means "the one before" to OpenSSL, an empty one does not. */
+    const uint8_t *bytes = key.at ? key.at : (const uint8_t *)"";
+    bool good = m && hmac && (m->context = EVP_MAC_CTX_new(hmac)) && EVP_MAC_init(m->context, bytes, key.len, params);
+    EVP_MAC_free(hmac);
+    if (!good) {
+        mac_free(m);
+        return FAIL(why, LIMIT, "no memory for a MAC");
+    }
+    *ret = m;
+    return DONE;
+}
+
+struct hash mac_of(struct mac *m, struct slice message)
+{
+    struct hash h;
+    size_t len = 0;
+    if (!EVP_MAC_init(m->context, NULL, 0, NULL) || !EVP_MAC_update(m->context, message.at, message.len) ||
+        !EVP_MAC_final(m->context, h.at, &len, sizeof h.at) || len != HASH_LEN)
+        abort();
+    return h;
+}
+
+void mac_free(struct mac *m)
+{
+    if (!m)
+        return;
+    EVP_MAC_CTX_free(m->context); /* wipes the key schedule */
+    free(m);
+}
+
+struct hash hmac_sha256(struct slice key, struct slice message)
+{
+    struct mac *m;
+    if (!is_ok(mac_new(key, &m, NULL)))
+        abort();
+    struct hash h = mac_of(m, message);
+    mac_free(m);
+    return h;
+}
+
+/* --- public keys ------------------------------------------------------------------------------- */
+
+bool public_key_equal(const struct public_key *a, const struct public_key *b)
+{
+    return a->der_len == b->der_len && a->der_len && memcmp(a->der, b->der, a->der_len) == 0;
+}
+
+void public_key_id(const struct public_key *k, char to[2 * HASH_LEN + 1])
+{
+    struct hash h = sha256(slice_of(k->der, k->der_len));
+    hash_print(&h, to);
+}
+
+/* A new reference, or NULL: the point is not on the curve (or memory is out). */
+static EVP_PKEY *key_from_point(const uint8_t point[POINT_LEN])
+{
+    char group[] = "prime256v1";
+    uint8_t bytes[POINT_LEN];
+    memcpy(bytes, point, sizeof bytes);
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+                           OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, bytes, sizeof bytes),
+                           OSSL_PARAM_construct_end()};
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY *pkey = NULL;
+    if (!c || EVP_PKEY_fromdata_init(c) <= 0 || EVP_PKEY_fromdata(c, &pkey, EVP_PKEY_PUBLIC_KEY, params) <= 0)
+        pkey = NULL;
+    EVP_PKEY_CTX_free(c);
+    return pkey;
+}
+
+static bool is_p256_spki(const uint8_t *der, size_t len)
+{
+    return len == SPKI_LEN && memcmp(der, spki_head, sizeof spki_head) == 0 && der[sizeof spki_head] == 0x04;
+}
+
+/* The last public keys, each at the place its coordinates name; a newer one takes an older one's. */
+static struct {
+    uint8_t point[POINT_LEN];
+    EVP_PKEY *pkey;
+} kept[KEYS_KEPT];
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* A new reference, or NULL: not a P-256 key. */
+static EVP_PKEY *key_of(const struct public_key *k)
+{
+    if (!is_p256_spki(k->der, k->der_len))
+        return NULL;
+    const uint8_t *point = k->der + sizeof spki_head;
+    unsigned place = (unsigned)(point[1] ^ point[2] ^ point[POINT_LEN - 1]) % KEYS_KEPT;
+    EVP_PKEY *pkey = NULL;
+    (void)pthread_mutex_lock(&kept_lock);
+    if (kept[place].pkey && memcmp(kept[place].point, point, POINT_LEN) == 0) {
+        pkey = kept[place].pkey;
+    } else if ((pkey = key_from_point(point))) {
+        EVP_PKEY_free(kept[place].pkey);
+        kept[place].pkey = pkey;
+        memcpy(kept[place].point, point, POINT_LEN);
+    }
+    if (pkey && !EVP_PKEY_up_ref(pkey))
+        pkey = NULL;
+    (void)pthread_mutex_unlock(&kept_lock);
+    return pkey;
+}
+
+result public_key_parse(struct slice der, struct public_key *ret, struct why *why)
+{
+    if (!is_p256_spki(der.at, der.len))
+        return FAIL(why, MALFORMED, "not a P-256 public key (SubjectPublicKeyInfo, named curve, uncompressed)");
+    struct public_key k = {.der_len = der.len};
+    memcpy(k.der, der.at, der.len);
+    EVP_PKEY *pkey = key_of(&k);
+    if (!pkey) {
+        ERR_clear_error();
+        return FAIL(why, MALFORMED, "not a P-256 public key: the point is not on the curve");
+    }
+    EVP_PKEY_free(pkey);
+    *ret = k;
+    return DONE;
+}
+
+result public_key_parse_base64(struct slice text, struct public_key *ret, struct why *why)
+{
+    uint8_t der[SPKI_LEN];
+    if (!base64_parse_exact(text, der, sizeof der))
+        return FAIL(why, MALFORMED, "not the base64 of a P-256 public key (SubjectPublicKeyInfo, %d bytes)",
+                    (int)SPKI_LEN);
+    return public_key_parse(slice_of(der, sizeof der), ret, why);
+}
+
+result public_key_from_xy(const uint8_t x[32], const uint8_t y[32], struct public_key *ret, struct why *why)
+{
+    uint8_t der[SPKI_LEN];
+    memcpy(der, spki_head, sizeof spki_head);
+    der[sizeof spki_head] = 0x04;
+    memcpy(der + sizeof spki_head + 1, x, COORDINATE_LEN);
+    memcpy(der + sizeof spki_head + 1 + COORDINATE_LEN, y, COORDINATE_LEN);
+    return public_key_parse(slice_of(der, sizeof der), ret, why);
+}
+
+/* --- signing keys ------------------------------------------------------------------------------ */
+
+static bool is_of_kind(const EVP_PKEY *pkey, enum key_kind kind)
+{
+    char group[32];
+    size_t len;
+    if (kind == KEY_ED25519)
+        return EVP_PKEY_is_a(pkey, "ED25519");
+    return EVP_PKEY_is_a(pkey, "EC") && EVP_PKEY_get_group_name(pkey, group, sizeof group, &len) &&
+           (strcmp(group, "prime256v1") == 0 || strcmp(group, "P-256") == 0);
+}
+
+/* Takes over pkey, which may be NULL after a failure of OpenSSL. */
+static result key_wrap(EVP_PKEY *pkey, enum key_kind kind, struct signing_key **ret, struct why *why)
+{
+    if (!pkey)
+        return FAIL(why, UNAVAILABLE, "a key could not be made: %s", openssl_says());
+    struct signing_key *k = calloc(1, sizeof *k);
+    if (!k) {
+        EVP_PKEY_free(pkey);
+        return FAIL(why, LIMIT, "no memory for a key");
+    }
+    k->pkey = pkey;
+    k->kind = kind;
+    *ret = k;
+    return DONE;
+}
+
+result signing_key_new(enum key_kind kind, struct signing_key **ret, struct why *why)
+{
+    EVP_PKEY *pkey = kind == KEY_P256 ? EVP_EC_gen("P-256") : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    return key_wrap(pkey, kind, ret, why);
+}
+
+result signing_key_from_seed(const uint8_t seed[32], struct signing_key **ret, struct why *why)
+{
+    return key_wrap(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32), KEY_ED25519, ret, why);
+}
+
+/* Never ask a terminal for a passphrase. */
+static int no_passphrase(char *to, int size, int writing, void *self)
+{
+    (void)to;
+    (void)size;
+    (void)writing;
+    (void)self;
+    return -1;
+}
+
+result signing_key_load(const struct host *host, const char *path, enum key_kind kind, struct signing_key **ret,
+                        struct why *why)
+{
+    struct buffer pem;
+    buffer_init(&pem, PEM_BYTES_MAX);
+    result r = host_read_file(host, path, PEM_BYTES_MAX, &pem, why);
+    if (!is_ok(r)) {
+        buffer_wipe(&pem);
+        return r;
+    }
+    BIO *bio = BIO_new_mem_buf(pem.at ? pem.at : (const uint8_t *)"", (int)pem.len);
+    EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    BIO_free(bio);
+    buffer_wipe(&pem);
+    ERR_clear_error();
+    if (!pkey)
+        return FAIL(why, MALFORMED, "%s: not a private key in PEM without a passphrase", path);
+    if (!is_of_kind(pkey, kind)) {
+        EVP_PKEY_free(pkey);
+        return FAIL(why, MALFORMED, "%s: not a private key for %s", path, kind == KEY_P256 ? "P-256" : "Ed25519");
+    }
+    return key_wrap(pkey, kind, ret, why);
+}
+
+result signing_key_save(const struct host *host, const char *path, const struct signing_key *k, struct why *why)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    if (!bio || !PEM_write_bio_PKCS8PrivateKey(bio, k->pkey, NULL, NULL, 0, NULL, NULL)) {
+        BIO_free(bio);
+        return FAIL(why, UNAVAILABLE, "the key could not be written: %s", openssl_says());
+    }
+    char *pem;
+    long len = BIO_get_mem_data(bio, &pem);
+    result r = host_write_file(host, path, 0600, slice_of(pem, (size_t)len), why);
+    wipe(pem, (size_t)len);
+    BIO_free(bio);
+    return r;
+}
+
+void signing_key_free(struct signing_key *k)
+{
+    if (!k)
+        return;
+    EVP_PKEY_free(k->pkey);
+    free(k);
+}
+
+void signing_key_freep(struct signing_key **k)
+{
+    signing_key_free(*k);
+    *k = NULL;
+}
+
+result signing_key_public(const struct signing_key *k, struct public_key *ret, struct why *why)
+{
+    uint8_t der[SPKI_LEN];
+    size_t len = 0;
+    if (k->kind != KEY_P256)
+        return FAIL(why, MALFORMED, "not a P-256 key");
+    memcpy(der, spki_head, sizeof spki_head);
+    if (!EVP_PKEY_get_octet_string_param(k->pkey, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, der + sizeof spki_head,
+                                         POINT_LEN, &len))
+        return FAIL(why, BROKEN, "a key without a public part: %s", openssl_says());
+    if (len != POINT_LEN)
+        return FAIL(why, MALFORMED, "a key whose public part is not an uncompressed point");
+    return public_key_parse(slice_of(der, sizeof der), ret, why);
+}
+
+result signing_key_ed25519(const struct signing_key *k, uint8_t ret[ED25519_KEY_LEN], struct why *why)
+{
+    uint8_t key[ED25519_KEY_LEN];
+    size_t len = sizeof key;
+    if (k->kind != KEY_ED25519)
+        return FAIL(why, MALFORMED, "not an Ed25519 key");
+    if (!EVP_PKEY_get_raw_public_key(k->pkey, key, &len) || len != sizeof key)
+        return FAIL(why, BROKEN, "a key without a public part: %s", openssl_says());
+    memcpy(ret, key, sizeof key);
+    return DONE;
+}
+
+/* --- signatures -------------------------------------------------------------------------------- */
+
+/* r||s from and to DER.  Between them OpenSSL checks nothing but the form: verification refuses 0 and
+ * what is not below the group's order. */
+static bool raw_from_der(const uint8_t *der, size_t len, uint8_t ret[SIGNATURE_LEN])
+{
+    const uint8_t *at = der;
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)len);
+    bool good = sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret, COORDINATE_LEN) == COORDINATE_LEN &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret + COORDINATE_LEN, COORDINATE_LEN) == COORDINATE_LEN;
+    ECDSA_SIG_free(sig);
+    return good;
+}
+
+/* One DER INTEGER of 32 big-endian bytes; returns its length. */
+static size_t der_integer(const uint8_t number[COORDINATE_LEN], uint8_t *to)
+{
+    size_t zeros = 0;
+    while (zeros < COORDINATE_LEN - 1 && !number[zeros])
+        zeros++;
+    size_t pad = number[zeros] >= 0x80, len = COORDINATE_LEN - zeros + pad;
+    to[0] = 0x02;
+    to[1] = (uint8_t)len;
+    to[2] = 0;
+    memcpy(to + 2 + pad, number + zeros, COORDINATE_LEN - zeros);
+    return 2 + len;
+}
+
+static size_t der_from_raw(const uint8_t raw[SIGNATURE_LEN], uint8_t to[ECDSA_DER_MAX])
+{
+    size_t len = der_integer(raw, to + 2);
+    len += der_integer(raw + COORDINATE_LEN, to + 2 + len);
+    to[0] = 0x30;
+    to[1] = (uint8_t)len;
+    return 2 + len;
+}
+
+result key_sign(const struct signing_key *k, struct slice bytes, uint8_t ret[SIGNATURE_LEN], struct why *why)
+{
+    uint8_t out[ECDSA_DER_MAX], raw[SIGNATURE_LEN];
+    size_t len = sizeof out;
+    bool good = false;
+    if (k->kind == KEY_ED25519) {
+        EVP_MD_CTX *c = EVP_MD_CTX_new();
+        good = c && EVP_DigestSignInit_ex(c, NULL, NULL, NULL, NULL, k->pkey, NULL) &&
+               EVP_DigestSign(c, out, &len, bytes.at, bytes.len) && len == SIGNATURE_LEN;
+        EVP_MD_CTX_free(c);
+        if (good)
+            memcpy(raw, out, SIGNATURE_LEN);
+    } else {
+        struct hash h = sha256(bytes);
+        EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+        good = c && EVP_PKEY_sign_init(c) > 0 && EVP_PKEY_sign(c, out, &len, h.at, HASH_LEN) > 0 &&
+               raw_from_der(out, len, raw);
+        EVP_PKEY_CTX_free(c);
+    }
+    if (!good)
+        return FAIL(why, UNAVAILABLE, "signing failed: %s", openssl_says());
+    memcpy(ret, raw, SIGNATURE_LEN);
+    return DONE;
+}
+
+result p256_verify(const struct public_key *k, struct slice bytes, const uint8_t signature[SIGNATURE_LEN], struct why *why)
+{
+    uint8_t der[ECDSA_DER_MAX];
+    EVP_PKEY *pkey = key_of(k);
+    if (!pkey) {
+        ERR_clear_error();
+        return FAIL(why, DENIED, "no P-256 key to check the signature with");
+    }
+    size_t len = der_from_raw(signature, der);
+    struct hash h = sha256(bytes);
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    bool good = c && EVP_PKEY_verify_init(c) > 0 && EVP_PKEY_verify(c, der, len, h.at, HASH_LEN) == 1;
+    EVP_PKEY_CTX_free(c);
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+    if (!good)
+        return FAIL(why, DENIED, "the signature does not hold");
+    return DONE;
+}
+
+/* The y coordinates of the points of order 1, 2, 4 and 8 (little-endian, canonical). */
+static const uint8_t low_order[][ED25519_KEY_LEN] = {
+    {0x00},
+    {0x01},
+    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+     0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+     0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+};
+
+static bool ed25519_key_is_sound(const uint8_t key[ED25519_KEY_LEN])
+{
+    uint8_t y[ED25519_KEY_LEN];
+    memcpy(y, key, sizeof y);
+    y[31] &= 0x7F; /* the sign of x */
+    /* Canonical: y < p = 2^255 - 19. */
+    bool full = y[31] == 0x7F && y[0] >= 0xed;
+    for (unsigned i = 1; full && i < 31; i++)
+        full = y[i] == 0xFF;
+    if (full)
+        return false;
+    for (size_t i = 0; i < sizeof low_order / sizeof low_order[0]; i++)
+        if (memcmp(y, low_order[i], sizeof y) == 0)
+            return false;
+    return true;
+}
+
+result ed25519_verify(const uint8_t key[ED25519_KEY_LEN], struct slice bytes, const uint8_t signature[SIGNATURE_LEN],
+                      struct why *why)
+{
+    if (!ed25519_key_is_sound(key))
+        return FAIL(why, DENIED, "an Ed25519 key of low order or in a form that is not canonical");
+    EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, ED25519_KEY_LEN);
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    bool good = pkey && c && EVP_DigestVerifyInit_ex(c, NULL, NULL, NULL, NULL, pkey, NULL) &&
+                EVP_DigestVerify(c, signature, SIGNATURE_LEN, bytes.at ? bytes.at : (const uint8_t *)"", bytes.len) == 1;
+    EVP_MD_CTX_free(c);
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+    if (!good)
+        return FAIL(why, DENIED, "the signature does not hold");
+    return DONE;
+}
