@@ -76,14 +76,19 @@ static EVP_MD_CTX *context(void)
     return mine;
 }
 
-struct hash sha256(struct slice bytes)
+struct hash sha256_two(struct slice first, struct slice second)
 {
     struct hash h;
     EVP_MD_CTX *c = context();
-    if (!EVP_DigestInit_ex2(c, sha256_md, NULL) || !EVP_DigestUpdate(c, bytes.at, bytes.len) ||
-        !EVP_DigestFinal_ex(c, h.at, NULL))
+    if (!EVP_DigestInit_ex2(c, sha256_md, NULL) || !EVP_DigestUpdate(c, first.at, first.len) ||
+        !EVP_DigestUpdate(c, second.at, second.len) || !EVP_DigestFinal_ex(c, h.at, NULL))
         abort(); /* memory only, and a hash must not be wrong */
     return h;
+}
+
+struct hash sha256(struct slice bytes)
+{
+    return sha256_two(bytes, slice_of(NULL, 0));
 }
 
 bool hash_equal(const struct hash *a, const struct hash *b)

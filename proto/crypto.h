@@ -18,6 +18,7 @@ struct hash {
 };
 
 struct hash sha256(struct slice bytes);
+struct hash sha256_two(struct slice first, struct slice second); /* of the two behind one another */
 bool hash_equal(const struct hash *a, const struct hash *b);
 void hash_print(const struct hash *h, char to[2 * HASH_LEN + 1]);
 

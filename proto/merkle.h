@@ -9,7 +9,7 @@
 
 #include "proto/crypto.h"
 
-enum { MERKLE_PROOF_MAX = 64 };
+enum { MERKLE_PROOF_MAX = 65 /* a consistency proof in a tree of over 2^63 */ };
 
 struct merkle_proof {
     struct hash hashes[MERKLE_PROOF_MAX];

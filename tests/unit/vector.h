@@ -43,11 +43,13 @@ static inline unsigned vector_each(const char *folder, vector_fn *fn)
     char whole[VECTOR_PATH_MAX], path[VECTOR_PATH_MAX];
     struct dirent **entries;
     unsigned count = 0;
-    (void)snprintf(whole, sizeof whole, "%s/%s", TEST_DATA, folder);
+    int len = snprintf(whole, sizeof whole, "%s/%s", TEST_DATA, folder);
+    assert_true(len > 0 && (size_t)len < sizeof whole);
     int n = scandir(whole, &entries, vector_wanted, alphasort);
     assert_true(n > 0);
     for (int i = 0; i < n; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        len = snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        assert_true(len > 0 && (size_t)len < sizeof path);
         if (entries[i]->d_type == DT_DIR) {
             count += vector_each(path, fn);
         } else {
