@@ -40,6 +40,9 @@ MUST_CHECK result task_print(const struct task *t, struct buffer *to, struct why
 
 /* Does a dispatch entry (canonical JSON) say exactly what the task says?  DENIED names the field that differs. */
 MUST_CHECK result task_check_entry(const struct task *t, const struct hash *question_hash, struct slice entry, struct why *why);
+/* The account a dispatch entry names: the caller compares it with the query's signer, or the log would
+ * lie about who asked.  MALFORMED: not an entry with an account. */
+MUST_CHECK result entry_account(struct slice entry, struct label *ret, struct why *why);
 /* That entry, for the broker that writes it. */
 struct json *task_entry(const struct task *t, const struct label *account, const struct hash *question_hash, int64_t at_ms);
 

@@ -45,7 +45,9 @@ struct trust {
     struct hash hash; /* of the payload */
 };
 
-/* Verifies and reads.  previous: the version held now, or NULL for the first (then pinned must equal
+/* Every key has one use: root, officer, holder, site and seal keys are all different (one account may hold
+ * several sites with one key); the log's key is named "innsyn.<network>/log".
+ * Verifies and reads.  previous: the version held now, or NULL for the first (then pinned must equal
  * the payload's hash unless it is NULL).  DENIED: quorum missing, version not previous+1 or the same
  * bytes, wrong network, wrong pin. */
 MUST_CHECK result trust_open(const struct envelope *e, const struct trust *previous, const struct hash *pinned, struct trust **ret, struct why *why);
