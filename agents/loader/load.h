@@ -6,10 +6,10 @@
  * as numbers too), or empty where the empty text is no level.  Up to LOAD_FAULTS_MAX faults are reported,
  * and with any fault nothing is written: the last snapshot stays in force.
  *
- * Persons are told apart by 128 bits: the record key and a second keyed hash under a key that lives as
- * long as the load.  So a duplicate key is found without keeping a person's text, and two persons whose
- * record keys collide (one chance in 370,000 at 10 million) are not taken for one.  About 45 bytes a
- * person are held in memory while loading.
+ * Persons are told apart by 128 bits of an HMAC under a key that lives as long as the load: a duplicate
+ * person key is found without keeping its text, and no two persons are taken for one (at 10 million the
+ * chance is 10^-25).  The 64-bit record key would not do for that.  About 30 bytes a person are held in
+ * memory while loading.
  */
 #ifndef INNSYN_AGENTS_LOADER_LOAD_H
 #define INNSYN_AGENTS_LOADER_LOAD_H
@@ -55,10 +55,7 @@ struct load_options {
 struct load_report {
     uint64_t rows, persons, faults;
     struct hash snapshot; /* of no meaning after a dry run */
-    unsigned missing_count;
-    uint64_t *missing; /* cells without a value, by variable; owned: load_report_done */
 };
-void load_report_done(struct load_report *r);
 
 /* d: its number variables without a grid get one from the decimals seen (10^-d, d at most 6).
  * MALFORMED: faults were found, `why` says how many and the first.  Else as snapshot_begin and snapshot_commit,

@@ -1,0 +1,36 @@
+/*
+ * cells.h - which cell of a dimension each row falls in.
+ * Inside a kernel a dimension has `states`, numbered so that a column's stored codes are used as they are:
+ *   category   0 missing, 1.. the levels
+ *   breaks     0 below, 1 .. break_count-1 the cells, break_count above, break_count+1 missing
+ * cells_slot brings a state to its slot in the cube (agents/engine/plan.h).
+ */
+#ifndef INNSYN_AGENTS_ENGINE_CELLS_H
+#define INNSYN_AGENTS_ENGINE_CELLS_H
+
+#include "agents/snapshot/snapshot.h"
+#include "proto/question.h"
+
+enum { CELLS_BUCKETS = 1024 };
+
+struct cells {
+    const struct snapshot_column *column;
+    uint32_t states, cells;
+    /* breaks only */
+    const double *breaks;
+    uint32_t break_count;
+    double first, last, scale; /* last: the least value above the closed end */
+    uint16_t bucket[CELLS_BUCKETS + 1];
+};
+
+/* Borrows the column and the breaks. */
+void cells_init(struct cells *c, const struct snapshot *s, const struct dimension *d);
+/* A category without a dimension (summary's `by`). */
+void cells_init_category(struct cells *c, const struct snapshot *s, unsigned variable);
+
+/* index[i] = index[i] * states + state of row first+i. */
+void cells_chunk(const struct cells *c, uint64_t first, size_t n, uint32_t *restrict index);
+
+uint32_t cells_slot(const struct cells *c, uint32_t state);
+
+#endif

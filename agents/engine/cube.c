@@ -1,0 +1,296 @@
+/*
+ * One pass over the rows, in chunks: the index of each row's group is put together column by column,
+ * then persons are counted there.  Blocks of the count array: 0 the cohort itself, 1+b the rows that
+ * fail nothing but box variable b (the parent without b is the sum of the two), and one last slot for
+ * rows of no use, so that the loops need no branch.
+ *
+ * In an event table a person is counted once a slot: rows are visited person by person, and a slot
+ * remembers the last person who was counted there.
+ */
+#include "agents/engine/cube.h"
+
+#include <stdlib.h>
+
+#include "agents/engine/cells.h"
+#include "agents/engine/cohort.h"
+#include "base/secret.h"
+
+/* Neighbouring rows often share a slot; with LANES counters each, an increment need not wait for the last. */
+enum { LANES = 4, LANES_SLOTS_MAX = 8192 };
+
+struct counting {
+    const struct snapshot *snapshot;
+    const struct question *question;
+    struct cohort cohort;
+    struct cells cells[TABLE_DIMENSIONS_MAX];
+    uint32_t states; /* product over the dimensions: slots of a block */
+    uint32_t blocks, slots;
+    uint32_t lanes;
+    uint32_t *counts;   /* lanes * (slots + 1) */
+    uint64_t *key_sums; /* states + 1; NULL when not asked for */
+};
+
+static void counting_done(struct counting *c)
+{
+    cohort_done(&c->cohort);
+    if (c->counts)
+        wipe(c->counts, (size_t)c->lanes * (c->slots + 1) * sizeof *c->counts);
+    free(c->counts);
+    if (c->key_sums)
+        wipe(c->key_sums, (c->states + 1) * sizeof *c->key_sums);
+    free(c->key_sums);
+}
+
+static result counting_init(struct counting *c, const struct snapshot *s, const struct question *q, bool protect,
+                            struct why *why)
+{
+    *c = (struct counting){.snapshot = s, .question = q, .states = 1};
+    for (unsigned d = 0; d < q->dimension_count; d++) {
+        cells_init(&c->cells[d], s, &q->dimensions[d]);
+        c->states *= c->cells[d].states; /* not above the cube's slots, which were bounded */
+    }
+    c->blocks = protect ? 1 + q->box_count : 1;
+    c->slots = c->blocks * c->states;
+    c->lanes = c->slots < LANES_SLOTS_MAX && !s->dictionary->event_table ? LANES : 1;
+    TRY(cohort_init(&c->cohort, s, q, why));
+    c->counts = calloc((size_t)c->lanes * (c->slots + 1), sizeof *c->counts);
+    if (protect)
+        c->key_sums = calloc(c->states + 1, sizeof *c->key_sums);
+    if (!c->counts || (protect && !c->key_sums))
+        return FAIL(why, LIMIT, "no memory to count in");
+    return DONE;
+}
+
+/* Where each row of a chunk is counted: block * states + group, or `slots` for nowhere. */
+static void place(const struct counting *c, uint64_t first, size_t n, uint32_t *restrict index, uint8_t *restrict fails)
+{
+    const struct question *q = c->question;
+    uint8_t which[CHUNK_ROWS];
+    const uint32_t nowhere = c->slots, states = c->states;
+    memset(index, 0, n * sizeof *index);
+    for (unsigned d = 0; d < q->dimension_count; d++)
+        cells_chunk(&c->cells[d], first, n, index);
+    if (q->box_count == 0)
+        return;
+    if (c->blocks == 1) {
+        cohort_chunk(&c->cohort, first, n, fails, NULL);
+        for (size_t i = 0; i < n; i++)
+            index[i] = fails[i] ? nowhere : index[i];
+        return;
+    }
+    memset(which, 0, n);
+    cohort_chunk(&c->cohort, first, n, fails, which);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t in_parent = index[i] + (1u + which[i]) * states;
+        index[i] = fails[i] == 0 ? index[i] : fails[i] == 1 ? in_parent : nowhere;
+    }
+}
+
+/* --- person tables: a row is a person ---------------------------------------------------------- */
+
+static void count_lanes(uint32_t *restrict counts, size_t stride, const uint32_t *restrict index, size_t n)
+{
+    uint32_t *a = counts, *b = counts + stride, *c = counts + 2 * stride, *d = counts + 3 * stride;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        a[index[i]]++;
+        b[index[i + 1]]++;
+        c[index[i + 2]]++;
+        d[index[i + 3]]++;
+    }
+    for (; i < n; i++)
+        a[index[i]]++;
+}
+
+static void count_persons(struct counting *c)
+{
+    uint32_t index[CHUNK_ROWS];
+    uint8_t fails[CHUNK_ROWS];
+    const uint32_t states = c->states;
+    for (uint64_t first = 0; first < c->snapshot->facts.rows; first += CHUNK_ROWS) {
+        uint64_t left = c->snapshot->facts.rows - first;
+        size_t n = left < CHUNK_ROWS ? (size_t)left : CHUNK_ROWS;
+        place(c, first, n, index, fails);
+        if (c->lanes == LANES)
+            count_lanes(c->counts, c->slots + 1, index, n);
+        else
+            for (size_t i = 0; i < n; i++)
+                c->counts[index[i]]++;
+        if (c->key_sums)
+            for (size_t i = 0; i < n; i++)
+                c->key_sums[index[i] < states ? index[i] : states] += c->snapshot->keys[first + i];
+    }
+    for (uint32_t lane = 1; lane < c->lanes; lane++)
+        for (uint32_t i = 0; i < c->slots; i++)
+            c->counts[i] += c->counts[(size_t)lane * (c->slots + 1) + i];
+}
+
+/* --- the cube of the answer ------------------------------------------------------------------- */
+
+/* The slot of the cube that a group stands for, and whether it is a cell in every dimension and a missing in any. */
+struct position {
+    uint64_t slot;
+    uint32_t cell[TABLE_DIMENSIONS_MAX];
+    bool inside, missing;
+};
+
+static struct position position_of(const struct counting *c, const struct cube *shape, uint32_t group)
+{
+    struct position p = {.inside = true};
+    uint64_t weight = 1;
+    for (unsigned d = c->question->dimension_count; d-- > 0;) {
+        const struct cells *cells = &c->cells[d];
+        uint32_t slot = cells_slot(cells, group % cells->states);
+        group /= cells->states;
+        p.slot += slot * weight;
+        weight *= shape->slots[d];
+        p.cell[d] = slot;
+        p.inside = p.inside && slot < cells->cells;
+        p.missing = p.missing || slot == cells->cells + 2;
+    }
+    return p;
+}
+
+static result answer_prepare(const struct question *q, bool protect, struct engine_answer *a, struct why *why)
+{
+    unsigned parents = protect ? q->box_count : 0;
+    struct cube shape;
+    TRY(cube_shape(q, 1 + parents, &shape, why));
+    a->base = shape;
+    a->base.persons = calloc(shape.slot_count, sizeof *a->base.persons);
+    bool whole = a->base.persons != NULL;
+    if (protect) {
+        a->base.key_sums = calloc(shape.slot_count, sizeof *a->base.key_sums);
+        whole = whole && a->base.key_sums;
+    }
+    for (unsigned b = 0; b < parents; b++) {
+        a->parents[b] = shape;
+        a->parents[b].persons = calloc(shape.slot_count, sizeof *a->parents[b].persons);
+        whole = whole && a->parents[b].persons;
+        a->parent_count++;
+    }
+    for (unsigned d = 0; d < q->dimension_count; d++) {
+        a->margins[d] = calloc(dimension_cells(q, d), sizeof *a->margins[d]);
+        whole = whole && a->margins[d];
+    }
+    return whole ? DONE : FAIL(why, LIMIT, "no memory to count in");
+}
+
+static void answer_from_persons(const struct counting *c, struct engine_answer *a)
+{
+    for (uint32_t g = 0; g < c->states; g++) {
+        struct position p = position_of(c, &a->base, g);
+        uint64_t n = c->counts[g];
+        a->base.persons[p.slot] = n;
+        a->cohort += n;
+        if (a->base.key_sums)
+            a->base.key_sums[p.slot] = c->key_sums[g];
+        for (unsigned b = 0; b < a->parent_count; b++)
+            a->parents[b].persons[p.slot] = n + c->counts[(b + 1) * c->states + g];
+        if (p.missing)
+            a->missing_persons += n;
+        if (!p.inside)
+            continue;
+        a->table_persons += n;
+        for (unsigned d = 0; d < c->question->dimension_count; d++)
+            a->margins[d][p.cell[d]] += n;
+    }
+}
+
+/* --- event tables: distinct persons ------------------------------------------------------------ */
+
+struct stamps {
+    uint32_t *slot;    /* by block * states + group: 1 + the person counted there last */
+    uint32_t *margin[TABLE_DIMENSIONS_MAX];
+    uint32_t table, missing, cohort;
+};
+
+static void stamps_done(struct stamps *s)
+{
+    free(s->slot);
+    for (unsigned d = 0; d < TABLE_DIMENSIONS_MAX; d++)
+        free(s->margin[d]);
+}
+
+static inline bool stamp(uint32_t *at, uint32_t person)
+{
+    bool new = *at != person + 1;
+    *at = person + 1;
+    return new;
+}
+
+static void count_event(const struct counting *c, struct stamps *s, uint32_t person, uint32_t at, struct engine_answer *a)
+{
+    struct position p = position_of(c, &a->base, at % c->states);
+    if (at >= c->states) { /* fails one box variable: of that parent alone */
+        a->parents[at / c->states - 1].persons[p.slot] += stamp(&s->slot[at], person);
+        return;
+    }
+    for (unsigned b = 0; b < a->parent_count; b++)
+        a->parents[b].persons[p.slot] += stamp(&s->slot[(b + 1) * c->states + at], person);
+    a->cohort += stamp(&s->cohort, person);
+    if (stamp(&s->slot[at], person)) {
+        a->base.persons[p.slot]++;
+        if (a->base.key_sums)
+            a->base.key_sums[p.slot] += c->snapshot->keys[person];
+    }
+    if (p.missing)
+        a->missing_persons += stamp(&s->missing, person);
+    if (!p.inside)
+        return;
+    a->table_persons += stamp(&s->table, person);
+    for (unsigned d = 0; d < c->question->dimension_count; d++)
+        a->margins[d][p.cell[d]] += stamp(&s->margin[d][p.cell[d]], person);
+}
+
+static result count_events(const struct counting *c, struct engine_answer *a, struct why *why)
+{
+    const struct snapshot *s = c->snapshot;
+    struct stamps stamps CLEANUP(stamps_done) = {0};
+    uint8_t fails[CHUNK_ROWS];
+    uint64_t rows = s->facts.rows;
+    stamps.slot = calloc(c->slots, sizeof *stamps.slot);
+    bool whole = stamps.slot != NULL;
+    for (unsigned d = 0; d < c->question->dimension_count; d++) {
+        stamps.margin[d] = calloc(dimension_cells(c->question, d), sizeof *stamps.margin[d]);
+        whole = whole && stamps.margin[d];
+    }
+    uint32_t *index = malloc((rows ? rows : 1) * sizeof *index);
+    if (!whole || !index) {
+        free(index);
+        return FAIL(why, LIMIT, "no memory to count in");
+    }
+    for (uint64_t first = 0; first < rows; first += CHUNK_ROWS) {
+        uint64_t left = rows - first;
+        place(c, first, left < CHUNK_ROWS ? (size_t)left : CHUNK_ROWS, index + first, fails);
+    }
+    for (uint64_t k = 0; k < rows; k++) {
+        uint64_t row = s->by_person ? s->by_person[k] : k;
+        if (index[row] < c->slots)
+            count_event(c, &stamps, s->person[row], index[row], a);
+    }
+    free(index);
+    return DONE;
+}
+
+static result count(const struct snapshot *s, const struct question *q, bool protect, struct counting *c,
+                    struct engine_answer *a, struct why *why)
+{
+    TRY(answer_prepare(q, protect, a, why));
+    TRY(counting_init(c, s, q, protect, why));
+    a->event_table = s->dictionary->event_table;
+    if (a->event_table)
+        return count_events(c, a, why);
+    count_persons(c);
+    answer_from_persons(c, a);
+    return DONE;
+}
+
+result cube_count(const struct snapshot *s, const struct question *q, bool protect, struct engine_answer *ret, struct why *why)
+{
+    struct counting c CLEANUP(counting_done) = {0};
+    result r = count(s, q, protect, &c, ret, why);
+    if (!is_ok(r))
+        engine_answer_done(ret);
+    return r;
+}

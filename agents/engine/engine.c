@@ -1,0 +1,200 @@
+#include "agents/engine/engine.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "agents/engine/cube.h"
+#include "agents/engine/moments.h"
+#include "base/channel.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "base/secret.h"
+
+enum { ENGINE_WAIT_MS = 60 * 1000, REFUSAL_BYTES_MAX = 1024 };
+
+struct mapped {
+    struct label dataset;
+    struct snapshot *snapshot;
+    uint64_t used; /* number of the plan that used it last */
+};
+
+struct engine {
+    const struct engine_start *start;
+    struct channel *channel;
+    struct mapped mapped[ENGINE_SNAPSHOTS_MAX];
+    uint64_t plans;
+};
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+    if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+        abort();
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+result engine_compute(const struct snapshot *s, const struct question *q, bool protect, struct engine_answer *ret, struct why *why)
+{
+    int64_t begun = now_us();
+    if (q->statistic == STATISTIC_SUMMARY && q->quantile_count)
+        return moments_summary(s, q, ret, why); /* which refuses, before anything is counted */
+    TRY(cube_count(s, q, protect, ret, why));
+    if (q->statistic == STATISTIC_SUMMARY) {
+        result r = moments_summary(s, q, ret, why);
+        if (!is_ok(r)) {
+            engine_answer_done(ret);
+            return r;
+        }
+    }
+    ret->engine_us = now_us() - begun;
+    return DONE;
+}
+
+/* --- snapshots -------------------------------------------------------------------------------- */
+
+static struct mapped *place_for(struct engine *e)
+{
+    struct mapped *oldest = &e->mapped[0];
+    for (unsigned i = 0; i < ENGINE_SNAPSHOTS_MAX; i++)
+        if (e->mapped[i].used < oldest->used)
+            oldest = &e->mapped[i];
+    snapshot_close(oldest->snapshot);
+    *oldest = (struct mapped){0};
+    return oldest;
+}
+
+static result find_snapshot(struct engine *e, const struct plan *p, const struct snapshot **ret, struct why *why)
+{
+    char folder[PATH_MAX];
+    struct label dataset;
+    TRY(label_parse(slice_str(p->dataset), &dataset, why));
+    for (unsigned i = 0; i < ENGINE_SNAPSHOTS_MAX; i++) {
+        struct mapped *m = &e->mapped[i];
+        if (m->snapshot && label_equal(&m->dataset, &dataset) && hash_equal(&m->snapshot->facts.name, &p->snapshot)) {
+            m->used = e->plans;
+            *ret = m->snapshot;
+            return DONE;
+        }
+    }
+    int len = snprintf(folder, sizeof folder, "%s/%s", e->start->data_folder, dataset.text);
+    if (len < 0 || (size_t)len >= sizeof folder)
+        return FAIL(why, LIMIT, "the path of the data folder is too long");
+    struct snapshot *s CLEANUP(snapshot_closep) = NULL;
+    TRY(snapshot_open(e->start->host, folder, &p->snapshot, true, &s, why));
+    if (!label_equal(&s->facts.dataset, &dataset))
+        return FAIL(why, BROKEN, "the snapshot in the folder of %s is one of %s", dataset.text, s->facts.dataset.text);
+    struct mapped *m = place_for(e);
+    *m = (struct mapped){.dataset = dataset, .snapshot = MOVE(s), .used = e->plans};
+    *ret = m->snapshot;
+    return DONE;
+}
+
+/* --- one plan --------------------------------------------------------------------------------- */
+
+static result read_question(struct slice text, const struct snapshot *s, struct question **ret, struct why *why)
+{
+    struct json *tree CLEANUP(json_freep) = NULL;
+    TRY(json_parse(text, QUESTION_BYTES_MAX, &tree, why));
+    return question_read(tree, s->dictionary, ret, why);
+}
+
+static result answer(struct engine *e, const struct plan *p, struct slice text, struct buffer *to, struct why *why)
+{
+    const struct snapshot *s = NULL;
+    struct question *q CLEANUP(question_freep) = NULL;
+    struct engine_answer a CLEANUP(engine_answer_done);
+    engine_answer_init(&a);
+    TRY(find_snapshot(e, p, &s, why));
+    TRY(read_question(text, s, &q, why));
+    TRY(engine_compute(s, q, p->protect, &a, why));
+    return engine_answer_encode(&a, to, why);
+}
+
+static const char *refusal_code(result r, const struct why *why)
+{
+    if (why->code && *why->code)
+        return why->code;
+    return r.code == ABSENT ? "snapshot_missing" : r.code == LIMIT ? "too_large" : r.code == MALFORMED ? "malformed" : "fault";
+}
+
+static result refuse(struct engine *e, uint64_t tag, result r, const struct why *why)
+{
+    struct engine_refusal refusal = {.status = r.code};
+    struct buffer bytes CLEANUP(buffer_done);
+    struct why ignored;
+    buffer_init(&bytes, REFUSAL_BYTES_MAX);
+    (void)snprintf(refusal.code, sizeof refusal.code, "%s", refusal_code(r, why));
+    (void)snprintf(refusal.field, sizeof refusal.field, "%s", why->field);
+    (void)snprintf(refusal.text, sizeof refusal.text, "%s", why->text);
+    TRY(engine_refusal_encode(&refusal, &bytes, &ignored));
+    return channel_send_now(e->channel, ENGINE_REFUSAL, tag, buffer_slice(&bytes), &ignored);
+}
+
+static void wipe_buffer(struct buffer *b)
+{
+    buffer_wipe(b); /* true counts */
+}
+
+static result serve(struct engine *e, const struct message *m, struct why *why)
+{
+    struct plan p;
+    struct slice question;
+    struct buffer bytes CLEANUP(wipe_buffer);
+    buffer_init(&bytes, CHANNEL_FRAME_BYTES_MAX);
+    TRY(plan_decode(m->payload, &p, &question, why));
+    uint64_t tag = m->tag;
+    e->plans++;
+    result r = answer(e, &p, question, &bytes, why);
+    if (is_ok(r))
+        return channel_send_now(e->channel, ENGINE_ANSWER, tag, buffer_slice(&bytes), why);
+    log_failure(LOG_WARNING, "plan_refused", r, why);
+    return refuse(e, tag, r, why);
+}
+
+static result live(struct engine *e, struct why *why)
+{
+    for (;;) {
+        struct message m;
+        result r = channel_receive(e->channel, ENGINE_WAIT_MS, &m, why);
+        if (r.code == LIMIT)
+            continue; /* nobody asked for a while */
+        TRY(r);
+        if (m.kind == ENGINE_STOP)
+            return DONE;
+        if (m.kind != ENGINE_ASK)
+            return FAIL(why, MALFORMED, "the engine takes plans, not messages of kind %u", (unsigned)m.kind);
+        *why = (struct why){0};
+        TRY(serve(e, &m, why));
+    }
+}
+
+static result begin(struct engine *e, struct why *why)
+{
+    process_hide();
+    TRY(channel_new(NULL, e->start->channel_fd, NULL, NULL, NULL, &e->channel, why));
+    return sandbox_enter(SANDBOX_FILES_READ, why);
+}
+
+int engine_main(void *self)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    struct why why = {0};
+    if (!e)
+        return 1;
+    e->start = self;
+    log_init(e->start->host, "engine", LOG_NOTICE);
+    result r = begin(e, &why);
+    if (is_ok(r))
+        r = live(e, &why);
+    if (r.code == UNAVAILABLE)
+        r = DONE; /* guard has gone, and so does the engine */
+    if (!is_ok(r))
+        log_failure(LOG_ERROR, "engine_stopped", r, &why);
+    channel_free(e->channel);
+    for (unsigned i = 0; i < ENGINE_SNAPSHOTS_MAX; i++)
+        snapshot_close(e->mapped[i].snapshot);
+    free(e);
+    return is_ok(r) ? 0 : 1;
+}
