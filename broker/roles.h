@@ -39,6 +39,14 @@ int core_main(void *core_start); /* broker/core/core.c */
 /* The certificate (PEM) of the CA that issued the broker's own server certificates, in <dir>:
  * core hands it out inside enrolment tokens. */
 #define SERVER_CA_FILE "server-ca.pem"
+/* The rest of <dir>: what net and keys read at their start. */
+#define SITE_CA_FILE "site-ca.pem"
+#define SERVER_CERTIFICATE_FILE "tls/server.pem"
+#define SERVER_KEY_FILE "tls/server.key"
+#define LOG_KEY_FILE "keys/log.key"
+#define SEAL_KEY_FILE "keys/seal.key"
+#define SITE_CA_KEY_FILE "keys/site-ca.key"
+#define SERVER_CA_KEY_FILE "keys/server-ca.key" /* read by init and renew-server alone */
 
 /* Offline, while no broker runs: migrates the store and makes the first operator account.
  * DENIED: an operator is there already.  MALFORMED: not an account name, or a password too short. */

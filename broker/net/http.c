@@ -286,6 +286,14 @@ void http_front_refuse(struct http_front *f, uint64_t tag, const struct problem 
         answer_problem(e, p, retry_after_s);
 }
 
+void http_front_refuse_all(struct http_front *f, const struct problem *p, unsigned retry_after_s)
+{
+    need_own_thread(f);
+    for (unsigned i = 0; i < f->s.in_flight_max; i++)
+        if (f->exchanges[i].tag != 0)
+            answer_problem(&f->exchanges[i], p, retry_after_s);
+}
+
 /* --- a request that evhttp never sees ---------------------------------------------------------------- */
 
 static void refusal_written(struct bufferevent *bev, void *evcon)

@@ -75,6 +75,9 @@ void http_front_answer(struct http_front *f, uint64_t tag, const struct http_ans
 /* The same with a problem document. */
 void http_front_refuse(struct http_front *f, uint64_t tag, const struct problem *p, unsigned retry_after_s);
 
+/* Refuses every request that waits for its answer. */
+void http_front_refuse_all(struct http_front *f, const struct problem *p, unsigned retry_after_s);
+
 /* Ends every connection of this site, answered or not. */
 void http_front_cut(struct http_front *f, struct slice site);
 /* Accepts no more, ends idle connections, ends the others after their answer. */
