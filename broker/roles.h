@@ -21,12 +21,16 @@ struct broker_settings {
     char people_url[200];
     char store[400];          /* "sqlite:<path>" or "postgres:<conninfo>" */
     char portal_dir[256];     /* static files; empty: none */
+    char names[400];          /* of the server certificate: "localhost,127.0.0.1" */
     unsigned net_processes;   /* 1..NET_PROCESSES_MAX */
     unsigned poll_wait_ms_max;
     unsigned lease_ms;        /* a task not finished by then is handed out again */
     unsigned query_deadline_ms; /* a query ends at the earlier of this and its expires */
 };
+/* dir is made absolute.  ABSENT: no broker there.  MALFORMED: with the path in the file and the rule. */
 MUST_CHECK result broker_settings_read(const struct host *host, const char *dir, struct broker_settings *ret, struct why *why);
+
+MUST_CHECK result broker_settings_write(const struct host *host, const struct broker_settings *settings, struct why *why);
 
 struct core_start {
     const struct broker_settings *settings;
@@ -42,11 +46,11 @@ int core_main(void *core_start); /* broker/core/core.c */
 /* The rest of <dir>: what net and keys read at their start. */
 #define SITE_CA_FILE "site-ca.pem"
 #define SERVER_CERTIFICATE_FILE "tls/server.pem"
-#define SERVER_KEY_FILE "tls/server.key"
-#define LOG_KEY_FILE "keys/log.key"
-#define SEAL_KEY_FILE "keys/seal.key"
-#define SITE_CA_KEY_FILE "keys/site-ca.key"
-#define SERVER_CA_KEY_FILE "keys/server-ca.key" /* read by init and renew-server alone */
+#define SERVER_KEY_FILE "tls/server-key.pem"
+#define LOG_KEY_FILE "keys/log.pem"
+#define SEAL_KEY_FILE "keys/seal.pem"
+#define SITE_CA_KEY_FILE "keys/site-ca.pem"
+#define SERVER_CA_KEY_FILE "keys/server-ca.pem" /* read by init and renew-server alone */
 
 /* Offline, while no broker runs: migrates the store and makes the first operator account.
  * DENIED: an operator is there already.  MALFORMED: not an account name, or a password too short. */
