@@ -1,0 +1,256 @@
+/*
+ * Every published count is one `part` of the cube: a cell, a margin's cell, the total, below, above,
+ * missing.  `publish_part` is the one place where a true count becomes a value that leaves.
+ *
+ * What an event table cannot tell exactly (distinct persons over several slots) is withheld under ck.
+ */
+#include "agents/disclosure/counts.h"
+
+#include <stdlib.h>
+
+#include "agents/disclosure/parent_rule.h"
+#include "agents/disclosure/ptable.h"
+
+enum { BOX_TEXT_MAX = 256 * 1024 };
+
+struct publishing {
+    const struct question *q;
+    const struct engine_answer *a;
+    struct cellkey *key; /* NULL: open, true values */
+    struct slice edition;
+};
+
+static bool part_is_slot(const struct publishing *x, const struct part *p)
+{
+    for (unsigned d = 0; d < x->q->dimension_count; d++)
+        if (p->at[d] < 0)
+            return false;
+    return true;
+}
+
+static result publish_part(const struct publishing *x, const struct part *p, int64_t *ret, struct why *why)
+{
+    struct part_sum s = part_sum(&x->a->base, p);
+    if (!x->key) {
+        *ret = (int64_t)s.persons;
+        return DONE;
+    }
+    *ret = CELL_WITHHELD;
+    if (!parent_rule_holds(x->q, x->a, p) || (x->q->dictionary->event_table && !part_is_slot(x, p)))
+        return DONE;
+    struct buffer box CLEANUP(buffer_done) = {0};
+    buffer_init(&box, BOX_TEXT_MAX);
+    TRY(question_cell_box(x->q, p->at, &box, why));
+    return cellkey_publish(x->key, x->edition, buffer_slice(&box), s.key_sum, s.persons, ret, why);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* The box of "missing in at least one of the dimensions" is no product of sets, so it has a text of its
+ * own: the question's box, then any(<names in byte order>)=?. */
+static result missing_box(const struct question *q, struct buffer *to, struct why *why)
+{
+    struct part all = {{CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE}};
+    struct slice names[TABLE_DIMENSIONS_MAX];
+    TRY(question_cell_box(q, all.at, to, why));
+    for (unsigned d = 0; d < q->dimension_count; d++)
+        names[d] = q->dictionary->variables[q->dimensions[d].variable].name;
+    qsort(names, q->dimension_count, sizeof names[0], by_name);
+    TRY(buffer_add_str(to, to->len > 0 ? ";any(" : "any(", why));
+    for (unsigned d = 0; d < q->dimension_count; d++) {
+        TRY(buffer_add_str(to, d > 0 ? "," : "", why));
+        TRY(buffer_add(to, names[d], why));
+    }
+    return buffer_add_str(to, ")=?", why);
+}
+
+/* Rows with a missing value in any dimension. */
+static result publish_missing(const struct publishing *x, int64_t *ret, struct why *why)
+{
+    const struct cube *c = &x->a->base;
+    if (c->dimension_count == 0) {
+        *ret = 0;
+        return DONE;
+    }
+    if (c->dimension_count == 1) {
+        struct part p = {{(int)c->slots[0] - 1, CELL_FREE, CELL_FREE, CELL_FREE}};
+        return publish_part(x, &p, ret, why);
+    }
+    struct part_sum s = {0};
+    for (uint64_t slot = 0; slot < c->slot_count; slot++) {
+        struct part p = part_of_slot(c, slot);
+        bool missing = false;
+        for (unsigned d = 0; d < c->dimension_count; d++)
+            missing = missing || p.at[d] == (int)c->slots[d] - 1;
+        if (missing) {
+            s.persons += c->persons[slot];
+            s.key_sum += c->key_sums ? c->key_sums[slot] : 0;
+        }
+    }
+    if (!x->key) {
+        *ret = (int64_t)s.persons;
+        return DONE;
+    }
+    *ret = CELL_WITHHELD;
+    if (x->q->dictionary->event_table || !parent_rule_holds_missing(x->q, x->a))
+        return DONE;
+    struct buffer box CLEANUP(buffer_done) = {0};
+    buffer_init(&box, BOX_TEXT_MAX);
+    TRY(missing_box(x->q, &box, why));
+    return cellkey_publish(x->key, x->edition, buffer_slice(&box), s.key_sum, s.persons, ret, why);
+}
+
+/* The cells in row-major order, as parts. */
+static struct part part_of_cell(const struct question *q, uint64_t cell)
+{
+    struct part p = {{CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE}};
+    for (unsigned d = q->dimension_count; d-- > 0;) {
+        unsigned cells = dimension_cells(q, d);
+        p.at[d] = (int)(cell % cells);
+        cell /= cells;
+    }
+    return p;
+}
+
+static result publish_cells(const struct publishing *x, struct published *p, struct why *why)
+{
+    p->cell_count = question_cells(x->q);
+    p->cells = calloc(p->cell_count, sizeof *p->cells);
+    if (!p->cells)
+        return FAIL(why, LIMIT, "no memory for %llu cells", (unsigned long long)p->cell_count);
+    for (uint64_t i = 0; i < p->cell_count; i++) {
+        struct part part = part_of_cell(x->q, i);
+        TRY(publish_part(x, &part, &p->cells[i], why));
+    }
+    return DONE;
+}
+
+/* Margins are over the rows that lie in a cell: the other dimensions are narrowed to all their cells. */
+static result publish_margins(const struct publishing *x, struct published *p, struct why *why)
+{
+    p->margin_count = x->q->dimension_count;
+    for (unsigned d = 0; d < p->margin_count; d++) {
+        p->margin_cells[d] = dimension_cells(x->q, d);
+        p->margins[d] = calloc(p->margin_cells[d], sizeof *p->margins[d]);
+        if (!p->margins[d])
+            return FAIL(why, LIMIT, "no memory for a margin of %u cells", p->margin_cells[d]);
+        struct part part = {{CELL_INSIDE, CELL_INSIDE, CELL_INSIDE, CELL_INSIDE}};
+        for (unsigned i = 0; i < p->margin_cells[d]; i++) {
+            part.at[d] = (int)i;
+            TRY(publish_part(x, &part, &p->margins[d][i], why));
+        }
+    }
+    return DONE;
+}
+
+/* A sparse table is refused as a whole: more than half of its non-zero cells hold fewer than 5 persons.
+ * One cell is no table: a lone small count is what the noise is for (0 and 1..4 look alike). */
+static bool table_too_sparse(const struct question *q, const struct engine_answer *a)
+{
+    uint64_t cells = question_cells(q), filled = 0, small = 0;
+    for (uint64_t i = 0; i < cells; i++) {
+        struct part p = part_of_cell(q, i);
+        uint64_t n = part_sum(&a->base, &p).persons;
+        filled += n > 0;
+        small += n > 0 && n < PTABLE_SMALLEST_PUBLISHED;
+    }
+    return cells > 1 && 2 * small > filled;
+}
+
+static result publish(const struct publishing *x, struct published *p, struct why *why)
+{
+    const struct question *q = x->q;
+    struct part inside = {{CELL_INSIDE, CELL_INSIDE, CELL_INSIDE, CELL_INSIDE}};
+    p->statistic = q->statistic;
+    TRY(publish_cells(x, p, why));
+    TRY(publish_missing(x, &p->n_missing, why));
+    if (q->statistic == STATISTIC_COUNT) {
+        p->total = p->cells[0];
+        return DONE;
+    }
+    if (q->statistic == STATISTIC_HISTOGRAM) {
+        int cells = (int)dimension_cells(q, 0);
+        struct part below = {{cells, CELL_FREE, CELL_FREE, CELL_FREE}}, above = {{cells + 1, CELL_FREE, CELL_FREE, CELL_FREE}};
+        TRY(publish_part(x, &below, &p->below, why));
+        return publish_part(x, &above, &p->above, why);
+    }
+    if (q->dimension_count > 1)
+        TRY(publish_margins(x, p, why));
+    return publish_part(x, &inside, &p->total, why);
+}
+
+static result check_cube(const struct cube *c, const struct question *q, bool keys, struct why *why)
+{
+    uint64_t slots = 1;
+    bool fits = c->dimension_count == q->dimension_count && c->persons && (!keys || c->key_sums);
+    for (unsigned d = 0; fits && d < q->dimension_count; d++) {
+        fits = c->slots[d] == dimension_cells(q, d) + CUBE_SLOTS_EXTRA;
+        slots *= c->slots[d];
+    }
+    return fits && c->slot_count == slots ? DONE : FAIL(why, BROKEN, "the engine's cube does not fit the question");
+}
+
+result counts_protect(const struct question *q, const struct engine_answer *a, struct cellkey *key,
+                      struct slice edition, struct published *ret, struct why *why)
+{
+    if (q->statistic != STATISTIC_COUNT && q->statistic != STATISTIC_TABLE && q->statistic != STATISTIC_HISTOGRAM)
+        return FAIL(why, DENIED, "a %s is not released under profile ck", statistic_name(q->statistic));
+    TRY(check_cube(&a->base, q, true, why));
+    if (a->parent_count != q->box_count)
+        return FAIL(why, BROKEN, "the engine handed over %u parents for %u box variables", a->parent_count, q->box_count);
+    for (unsigned b = 0; b < q->box_count; b++)
+        TRY(check_cube(&a->parents[b], q, false, why));
+    struct publishing x = {q, a, key, edition};
+    struct published p CLEANUP(published_done);
+    published_init(&p);
+    TRY(publish(&x, &p, why)); /* all rules are evaluated, also for what is then refused */
+    if (table_too_sparse(q, a))
+        return FAIL(why, DENIED, "more than half of the table's non-empty cells are too small; ask for fewer or wider cells");
+    *ret = p;
+    published_init(&p);
+    return DONE;
+}
+
+static result open_summary(const struct question *q, const struct engine_answer *a, struct published *p, struct why *why)
+{
+    unsigned groups = q->by >= 0 ? q->dictionary->variables[q->by].level_count : 1;
+    if (!a->summary || a->summary_groups < groups || a->summary_variables != q->variable_count)
+        return FAIL(why, BROKEN, "the engine's summary does not fit the question");
+    p->statistic = q->statistic;
+    p->group_count = groups;
+    p->variable_count = q->variable_count;
+    size_t count = (size_t)groups * q->variable_count;
+    p->moments = calloc(count, sizeof *p->moments);
+    if (!p->moments)
+        return FAIL(why, LIMIT, "no memory for %zu moments", count);
+    for (size_t i = 0; i < count; i++)
+        p->moments[i] = a->summary[i];
+    if (q->quantile_count > 0 && a->quantiles) {
+        p->quantile_count = q->quantile_count;
+        p->quantiles = calloc(count * q->quantile_count, sizeof *p->quantiles);
+        if (!p->quantiles)
+            return FAIL(why, LIMIT, "no memory for quantiles");
+        for (size_t i = 0; i < count * q->quantile_count; i++)
+            p->quantiles[i] = a->quantiles[i];
+    }
+    return DONE;
+}
+
+result counts_open(const struct question *q, const struct engine_answer *a, struct published *ret, struct why *why)
+{
+    struct published p CLEANUP(published_done);
+    published_init(&p);
+    if (q->statistic == STATISTIC_SUMMARY) {
+        TRY(open_summary(q, a, &p, why));
+    } else {
+        TRY(check_cube(&a->base, q, false, why));
+        struct publishing x = {.q = q, .a = a};
+        TRY(publish(&x, &p, why));
+    }
+    *ret = p;
+    published_init(&p);
+    return DONE;
+}

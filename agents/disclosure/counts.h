@@ -1,0 +1,40 @@
+/*
+ * counts.h - what of an engine's answer may leave the site.  Replies are made from `struct published`
+ * and from nothing else: what was not put there on purpose cannot leak.
+ * Pure: no clock, no files.
+ */
+#ifndef INNSYN_AGENTS_DISCLOSURE_COUNTS_H
+#define INNSYN_AGENTS_DISCLOSURE_COUNTS_H
+
+#include "agents/disclosure/cellkey.h"
+#include "agents/engine/plan.h"
+
+struct published {
+    enum statistic statistic;
+    /* count, table, histogram: CELL_WITHHELD where the value stays here */
+    int64_t *cells; /* row-major, without below, above and missing */
+    uint64_t cell_count;
+    int64_t *margins[TABLE_DIMENSIONS_MAX];
+    unsigned margin_cells[TABLE_DIMENSIONS_MAX];
+    unsigned margin_count; /* 0 for less than two dimensions */
+    int64_t total, n_missing, below, above;
+    /* summary, open only: [group][variable] */
+    struct moments *moments;
+    double *quantiles; /* [group][variable][p]; NULL when not asked for */
+    unsigned group_count, variable_count, quantile_count;
+};
+void published_init(struct published *p);
+void published_done(struct published *p); /* zeroed ones are welcome */
+
+/* Profile ck (L1, L3; sections 1.1 to 1.3).  edition: the edition's name, as text.
+ * DENIED: the table is refused as a whole, or the statistic is not released under ck; the text never
+ * depends on the data beyond that. */
+MUST_CHECK result counts_protect(const struct question *q, const struct engine_answer *a, struct cellkey *key,
+                                 struct slice edition, struct published *ret, struct why *why);
+/* Profile open: the true values. */
+MUST_CHECK result counts_open(const struct question *q, const struct engine_answer *a, struct published *ret, struct why *why);
+
+/* The `statistic` member of a site result. */
+struct json *published_json(const struct published *p);
+
+#endif

@@ -1,0 +1,56 @@
+#include "agents/disclosure/parent_rule.h"
+
+#include <assert.h>
+
+/* Persons in a part, or fewer: in an event table a person may lie in several slots, and then only the
+ * largest slot is certain. */
+static uint64_t persons_at_least(const struct question *q, const struct cube *c, const struct part *p)
+{
+    struct part_sum s = part_sum(c, p);
+    return q->dictionary->event_table ? s.persons_most : s.persons;
+}
+
+static bool in_box(const struct question *q, unsigned variable)
+{
+    for (unsigned b = 0; b < q->box_count; b++)
+        if (q->box[b].variable == variable)
+            return true;
+    return false;
+}
+
+static struct part without(const struct question *q, const struct part *cell, unsigned variable)
+{
+    struct part p = *cell;
+    for (unsigned d = 0; d < q->dimension_count; d++)
+        if (q->dimensions[d].variable == variable)
+            p.at[d] = CELL_FREE;
+    return p;
+}
+
+bool parent_rule_holds(const struct question *q, const struct engine_answer *a, const struct part *cell)
+{
+    assert(a->parent_count == q->box_count);
+    for (unsigned b = 0; b < q->box_count; b++) {
+        struct part p = without(q, cell, q->box[b].variable);
+        if (persons_at_least(q, &a->parents[b], &p) < PARENT_PERSONS_MIN)
+            return false;
+    }
+    for (unsigned d = 0; d < q->dimension_count; d++) {
+        if (cell->at[d] == CELL_FREE || in_box(q, q->dimensions[d].variable))
+            continue;
+        struct part p = without(q, cell, q->dimensions[d].variable);
+        if (persons_at_least(q, &a->base, &p) < PARENT_PERSONS_MIN)
+            return false;
+    }
+    return true;
+}
+
+bool parent_rule_holds_missing(const struct question *q, const struct engine_answer *a)
+{
+    assert(a->parent_count == q->box_count);
+    struct part all = {{CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE}};
+    for (unsigned b = 0; b < q->box_count; b++)
+        if (persons_at_least(q, &a->parents[b], &all) < PARENT_PERSONS_MIN)
+            return false;
+    return persons_at_least(q, &a->base, &all) >= PARENT_PERSONS_MIN;
+}

@@ -1,0 +1,91 @@
+/* The form in which published values leave. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "agents/disclosure/counts.h"
+
+void published_init(struct published *p)
+{
+    *p = (struct published){.total = CELL_WITHHELD, .n_missing = CELL_WITHHELD, .below = CELL_WITHHELD, .above = CELL_WITHHELD};
+}
+
+void published_done(struct published *p)
+{
+    free(p->cells);
+    for (unsigned d = 0; d < TABLE_DIMENSIONS_MAX; d++)
+        free(p->margins[d]);
+    free(p->moments);
+    free(p->quantiles);
+    published_init(p);
+}
+
+static struct json *cell_json(int64_t v)
+{
+    return v == CELL_WITHHELD ? json_of_null() : json_of_integer(v);
+}
+
+static struct json *cells_json(const int64_t *cells, uint64_t count)
+{
+    struct json *a = json_array();
+    for (uint64_t i = 0; i < count; i++)
+        json_add(a, cell_json(cells[i]));
+    return a;
+}
+
+static struct json *moments_json(const struct published *p, unsigned group, unsigned variable)
+{
+    size_t at = (size_t)group * p->variable_count + variable;
+    const struct moments *m = &p->moments[at];
+    struct json *o = json_object();
+    json_set(o, "n", json_of_integer((int64_t)m->n));
+    json_set(o, "n_missing", json_of_integer((int64_t)m->n_missing));
+    json_set(o, "mean", json_of_number(m->mean));
+    json_set(o, "m2", json_of_number(m->m2));
+    if (p->quantiles) {
+        struct json *list = json_array();
+        for (unsigned i = 0; i < p->quantile_count; i++) {
+            double v = p->quantiles[at * p->quantile_count + i];
+            json_add(list, isfinite(v) ? json_of_number(v) : json_of_null());
+        }
+        json_set(o, "quantiles", list);
+    }
+    return o;
+}
+
+static struct json *summary_json(const struct published *p)
+{
+    struct json *groups = json_array();
+    for (unsigned g = 0; g < p->group_count; g++) {
+        struct json *variables = json_array();
+        for (unsigned v = 0; v < p->variable_count; v++)
+            json_add(variables, moments_json(p, g, v));
+        struct json *group = json_object();
+        json_set(group, "variables", variables);
+        json_add(groups, group);
+    }
+    struct json *o = json_object();
+    json_set(o, "groups", groups);
+    return o;
+}
+
+struct json *published_json(const struct published *p)
+{
+    if (p->statistic == STATISTIC_SUMMARY)
+        return summary_json(p);
+    struct json *o = json_object();
+    json_set(o, "cells", cells_json(p->cells, p->cell_count));
+    json_set(o, "n_missing", cell_json(p->n_missing));
+    if (p->statistic == STATISTIC_HISTOGRAM) {
+        json_set(o, "below", cell_json(p->below));
+        json_set(o, "above", cell_json(p->above));
+        return o;
+    }
+    json_set(o, "total", cell_json(p->total));
+    if (p->margin_count > 0) {
+        struct json *margins = json_array();
+        for (unsigned d = 0; d < p->margin_count; d++)
+            json_add(margins, cells_json(p->margins[d], p->margin_cells[d]));
+        json_set(o, "margins", margins);
+    }
+    return o;
+}
