@@ -228,14 +228,23 @@ static result open_summary(const struct question *q, const struct engine_answer 
         return FAIL(why, LIMIT, "no memory for %zu moments", count);
     for (size_t i = 0; i < count; i++)
         p->moments[i] = a->summary[i];
-    if (q->quantile_count > 0 && a->quantiles) {
-        p->quantile_count = q->quantile_count;
-        p->quantiles = calloc(count * q->quantile_count, sizeof *p->quantiles);
-        if (!p->quantiles)
-            return FAIL(why, LIMIT, "no memory for quantiles");
-        for (size_t i = 0; i < count * q->quantile_count; i++)
-            p->quantiles[i] = a->quantiles[i];
-    }
+    return DONE;
+}
+
+/* The engine's own figures: in an event table slots do not add up to margins. */
+static result open_counts(const struct question *q, const struct engine_answer *a, struct published *p, struct why *why)
+{
+    struct publishing x = {.q = q, .a = a};
+    TRY(check_cube(&a->base, q, false, why));
+    TRY(publish(&x, p, why));
+    if (q->statistic == STATISTIC_COUNT)
+        return DONE;
+    p->n_missing = (int64_t)a->missing_persons;
+    if (q->statistic == STATISTIC_TABLE)
+        p->total = (int64_t)a->table_persons;
+    for (unsigned d = 0; d < p->margin_count; d++)
+        for (unsigned i = 0; i < p->margin_cells[d]; i++)
+            p->margins[d][i] = (int64_t)a->margins[d][i];
     return DONE;
 }
 
@@ -243,13 +252,10 @@ result counts_open(const struct question *q, const struct engine_answer *a, stru
 {
     struct published p CLEANUP(published_done);
     published_init(&p);
-    if (q->statistic == STATISTIC_SUMMARY) {
+    if (q->statistic == STATISTIC_SUMMARY)
         TRY(open_summary(q, a, &p, why));
-    } else {
-        TRY(check_cube(&a->base, q, false, why));
-        struct publishing x = {.q = q, .a = a};
-        TRY(publish(&x, &p, why));
-    }
+    else
+        TRY(open_counts(q, a, &p, why));
     *ret = p;
     published_init(&p);
     return DONE;

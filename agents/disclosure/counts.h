@@ -20,8 +20,7 @@ struct published {
     int64_t total, n_missing, below, above;
     /* summary, open only: [group][variable] */
     struct moments *moments;
-    double *quantiles; /* [group][variable][p]; NULL when not asked for */
-    unsigned group_count, variable_count, quantile_count;
+    unsigned group_count, variable_count;
 };
 void published_init(struct published *p);
 void published_done(struct published *p); /* zeroed ones are welcome */

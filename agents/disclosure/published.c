@@ -1,5 +1,4 @@
 /* The form in which published values leave. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "agents/disclosure/counts.h"
@@ -15,7 +14,6 @@ void published_done(struct published *p)
     for (unsigned d = 0; d < TABLE_DIMENSIONS_MAX; d++)
         free(p->margins[d]);
     free(p->moments);
-    free(p->quantiles);
     published_init(p);
 }
 
@@ -34,21 +32,12 @@ static struct json *cells_json(const int64_t *cells, uint64_t count)
 
 static struct json *moments_json(const struct published *p, unsigned group, unsigned variable)
 {
-    size_t at = (size_t)group * p->variable_count + variable;
-    const struct moments *m = &p->moments[at];
+    const struct moments *m = &p->moments[(size_t)group * p->variable_count + variable];
     struct json *o = json_object();
     json_set(o, "n", json_of_integer((int64_t)m->n));
     json_set(o, "n_missing", json_of_integer((int64_t)m->n_missing));
     json_set(o, "mean", json_of_number(m->mean));
     json_set(o, "m2", json_of_number(m->m2));
-    if (p->quantiles) {
-        struct json *list = json_array();
-        for (unsigned i = 0; i < p->quantile_count; i++) {
-            double v = p->quantiles[at * p->quantile_count + i];
-            json_add(list, isfinite(v) ? json_of_number(v) : json_of_null());
-        }
-        json_set(o, "quantiles", list);
-    }
     return o;
 }
 

@@ -1,0 +1,368 @@
+/*
+ * The order is from the outside in: clock and log first (without them nothing else means anything), then
+ * the task that seals the hashes of all that follows, then permit, status, query, question, log entry,
+ * scope, own rules, and last whether it was run before.
+ */
+#include "agents/guard/verify.h"
+
+#include <string.h>
+
+#include "base/codec.h"
+#include "base/instant.h"
+
+void verified_init(struct verified *v)
+{
+    *v = (struct verified){0};
+}
+
+void verified_done(struct verified *v)
+{
+    question_free(v->question);
+    query_free(v->query);
+    permit_free(v->permit);
+    verified_init(v);
+}
+
+result proof_read(const struct json *v, const char *path, struct merkle_proof *ret, struct why *why)
+{
+    struct merkle_proof p = {0};
+    if (v && json_kind(v) != JSON_ARRAY)
+        return FAIL_AT(why, MALFORMED, path, "a proof is an array of base64 hashes");
+    if (json_size(v) > MERKLE_PROOF_MAX)
+        return FAIL_AT(why, MALFORMED, path, "a proof has at most %d hashes", MERKLE_PROOF_MAX);
+    for (size_t i = 0; i < json_size(v); i++)
+        if (!base64_parse_exact(json_text(json_item(v, i)), p.hashes[i].at, HASH_LEN))
+            return FAIL_AT(why, MALFORMED, path, "hash %zu of the proof is not the base64 of 32 bytes", i);
+    p.count = (unsigned)json_size(v);
+    *ret = p;
+    return DONE;
+}
+
+result verify_checkpoint(const struct trust *t, const struct checkpoint *held, struct slice note,
+                         const struct merkle_proof *proof, struct checkpoint *ret, struct why *why)
+{
+    struct checkpoint c;
+    result r = checkpoint_open(note, &t->log, &c, why);
+    if (r.code != OK)
+        return (result){DENIED};
+    if (held->size > 0 && c.size < held->size)
+        return FAIL(why, DENIED, "the log shrank from %llu to %llu entries", (unsigned long long)held->size,
+                    (unsigned long long)c.size);
+    if (held->size > 0 && c.size == held->size && !hash_equal(&c.root, &held->root))
+        return FAIL(why, DENIED, "the log has another root at %llu entries than before", (unsigned long long)c.size);
+    if (held->size > 0 && c.size > held->size &&
+        !is_ok(merkle_check_consistency(held->size, c.size, proof, &held->root, &c.root, why)))
+        return FAIL(why, DENIED, "the log at %llu entries does not continue the one seen at %llu",
+                    (unsigned long long)c.size, (unsigned long long)held->size);
+    *ret = c;
+    return DONE;
+}
+
+/* --- one step each ------------------------------------------------------------------------------ */
+
+/* What the steps share. */
+struct checking {
+    const struct verify_facts *f;
+    struct envelope task_e, permit_e, status_e, query_e;
+    struct buffer entry;
+    struct merkle_proof proof;
+    struct verified v;
+    struct verify_names *names;
+    struct refusal *why;
+};
+
+static void checking_done(struct checking *c)
+{
+    envelope_done(&c->task_e);
+    envelope_done(&c->permit_e);
+    envelope_done(&c->status_e);
+    envelope_done(&c->query_e);
+    buffer_done(&c->entry);
+    verified_done(&c->v);
+}
+
+static bool check_clock(struct checking *c)
+{
+    const struct verify_facts *f = c->f;
+    char floor[INSTANT_TEXT_SIZE];
+    if (f->now_ms < f->time_floor_ms - CLOCK_SKEW_MAX_MS) {
+        instant_print(f->time_floor_ms, floor);
+        return refuse(c->why, "clock", "clock", "", "this site's clock is behind %s, which the unit has signed; set the clock", floor);
+    }
+    int64_t off = f->now_ms - f->peer_time_ms;
+    if (f->peer_time_ms != 0 && (off > CLOCK_SKEW_MAX_MS || off < -CLOCK_SKEW_MAX_MS))
+        return refuse(c->why, "clock", "clock", "", "this site's clock and the broker's are more than 2 minutes apart; set the clock");
+    return true;
+}
+
+static bool check_log(struct checking *c)
+{
+    const struct verify_facts *f = c->f;
+    if (!f->log_consistent)
+        return refuse(c->why, "log", "inconsistent", "/checkpoint", "the broker's log does not continue the log this site has seen");
+    if (f->checkpoint.size == 0)
+        return refuse(c->why, "log", "no_entry", "/checkpoint", "there is no checkpoint of the log");
+    if (f->now_ms - f->checkpoint_at_ms > CHECKPOINT_AGE_MAX_MS || f->checkpoint_at_ms - f->now_ms > CLOCK_SKEW_MAX_MS)
+        return refuse(c->why, "log", "checkpoint_too_old", "/checkpoint", "the checkpoint at hand is more than 10 minutes old");
+    return true;
+}
+
+/* A member of the bundle that must be an envelope of this type. */
+static bool open_member(struct checking *c, const struct json *bundle, const char *key, const char *path,
+                        const char *type, const char *class, const char *code, struct envelope *ret)
+{
+    struct why why = {0};
+    const struct json *v = json_get(bundle, key);
+    if (!v)
+        return refuse(c->why, class, code, path, "the task came without its %s", key);
+    return is_ok(envelope_parse(v, path, type, ret, &why)) || refuse_why(c->why, class, code, path, &why);
+}
+
+static bool open_bundle(struct checking *c, const struct json *bundle)
+{
+    if (json_kind(bundle) != JSON_OBJECT)
+        return refuse(c->why, "grammar", "malformed", "", "a task is an object");
+    return open_member(c, bundle, "task", "/task", TYPE_TASK, "grammar", "malformed", &c->task_e) &&
+           open_member(c, bundle, "permit", "/permit", TYPE_PERMIT, "permit", "no_permit", &c->permit_e) &&
+           open_member(c, bundle, "status", "/status", TYPE_PERMIT_STATUS, "permit", "status_too_old", &c->status_e) &&
+           open_member(c, bundle, "query", "/query", TYPE_QUERY, "permit", "signature_invalid", &c->query_e);
+}
+
+static bool check_task(struct checking *c)
+{
+    const struct verify_facts *f = c->f;
+    struct task *t = &c->v.task;
+    struct why why = {0};
+    if (!is_ok(task_open(&c->task_e, f->trust, t, &why)))
+        return refuse_why(c->why, "trust", "unknown_key", "/task", &why);
+    if (!label_equal(&t->network, &f->trust->network))
+        return refuse(c->why, "trust", "wrong_network", "/task/network", "the task is of network %s, this site of %s",
+                      t->network.text, f->trust->network.text);
+    if (!site_id_equal(&t->site, &f->site))
+        return refuse(c->why, "trust", "wrong_site", "/task/site", "the task is addressed to %s, this is %s", t->site.text, f->site.text);
+    if (t->issued_ms > f->now_ms + CLOCK_SKEW_MAX_MS)
+        return refuse(c->why, "clock", "clock", "/task/issued", "the task was sealed in this site's future; set the clock");
+    if (t->expires_ms <= f->now_ms)
+        return refuse(c->why, "clock", "query_expired", "/task/expires", "the task has expired");
+    if (f->paused)
+        return refuse(c->why, "paused", "paused", "", "the data holder has paused this site");
+    return true;
+}
+
+static bool check_permit(struct checking *c)
+{
+    const struct verify_facts *f = c->f;
+    struct why why = {0};
+    struct hash hash = envelope_hash(&c->permit_e);
+    if (!hash_equal(&hash, &c->v.task.permit_hash))
+        return refuse(c->why, "permit", "signature_invalid", "/permit", "the permit's bytes are not those the task names");
+    if (!is_ok(permit_read(buffer_slice(&c->permit_e.payload), &c->v.permit, &why)))
+        return refuse_why(c->why, "permit", "no_permit", "/permit", &why);
+    const struct permit *p = c->v.permit;
+    if (!document_id_equal(&p->id, &c->v.task.permit))
+        return refuse(c->why, "permit", "no_permit", "/permit/id", "the permit is not the one the task names");
+    if (!label_equal(&p->network, &f->trust->network))
+        return refuse(c->why, "trust", "wrong_network", "/permit/network", "the permit is of another network");
+    if (!is_ok(permit_check_signatures(&c->permit_e, p, f->trust, &f->site, &why)))
+        return refuse_why(c->why, "permit", "signatures_missing", "/permit/signatures", &why);
+    if (f->now_ms < p->from_ms)
+        return refuse(c->why, "permit", "permit_not_live", "/permit/from", "the permit's period has not begun");
+    if (f->now_ms >= p->to_ms)
+        return refuse(c->why, "permit", "permit_expired", "/permit/to", "the permit's period has ended");
+    return true;
+}
+
+static bool check_status(struct checking *c)
+{
+    const struct verify_facts *f = c->f;
+    struct permit_status *s = &c->v.status, seen;
+    struct why why = {0};
+    if (!is_ok(permit_status_open(&c->status_e, f->trust, s, &why)))
+        return refuse_why(c->why, "permit", "signature_invalid", "/status", &why);
+    if (!document_id_equal(&s->permit, &c->v.permit->id) || !hash_equal(&s->permit_hash, &c->v.permit->hash))
+        return refuse(c->why, "permit", "signature_invalid", "/status/permit", "the status is of another permit");
+    if (f->status_seen(f->self, &s->permit, &seen) && (s->serial < seen.serial || s->at_ms < seen.at_ms))
+        return refuse(c->why, "permit", "status_too_old", "/status/serial", "this site has seen a later status of the permit");
+    if (f->now_ms - s->at_ms > PERMIT_STATUS_AGE_MAX_MS)
+        return refuse(c->why, "permit", "status_too_old", "/status/at", "the permit's status is more than 15 minutes old");
+    if (s->at_ms - f->now_ms > CLOCK_SKEW_MAX_MS)
+        return refuse(c->why, "clock", "clock", "/status/at", "the status was sealed in this site's future; set the clock");
+    if (s->state != PERMIT_LIVE)
+        return refuse(c->why, "permit", s->state == PERMIT_EXPIRED ? "permit_expired" : "permit_not_live", "/status/state",
+                      "the permit is %s", permit_state_name(s->state));
+    return true;
+}
+
+static bool query_names_site(const struct query *q, const struct site_id *site)
+{
+    for (unsigned i = 0; i < q->site_count; i++)
+        if (site_id_equal(&q->sites[i], site))
+            return true;
+    return false;
+}
+
+static bool check_query(struct checking *c)
+{
+    const struct verify_facts *f = c->f;
+    struct why why = {0};
+    struct hash hash = envelope_hash(&c->query_e);
+    if (!hash_equal(&hash, &c->v.task.query_hash))
+        return refuse(c->why, "permit", "signature_invalid", "/query", "the query's bytes are not those the task names");
+    /* Who signed is known before the query is read. */
+    const struct permit_person *person = query_signer(&c->query_e, c->v.permit);
+    if (!person)
+        return refuse(c->why, "permit", "not_a_person_of_the_permit", "/query/signatures", "no person of the permit has signed the query");
+    c->v.account = person->account;
+    c->names->account = person->account;
+    if (!is_ok(query_read(buffer_slice(&c->query_e.payload), &c->v.query, &why)))
+        return refuse_why(c->why, "grammar", "malformed", "/query", &why);
+    const struct query *q = c->v.query;
+    if (!label_equal(&q->network, &f->trust->network))
+        return refuse(c->why, "trust", "wrong_network", "/query/network", "the query is of another network");
+    if (!document_id_equal(&q->id, &c->v.task.query))
+        return refuse(c->why, "log", "entry_differs", "/query/id", "the query is not the one the task names");
+    if (!document_id_equal(&q->permit, &c->v.permit->id))
+        return refuse(c->why, "permit", "no_permit", "/query/permit", "the query was asked under another permit");
+    if (!query_names_site(q, &f->site))
+        return refuse(c->why, "trust", "wrong_site", "/query/sites", "the query is not addressed to this site");
+    if (q->expires_ms - q->issued_ms > QUERY_LIFE_MAX_MS)
+        return refuse(c->why, "clock", "query_expired", "/query/expires", "a query lives at most 24 hours");
+    if (q->issued_ms - f->now_ms > CLOCK_SKEW_MAX_MS)
+        return refuse(c->why, "clock", "clock", "/query/issued", "the query was signed in this site's future");
+    if (q->expires_ms <= f->now_ms)
+        return refuse(c->why, "clock", "query_expired", "/query/expires", "the query has expired; ask again");
+    return true;
+}
+
+static bool question_names_site(const struct question *q, const struct site_id *site)
+{
+    for (unsigned i = 0; i < q->site_count; i++)
+        if (slice_is(q->sites[i], site->text))
+            return true;
+    return q->site_count == 0;
+}
+
+static bool check_question(struct checking *c)
+{
+    const struct verify_facts *f = c->f;
+    struct why why = {0};
+    struct label name;
+    const struct json *text = c->v.query->question;
+    if (!is_ok(question_dataset(text, &name, &why)))
+        return refuse_why(c->why, "grammar", "malformed", "/question/dataset", &why);
+    for (unsigned i = 0; i < f->dataset_count && !c->v.dataset; i++)
+        if (label_equal(&f->datasets[i].dictionary->dataset, &name))
+            c->v.dataset = &f->datasets[i];
+    if (!c->v.dataset)
+        return refuse(c->why, "site", "snapshot_missing", "/question/dataset", "no dataset %s is loaded at this site", name.text);
+    result r = question_read(text, c->v.dataset->dictionary, &c->v.question, &why);
+    if (r.code != OK)
+        return refuse_why(c->why, "grammar", r.code == LIMIT ? "too_large" : "malformed", "/question", &why);
+    c->names->question_hash = c->v.question->hash;
+    if (!question_names_site(c->v.question, &f->site))
+        return refuse(c->why, "trust", "wrong_site", "/question/where/site", "the question is not for this site");
+    return true;
+}
+
+/* The account in the entry must be whose key signed; the other fields are the task's. */
+static bool check_entry(struct checking *c, const struct json *bundle)
+{
+    struct why why = {0};
+    const struct json *text = json_get(bundle, "entry");
+    if (!text || json_text(text).len == 0)
+        return refuse(c->why, "log", "no_entry", "/entry", "the task came without its log entry");
+    buffer_init(&c->entry, ENTRY_BYTES_MAX);
+    if (!is_ok(base64_parse(json_text(text), &c->entry, &why)))
+        return refuse_why(c->why, "log", "no_entry", "/entry", &why);
+    if (!is_ok(task_check_entry(&c->v.task, &c->v.question->hash, buffer_slice(&c->entry), &why)))
+        return refuse_why(c->why, "log", "entry_differs", "/entry", &why);
+    struct json *entry CLEANUP(json_freep) = NULL;
+    if (!is_ok(json_parse(buffer_slice(&c->entry), ENTRY_BYTES_MAX, &entry, &why)))
+        return refuse_why(c->why, "log", "entry_differs", "/entry", &why);
+    if (!slice_is(json_text(json_get(entry, "account")), c->v.account.text))
+        return refuse(c->why, "log", "entry_differs", "/entry/account", "the log names another account than the one that signed");
+    if (!is_ok(proof_read(json_get(bundle, "proof"), "/proof", &c->proof, &why)))
+        return refuse_why(c->why, "log", "proof_invalid", "/proof", &why);
+    struct hash leaf = merkle_leaf(buffer_slice(&c->entry));
+    const struct checkpoint *cp = &c->f->checkpoint;
+    if (c->v.task.entry >= cp->size ||
+        !is_ok(merkle_check_inclusion(&leaf, c->v.task.entry, cp->size, &c->proof, &cp->root, &why)))
+        return refuse(c->why, "log", "proof_invalid", "/proof", "the entry is not proven to be in the log at index %llu",
+                      (unsigned long long)c->v.task.entry);
+    return true;
+}
+
+static bool scope_has_variable(struct checking *c, const struct permit_dataset *d, unsigned variable)
+{
+    struct slice name = c->v.question->dictionary->variables[variable].name;
+    return permit_dataset_covers_variable(d, name) ||
+           refuse(c->why, "permit", "outside_scope", "/question", "the permit does not cover variable %.*s", SLICE_ARG(name));
+}
+
+static bool check_scope(struct checking *c)
+{
+    const struct question *q = c->v.question;
+    const struct permit_dataset *d = permit_find_dataset(c->v.permit, &q->dictionary->dataset);
+    if (!d || !permit_dataset_covers_site(d, &c->f->site))
+        return refuse(c->why, "permit", "outside_scope", "/question/dataset", "the permit does not cover dataset %s at this site",
+                      q->dictionary->dataset.text);
+    if (!d->statistics[q->statistic])
+        return refuse(c->why, "permit", "outside_scope", "/question/statistic", "the permit does not cover %s", statistic_name(q->statistic));
+    for (unsigned i = 0; i < q->box_count; i++)
+        if (!scope_has_variable(c, d, q->box[i].variable))
+            return false;
+    for (unsigned i = 0; i < q->dimension_count; i++)
+        if (!scope_has_variable(c, d, q->dimensions[i].variable))
+            return false;
+    for (unsigned i = 0; i < q->variable_count; i++)
+        if (!scope_has_variable(c, d, q->variables[i]))
+            return false;
+    if (q->by >= 0 && !scope_has_variable(c, d, (unsigned)q->by))
+        return false;
+    /* until its rules are built. */
+    if (q->statistic == STATISTIC_SUMMARY && q->dictionary->profile != PROFILE_OPEN)
+        return refuse(c->why, "policy", "summary_not_released", "/question/statistic",
+                      "a summary is not released under profile %s; ask for a histogram or a table", profile_name(q->dictionary->profile));
+    return true;
+}
+
+static bool check_replay(struct checking *c)
+{
+    struct document_id task;
+    struct hash query_hash;
+    if (!c->f->run_before(c->f->self, &c->v.query->id, &task, &query_hash))
+        return true;
+    if (!document_id_equal(&task, &c->v.task.id) || !hash_equal(&query_hash, &c->v.task.query_hash))
+        return refuse(c->why, "clock", "replayed", "/query/id", "this site has run the query before, under another task");
+    c->v.replay = true;
+    return true;
+}
+
+/* Names for the journal from bytes that are not believed: only well-formed identifiers are taken. */
+static void read_names(struct checking *c)
+{
+    struct json *task CLEANUP(json_freep) = NULL;
+    if (c->task_e.payload.len > 0 && is_ok(json_parse(buffer_slice(&c->task_e.payload), ENVELOPE_PAYLOAD_MAX, &task, NULL))) {
+        tolerate(document_id_parse(json_text(json_get(task, "id")), 't', &c->names->task, NULL));
+        tolerate(document_id_parse(json_text(json_get(task, "query")), 'q', &c->names->query, NULL));
+        tolerate(document_id_parse(json_text(json_get(task, "permit")), 'p', &c->names->permit, NULL));
+    }
+    if (c->query_e.payload.len > 0)
+        c->names->query_hash = envelope_hash(&c->query_e);
+}
+
+bool verify_task(const struct verify_facts *f, const struct json *bundle, struct verified *ret,
+                 struct verify_names *ret_names, struct refusal *ret_refusal)
+{
+    struct checking c CLEANUP(checking_done) = {.f = f, .names = ret_names, .why = ret_refusal};
+    *ret_names = (struct verify_names){0};
+    verified_init(ret);
+    bool opened = open_bundle(&c, bundle);
+    read_names(&c);
+    if (!opened || !check_clock(&c) || !check_log(&c) || !check_task(&c) || !check_permit(&c) || !check_status(&c) ||
+        !check_query(&c) || !check_question(&c) || !check_entry(&c, bundle) || !check_scope(&c) || !check_replay(&c))
+        return false;
+    *ret = c.v;
+    verified_init(&c.v);
+    return true;
+}
