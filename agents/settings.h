@@ -1,0 +1,37 @@
+/*
+ * settings.h - an agent's folder and its settings.
+ *
+ *   <dir>/agent.json          settings (strict JSON)           <dir>/paused     there while paused; holds the reason
+ *   <dir>/site-public.json    for the trust ceremony (R-13)    <dir>/pids       of the running roles
+ *   <dir>/keys/               site.pem tls.pem witness.pem secret (0600)
+ *   <dir>/tls/                certificate.pem ca.pem           <dir>/guard/     state, trust, journal, answers
+ *   <dir>/data/<dataset>/     snapshots
+ */
+#ifndef INNSYN_AGENTS_SETTINGS_H
+#define INNSYN_AGENTS_SETTINGS_H
+
+#include "base/host.h"
+#include "proto/id.h"
+
+enum { AGENT_DIR_MAX = 255, AGENT_URL_MAX = 199, AGENT_PATH_SIZE = 512, SITE_SECRET_LEN = 32, SETTINGS_BYTES_MAX = 64 * 1024,
+       POLL_WAIT_DEFAULT_MS = 25000, POLL_WAIT_MAX_MS = 60000 };
+
+#define AGENT_BUILD "innsyn-agent 0.1.0"
+
+struct agent_settings {
+    char dir[AGENT_DIR_MAX + 1];        /* not in the file: where the file was found */
+    struct site_id site;
+    struct label network;               /* "" until it is known (init --network, or enrol) */
+    char agents_url[AGENT_URL_MAX + 1]; /* "https://host:port", "" until enrolled */
+    char proxy[AGENT_URL_MAX + 1];      /* "http://proxy:3128"; "": none (the environment is not looked at) */
+    unsigned poll_wait_ms;
+};
+
+/* ABSENT: no agent.json there.  MALFORMED: with its path, the field and the rule. */
+MUST_CHECK result agent_settings_read(const struct host *host, const char *dir, struct agent_settings *ret, struct why *why);
+MUST_CHECK result agent_settings_write(const struct host *host, const struct agent_settings *s, struct why *why);
+
+/* "<dir>/<name>"; the process stops if it does not fit (dir is bounded). */
+void agent_path(const struct agent_settings *s, const char *name, char to[AGENT_PATH_SIZE]);
+
+#endif
