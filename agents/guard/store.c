@@ -18,6 +18,9 @@ result state_see(struct agent_state *s, const struct permit_status *status, bool
         struct permit_status *held = &s->statuses[i];
         if (!document_id_equal(&held->permit, &status->permit))
             continue;
+        *ret_changed = false;
+        if (status->serial == held->serial && status->at_ms < held->at_ms)
+            return DONE; /* the same status, sealed earlier: the newest stays */
         if (status->serial < held->serial || status->at_ms < held->at_ms)
             return FAIL(why, DENIED, "status of permit %s is older than the one this site has seen", status->permit.text);
         *ret_changed = held->serial != status->serial || held->state != status->state;

@@ -181,8 +181,12 @@ static bool check_status(struct checking *c)
         return refuse_why(c->why, "permit", "signature_invalid", "/status", &why);
     if (!document_id_equal(&s->permit, &c->v.permit->id) || !hash_equal(&s->permit_hash, &c->v.permit->hash))
         return refuse(c->why, "permit", "signature_invalid", "/status/permit", "the status is of another permit");
-    if (f->status_seen(f->self, &s->permit, &seen) && (s->serial < seen.serial || s->at_ms < seen.at_ms))
-        return refuse(c->why, "permit", "status_too_old", "/status/serial", "this site has seen a later status of the permit");
+    if (f->status_seen(f->self, &s->permit, &seen) && hash_equal(&seen.permit_hash, &s->permit_hash)) {
+        if (s->serial == seen.serial && s->at_ms < seen.at_ms)
+            *s = seen; /* the same status, sealed anew since: the newest is in force */
+        if (s->serial < seen.serial || s->at_ms < seen.at_ms)
+            return refuse(c->why, "permit", "status_too_old", "/status/serial", "this site has seen a later status of the permit");
+    }
     if (f->now_ms - s->at_ms > PERMIT_STATUS_AGE_MAX_MS)
         return refuse(c->why, "permit", "status_too_old", "/status/at", "the permit's status is more than 15 minutes old");
     if (s->at_ms - f->now_ms > CLOCK_SKEW_MAX_MS)

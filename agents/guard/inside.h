@@ -1,0 +1,143 @@
+/*
+ * inside.h - the guard role's state, shared by its few files and by nobody else.
+ *
+ *   poll.c     one poll outstanding; what a poll brings is accepted or refused here
+ *   tasks.c    a task's way: verify - journal - engine - disclosure - answer
+ *   results.c  the signed answer, and its way to the broker until it is acknowledged
+ *   upkeep.c   the once-a-second round: pause, catalogue, certificate, state, journal's signature
+ */
+#ifndef INNSYN_AGENTS_GUARD_INSIDE_H
+#define INNSYN_AGENTS_GUARD_INSIDE_H
+
+#include "agents/disclosure/counts.h"
+#include "agents/guard/datasets.h"
+#include "agents/guard/journal.h"
+#include "agents/guard/store.h"
+#include "agents/link/messages.h"
+#include "agents/settings.h"
+#include "base/channel.h"
+#include "base/loop.h"
+
+enum {
+    JOBS_MAX = 256,
+    OWED_MAX = 1024,
+    BACKOFF_FIRST_MS = 250,
+    BACKOFF_MAX_MS = 30000,
+    UPKEEP_MS = 1000,
+    JOURNAL_SIGN_MS = 60000,
+    POLL_MARGIN_MS = 15000,      /* a poll may take its wait_ms and this much more */
+    REQUEST_TIMEOUT_MS = 30000,
+    POLL_ANSWER_BYTES_MAX = TRANSPORT_ANSWER_BYTES_MAX,
+    POLL_TASKS_MAX = 256,
+};
+
+/* A verified task that waits for the engine. */
+struct job {
+    struct verified v;
+    bool cancelled;
+    struct job *next;
+};
+
+/* An answer that the broker has not acknowledged. */
+struct owed {
+    struct document_id task, query;
+    struct buffer body;
+    uint64_t tag;        /* under way; 0: waits for its turn */
+    unsigned attempts;
+    int64_t next_try_ms; /* monotonic */
+    bool journalled;     /* its delivery is journalled too (stored answers) */
+    struct owed *next;
+};
+
+struct guard {
+    const struct host *host;
+    const struct agent_settings *settings;
+    struct loop *loop;
+    struct channel *link, *engine;
+    struct loop_watch *poll_timer, *engine_timer, *upkeep_timer, *terminate;
+    struct signing_key *site_key;
+    struct cellkey *cellkey;
+    struct store store;
+    struct agent_state state;
+    bool state_dirty;
+    struct journal *journal;
+    int64_t journal_signed_ms;
+    struct trust *trust;
+    struct datasets datasets;
+    uint64_t next_tag;
+
+    uint64_t poll_tag; /* 0: none outstanding */
+    unsigned poll_failures;
+    bool log_consistent, was_inconsistent;
+    int64_t checkpoint_at_ms, peer_time_ms;
+    bool paused;
+
+    struct job *queue, *computing;
+    unsigned job_count;
+    uint64_t engine_tag;
+    struct owed *owed;
+    unsigned owed_count;
+
+    uint64_t catalogue_tag, csr_tag, renew_tag;
+    bool catalogue_due;
+    unsigned catalogue_failures, renew_failures;
+    int64_t catalogue_next_ms, renew_next_ms; /* monotonic */
+    struct public_key tls_key;                /* of the certificate at hand */
+    int64_t renew_at_ms, certificate_ends_ms; /* wall clock */
+    int status;
+};
+
+/* guard.c */
+void guard_stop(struct guard *g, int status);
+/* Sends a request to link; *ret_tag names it.  body: taken over, NULL: none. */
+MUST_CHECK result guard_ask(struct guard *g, enum transport_method method, const char *path, struct json *body,
+                            unsigned timeout_ms, uint64_t *ret_tag, struct why *why);
+/* Milliseconds to wait after this many failures in a row: doubling, with jitter, at most BACKOFF_MAX_MS. */
+int64_t guard_backoff_ms(struct guard *g, unsigned failures);
+/* The floor of time never falls. */
+void guard_time_floor(struct guard *g, int64_t at_ms);
+/* Writes to the journal; a journal that cannot be written ends the role (nothing may be done unrecorded). */
+MUST_CHECK bool guard_journal(struct guard *g, const char *type, struct json *fields);
+/* Logs an HTTP answer that is not 200, with the problem's code and detail. */
+void guard_log_problem(const char *event, unsigned status, struct slice body);
+
+/* poll.c */
+void poll_begin(void *guard);
+void poll_answered(struct guard *g, result r, unsigned status, struct slice body, const struct why *why);
+
+/* tasks.c */
+void task_take(struct guard *g, const struct json *bundle);
+void task_cancel(struct guard *g, const struct document_id *task);
+bool task_is_running(const struct guard *g, const struct document_id *task);
+void engine_said(void *guard, const struct message *m);
+void engine_late(void *guard);
+void jobs_done(struct guard *g);
+
+/* results.c */
+struct outcome {
+    const struct document_id *task, *query;
+    const struct hash *query_hash, *question_hash;
+    const struct refusal *refusal;    /* NULL: answered */
+    const struct held_dataset *dataset;
+    struct json *statistic;           /* taken over when answered */
+    int64_t engine_us;
+};
+/* The signed site-result envelope as JSON text, and the hash of its payload. */
+MUST_CHECK result result_sign(struct guard *g, const struct outcome *o, struct buffer *ret_text, struct hash *ret_hash, struct why *why);
+/* Sends it, again and again until the broker has it.  text: the envelope. */
+void result_owe(struct guard *g, const struct document_id *task, const struct document_id *query, struct slice text, bool journalled);
+bool result_is_owed(const struct guard *g, const struct document_id *task);
+void results_retry(struct guard *g);
+/* True if the tag was a result's. */
+bool result_answered(struct guard *g, uint64_t tag, result r, unsigned status, struct slice body, const struct why *why);
+void results_done(struct guard *g);
+
+/* upkeep.c */
+void upkeep(void *guard);
+MUST_CHECK result upkeep_start(struct guard *g, struct why *why);
+void guard_read_pause(struct guard *g);
+void guard_flush_state(struct guard *g);
+bool upkeep_answered(struct guard *g, uint64_t tag, result r, unsigned status, struct slice body, const struct why *why);
+void upkeep_request_made(struct guard *g, struct slice pem);
+
+#endif
