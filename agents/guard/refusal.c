@@ -18,5 +18,5 @@ bool refuse(struct refusal *r, const char *class, const char *code, const char *
 
 bool refuse_why(struct refusal *r, const char *class, const char *code, const char *field, const struct why *why)
 {
-    return refuse(r, class, code, why->field[0] ? why->field : field, "%s", why->text);
+    return refuse(r, class, why->code ? why->code : code, why->field[0] ? why->field : field, "%s", why->text);
 }

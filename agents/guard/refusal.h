@@ -19,7 +19,7 @@ struct refusal {
 /* Fills it and returns false, so that a check reads: return refuse(r, "permit", "no_permit", "/permit", "..."). */
 bool refuse(struct refusal *r, const char *class, const char *code, const char *field, const char *format, ...)
     PRINTF_LIKE(5, 6);
-/* As refuse, with why's text, and why's field if it has one. */
+/* As refuse, with why's text, and why's field and problem code if it has them. */
 bool refuse_why(struct refusal *r, const char *class, const char *code, const char *field, const struct why *why);
 
 #endif

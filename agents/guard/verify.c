@@ -261,7 +261,7 @@ static bool check_question(struct checking *c)
         return refuse(c->why, "site", "snapshot_missing", "/question/dataset", "no dataset %s is loaded at this site", name.text);
     result r = question_read(text, c->v.dataset->dictionary, &c->v.question, &why);
     if (r.code != OK)
-        return refuse_why(c->why, "grammar", r.code == LIMIT ? "too_large" : "malformed", "/question", &why);
+        return refuse_why(c->why, r.code == DENIED ? "policy" : "grammar", r.code == LIMIT ? "too_large" : "malformed", "/question", &why);
     c->names->question_hash = c->v.question->hash;
     if (!question_names_site(c->v.question, &f->site))
         return refuse(c->why, "trust", "wrong_site", "/question/where/site", "the question is not for this site");

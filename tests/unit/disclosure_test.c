@@ -1,0 +1,439 @@
+/* Aim: noise that is exactly the vectors', unbiased, and bound to the cell; a parent rule that looks at
+ * parents only; and replies that hold published values and nothing else. */
+#include <stdlib.h>
+
+#include "agents/disclosure/counts.h"
+#include "agents/disclosure/parent_rule.h"
+#include "agents/disclosure/ptable.h"
+#include "base/codec.h"
+#include "base/host.h"
+#include "check.h"
+
+static struct json *vectors(const char *name)
+{
+    char path[512];
+    struct buffer text CLEANUP(buffer_done) = {0};
+    struct json *v = NULL;
+    buffer_init(&text, JSON_BYTES_MAX);
+    snprintf(path, sizeof path, "%s/vectors/sdc/%s", TEST_DATA, name);
+    assert_ok(host_read_file(host_real(), path, JSON_BYTES_MAX, &text, NULL));
+    assert_ok(json_parse(buffer_slice(&text), JSON_BYTES_MAX, &v, NULL));
+    return v;
+}
+
+/* --- the p-table --- */
+
+static void ptable_equals_vectors(void **state)
+{
+    (void)state;
+    struct json *v CLEANUP(json_freep) = vectors("ptable.json");
+    const struct json *table = json_item(json_get(v, "tables"), 0), *rows = json_get(table, "rows");
+    assert_slice(json_text(json_get(table, "name")), "default_k5");
+    assert_int_equal(json_size(rows), PTABLE_ROWS);
+    for (unsigned i = 0; i < PTABLE_ROWS; i++) {
+        const struct ptable_row *row = ptable_row(i + 1);
+        const struct json *want = json_item(rows, i), *values = json_get(want, "v"), *bounds = json_get(want, "cum_u64");
+        assert_int_equal(row->count, json_size(values));
+        for (unsigned k = 0; k < row->count; k++) {
+            assert_int_equal(row->v[k], json_integer(json_item(values, k)));
+            assert_int_equal(row->cumulative[k], json_integer(json_item(bounds, k)));
+        }
+    }
+}
+
+/* Over all 2^32 draws the noise of every true count sums to exactly nothing, and 1..4 are never published. */
+static void noise_is_unbiased_and_never_small(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n < 2000; n++) {
+        const struct ptable_row *row = ptable_row(n);
+        int64_t sum = 0, squares = 0;
+        uint64_t from = 0;
+        for (unsigned k = 0; k < row->count; k++) {
+            int64_t weight = (int64_t)(row->cumulative[k] - from), published = (int64_t)n + row->v[k];
+            assert_true(weight > 0);
+            assert_true(published == 0 || published >= PTABLE_SMALLEST_PUBLISHED);
+            assert_int_equal(ptable_noise(n, (uint32_t)from), row->v[k]);
+            assert_int_equal(ptable_noise(n, (uint32_t)(row->cumulative[k] - 1)), row->v[k]);
+            sum += weight * row->v[k];
+            squares += weight * row->v[k] * row->v[k];
+            from = row->cumulative[k];
+        }
+        assert_int_equal(from, UINT64_C(1) << 32);
+        assert_int_equal(sum, 0);
+        assert_true((double)squares / 4294967296.0 <= PTABLE_VARIANCE + 1e-6);
+    }
+    assert_int_equal(ptable_noise(0, 0), 0);
+    assert_int_equal(ptable_noise(0, UINT32_MAX), 0);
+}
+
+/* --- the keys --- */
+
+static void keys_equal_vectors(void **state)
+{
+    (void)state;
+    struct json *v CLEANUP(json_freep) = vectors("cellkey_e2e.json");
+    uint8_t master[32];
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    struct cellkey *ck CLEANUP(cellkey_freep) = NULL;
+    struct recordkey *rk CLEANUP(recordkey_freep) = NULL;
+    assert_true(hex_parse(json_text(json_get(json_get(v, "spec"), "master_key")), master, sizeof master));
+    assert_ok(secret_new(slice_of(master, sizeof master), &secret, NULL));
+    assert_ok(cellkey_new(secret, "fhdab/v1/cell-key", &ck, NULL));
+    assert_ok(recordkey_new(secret, "fhdab/v1/record-key", &rk, NULL));
+
+    const struct json *persons = json_get(v, "persons"), *person, *cells = json_get(v, "cells");
+    struct slice dataset = json_text(json_get(v, "dataset")), edition = json_text(json_get(v, "snapshot")), name;
+    unsigned count = 0;
+    for (size_t i = 0; json_next(persons, &i, &name, &person); count++) {
+        uint64_t key;
+        char text[17];
+        assert_ok(recordkey_of(rk, dataset, name, &key, NULL));
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)key);
+        assert_slice(json_text(json_get(person, "record_key")), text);
+    }
+    assert_int_equal(count, 60);
+    assert_int_equal(json_size(cells), 11);
+    for (size_t i = 0; i < json_size(cells); i++) {
+        const struct json *cell = json_item(cells, i), *members = json_get(cell, "persons");
+        uint64_t sum = 0, n = (uint64_t)json_integer(json_get(cell, "n"));
+        for (size_t k = 0; k < json_size(members); k++) {
+            uint64_t key;
+            assert_ok(recordkey_of(rk, dataset, json_text(json_item(members, k)), &key, NULL));
+            sum += key;
+        }
+        char text[17];
+        uint32_t r;
+        int64_t published;
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)sum);
+        assert_slice(json_text(json_get(cell, "cell_key")), text);
+        struct slice box = json_text(json_get(cell, "box"));
+        assert_ok(cellkey_draw(ck, CELL_STATISTIC_COUNT, edition, box, sum, n, &r, NULL));
+        assert_int_equal(r, json_integer(json_get(cell, "r_u32")));
+        assert_int_equal(ptable_noise(n, r), json_integer(json_get(cell, "noise")));
+        assert_ok(cellkey_publish(ck, edition, box, sum, n, &published, NULL));
+        assert_int_equal(published, json_integer(json_get(cell, "published")));
+    }
+}
+
+/* --- tables over a small population: sex x age group, some values missing --- */
+
+static const char dictionary_text[] =
+    "{\"dataset\":\"small\",\"title\":\"Small\",\"profile\":\"ck\",\"sites\":[],\"variables\":["
+    "{\"name\":\"pid\",\"type\":\"id\"},"
+    "{\"name\":\"sex\",\"type\":\"categorical\",\"levels\":[{\"code\":\"F\",\"label\":\"F\"},{\"code\":\"M\",\"label\":\"M\"}]},"
+    "{\"name\":\"age\",\"type\":\"integer\"},"
+    "{\"name\":\"ill\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\",\"label\":\"no\"},{\"code\":\"1\",\"label\":\"yes\"}]}]}";
+
+struct person {
+    int sex, age, ill; /* -1: missing */
+    uint64_t key;
+};
+enum { PERSONS = 400 };
+
+struct fixture {
+    struct json *tree;
+    struct dictionary *d;
+    struct cellkey *key;
+    struct person persons[PERSONS];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    struct why why = {0};
+    if (!is_ok(json_parse(slice_str(dictionary_text), JSON_BYTES_MAX, &f->tree, &why)) ||
+        !is_ok(dictionary_read(f->tree, NULL, PROFILE_CK, &f->d, &why)))
+        fail_msg("%s %s", why.field, why.text);
+    assert_ok(secret_new(slice_of("01234567890123456789012345678901", 32), &secret, NULL));
+    assert_ok(cellkey_new(secret, LABEL_CELL_KEY, &f->key, NULL));
+    uint64_t r = 88172645463325252u;
+    for (unsigned i = 0; i < PERSONS; i++) {
+        r ^= r << 13, r ^= r >> 7, r ^= r << 17;
+        f->persons[i] = (struct person){.sex = i % 50 == 7 ? -1 : (int)(r % 2), .age = i % 40 == 3 ? -1 : (int)(r / 2 % 60) + 20,
+                                        .ill = (int)(r / 128 % 10 == 0), .key = r * 0x9E3779B97F4A7C15u};
+    }
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    cellkey_free(f->key);
+    dictionary_free(f->d);
+    json_free(f->tree);
+    free(f);
+    return 0;
+}
+
+static struct question *ask(const struct fixture *f, const char *text)
+{
+    struct json *v CLEANUP(json_freep) = NULL;
+    struct question *q = NULL;
+    struct why why = {0};
+    assert_ok(json_parse(slice_str(text), JSON_BYTES_MAX, &v, &why));
+    if (!is_ok(question_read(v, f->d, &q, &why)))
+        fail_msg("%s %s", why.field, why.text);
+    return q;
+}
+
+static double value_of(const struct fixture *f, const struct person *p, unsigned variable)
+{
+    struct slice name = f->d->variables[variable].name;
+    int v = slice_is(name, "sex") ? p->sex : slice_is(name, "age") ? p->age : p->ill;
+    return v < 0 ? (double)NAN : v;
+}
+
+static bool in_set(const struct value_set *s, double v)
+{
+    if (isnan(v))
+        return s->missing;
+    for (unsigned i = 0; i < s->level_count; i++)
+        if (s->levels[i] == (unsigned)v)
+            return true;
+    for (unsigned i = 0; i < s->range_count; i++)
+        if (s->ranges[i].from <= v && v < s->ranges[i].to)
+            return true;
+    return false;
+}
+
+static unsigned slot_of(const struct question *q, unsigned d, double v)
+{
+    const struct dimension *dim = &q->dimensions[d];
+    unsigned cells = dimension_cells(q, d);
+    if (isnan(v))
+        return cells + 2;
+    if (!dim->breaks)
+        return (unsigned)v;
+    if (v < dim->breaks[0])
+        return cells;
+    for (unsigned i = 0; i < cells; i++)
+        if (v < dim->breaks[i + 1] || (i + 1 == cells && v <= dim->breaks[cells]))
+            return i;
+    return cells + 1;
+}
+
+/* The slow engine: one person at a time. */
+static void count_cube(const struct fixture *f, const struct question *q, int without, struct cube *c)
+{
+    c->dimension_count = q->dimension_count;
+    c->slot_count = 1;
+    for (unsigned d = 0; d < q->dimension_count; d++)
+        c->slot_count *= c->slots[d] = dimension_cells(q, d) + CUBE_SLOTS_EXTRA;
+    c->persons = calloc(c->slot_count, sizeof *c->persons);
+    c->key_sums = calloc(c->slot_count, sizeof *c->key_sums);
+    for (unsigned i = 0; i < PERSONS; i++) {
+        const struct person *p = &f->persons[i];
+        bool in = true;
+        uint64_t slot = 0;
+        for (unsigned b = 0; b < q->box_count; b++)
+            in = in && ((int)b == without || in_set(&q->box[b], value_of(f, p, q->box[b].variable)));
+        for (unsigned d = 0; d < q->dimension_count; d++)
+            slot = slot * c->slots[d] + slot_of(q, d, value_of(f, p, q->dimensions[d].variable));
+        c->persons[slot] += in;
+        c->key_sums[slot] += in ? p->key : 0;
+    }
+}
+
+static void compute(const struct fixture *f, const struct question *q, struct engine_answer *a)
+{
+    engine_answer_init(a);
+    count_cube(f, q, -1, &a->base);
+    a->parent_count = q->box_count;
+    for (unsigned b = 0; b < q->box_count; b++)
+        count_cube(f, q, (int)b, &a->parents[b]);
+}
+
+static void publish(const struct fixture *f, const char *text, struct published *ret)
+{
+    struct question *q CLEANUP(question_freep) = ask(f, text);
+    struct engine_answer a CLEANUP(engine_answer_done);
+    compute(f, q, &a);
+    published_init(ret);
+    assert_ok(counts_protect(q, &a, f->key, slice_str("edition-1"), ret, NULL));
+}
+
+static void same_cell_same_noise(void **state)
+{
+    struct fixture *f = *state;
+    struct published table CLEANUP(published_done), count CLEANUP(published_done), histogram CLEANUP(published_done), turned CLEANUP(published_done);
+    publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"table\":{\"by\":[\"sex\",{\"variable\":\"age\",\"breaks\":[20,40,60,80]}]}}}", &table);
+    publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"sex\":[\"M\"],\"age\":{\"from\":40,\"to\":60}},\"statistic\":{\"count\":{}}}", &count);
+    publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"sex\":[\"M\"]},\"statistic\":{\"histogram\":{\"variable\":\"age\",\"breaks\":[20,40,60,80]}}}", &histogram);
+    publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"table\":{\"by\":[{\"variable\":\"age\",\"breaks\":[20,40,60,80]},\"sex\"]}}}", &turned);
+    assert_int_equal(table.cell_count, 6);
+    assert_true(table.cells[4] >= PTABLE_SMALLEST_PUBLISHED);
+    assert_int_equal(table.cells[4], count.cells[0]);
+    assert_int_equal(table.cells[4], histogram.cells[1]);
+    for (unsigned s = 0; s < 2; s++)
+        for (unsigned a = 0; a < 3; a++)
+            assert_int_equal(table.cells[s * 3 + a], turned.cells[a * 2 + s]);
+    assert_int_equal(table.total, turned.total);
+    assert_int_equal(table.n_missing, turned.n_missing);
+    assert_int_equal(table.margins[0][1], turned.margins[1][1]);
+}
+
+static void open_is_exact(void **state)
+{
+    struct fixture *f = *state;
+    struct question *q CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"ill\":[\"1\"]},\"statistic\":{\"histogram\":{\"variable\":\"age\",\"breaks\":[30,40,60]}}}");
+    struct engine_answer a CLEANUP(engine_answer_done);
+    struct published p CLEANUP(published_done);
+    int64_t want[2] = {0}, below = 0, above = 0, missing = 0;
+    compute(f, q, &a);
+    for (unsigned i = 0; i < PERSONS; i++) {
+        const struct person *x = &f->persons[i];
+        if (!x->ill)
+            continue;
+        missing += x->age < 0;
+        below += x->age >= 0 && x->age < 30;
+        above += x->age > 60;
+        want[0] += x->age >= 30 && x->age < 40;
+        want[1] += x->age >= 40 && x->age <= 60;
+    }
+    a.missing_persons = (uint64_t)missing;
+    assert_ok(counts_open(q, &a, &p, NULL));
+    assert_int_equal(p.cells[0], want[0]);
+    assert_int_equal(p.cells[1], want[1]);
+    assert_int_equal(p.below, below);
+    assert_int_equal(p.above, above);
+    assert_int_equal(p.n_missing, missing);
+}
+
+/* --- the parent rule --- */
+
+/* A box {sex, ill} with a table by age: the cell's own count never matters, each parent does. */
+static void parent_rule_looks_at_every_parent(void **state)
+{
+    struct fixture *f = *state;
+    struct question *q CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"sex\":[\"M\"],\"ill\":[\"1\"]},\"statistic\":{\"table\":{\"by\":[{\"variable\":\"age\",\"breaks\":[20,40,60]}]}}}");
+    enum { SLOTS = 5 };
+    uint64_t base[SLOTS] = {0, 0, 3, 3, 4}, one[SLOTS] = {10, 10, 0, 0, 0}, two[SLOTS] = {10, 0, 0, 0, 0};
+    struct engine_answer a = {.parent_count = 2};
+    a.base = (struct cube){1, {SLOTS}, SLOTS, base, NULL};
+    a.parents[0] = (struct cube){1, {SLOTS}, SLOTS, one, NULL};
+    a.parents[1] = (struct cube){1, {SLOTS}, SLOTS, two, NULL};
+    struct part first = {{0, CELL_FREE, CELL_FREE, CELL_FREE}}, second = {{1, CELL_FREE, CELL_FREE, CELL_FREE}};
+    assert_int_equal(q->box_count, 2);
+    assert_true(parent_rule_holds(q, &a, &first));   /* 10 in each parent: age dropped 10, sex 10, ill 10 */
+    assert_false(parent_rule_holds(q, &a, &second)); /* one parent is empty: 0 counts as too few */
+    two[0] = 9;
+    assert_false(parent_rule_holds(q, &a, &first));
+    two[0] = 10, one[0] = 9;
+    assert_false(parent_rule_holds(q, &a, &first));
+    one[0] = 10, base[4] = 3; /* the cohort falls to 9 */
+    assert_false(parent_rule_holds(q, &a, &first));
+    base[4] = 4, base[0] = 1; /* 11 */
+    assert_true(parent_rule_holds(q, &a, &first));
+}
+
+/* A variable that is both in the box and a dimension is one variable: dropping it drops both. */
+static void parent_rule_drops_box_and_dimension_together(void **state)
+{
+    struct fixture *f = *state;
+    struct question *q CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"age\":{\"from\":20,\"to\":60}},\"statistic\":{\"table\":{\"by\":[{\"variable\":\"age\",\"breaks\":[20,40,60]}]}}}");
+    uint64_t base[5] = {2, 2, 0, 0, 0}, all[5] = {2, 2, 0, 5, 1};
+    struct engine_answer a = {.parent_count = 1};
+    a.base = (struct cube){1, {5}, 5, base, NULL};
+    a.parents[0] = (struct cube){1, {5}, 5, all, NULL};
+    struct part cell = {{0, CELL_FREE, CELL_FREE, CELL_FREE}}, margin = {{CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE}};
+    assert_true(parent_rule_holds(q, &a, &cell)); /* everyone: 10 */
+    assert_true(parent_rule_holds(q, &a, &margin));
+    all[4] = 0;
+    assert_false(parent_rule_holds(q, &a, &cell));
+    assert_false(parent_rule_holds(q, &a, &margin)); /* age is in its box still */
+}
+
+/* --- whole tables --- */
+
+static void sparse_table_is_refused_lone_count_is_not(void **state)
+{
+    struct fixture *f = *state;
+    struct question *table CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"table\":{\"by\":[\"sex\",\"ill\"]}}}");
+    struct question *count CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"count\":{}}}");
+    uint64_t persons[25] = {0}, keys[25] = {0}, one[1] = {3}, one_key[1] = {42};
+    struct engine_answer a = {.base = {2, {5, 5}, 25, persons, keys}}, lone = {.base = {0, {0}, 1, one, one_key}};
+    struct published p CLEANUP(published_done);
+    published_init(&p);
+    persons[0] = 4, persons[1] = 30, persons[5] = 4, persons[6] = 4; /* 3 of 4 */
+    assert_status(counts_protect(table, &a, f->key, slice_str("e"), &p, NULL), DENIED);
+    assert_null(p.cells);
+    persons[5] = 5; /* 2 of 4 */
+    assert_ok(counts_protect(table, &a, f->key, slice_str("e"), &p, NULL));
+    published_done(&p);
+    assert_ok(counts_protect(count, &lone, f->key, slice_str("e"), &p, NULL));
+    assert_true(p.cells[0] == 0 || p.cells[0] >= PTABLE_SMALLEST_PUBLISHED);
+}
+
+/* Whatever is asked: each value that leaves is withheld, 0, or at least 5; failing cells are blanked. */
+static void every_published_value_is_safe(void **state)
+{
+    struct fixture *f = *state;
+    struct published p CLEANUP(published_done);
+    unsigned blanked = 0, zeros = 0;
+    published_init(&p);
+    for (int i = 0; i < 360; i++) {
+        char text[400];
+        int from = 20 + i / 6, width = 1 + i % 6;
+        published_done(&p);
+        snprintf(text, sizeof text, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"age\":{\"from\":%d,\"to\":%d}},\"statistic\":{\"table\":{\"by\":[\"ill\"]}}}", from, from + width);
+        struct question *q CLEANUP(question_freep) = ask(f, text);
+        struct engine_answer a CLEANUP(engine_answer_done);
+        compute(f, q, &a);
+        if (!is_ok(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL)))
+            continue;
+        for (unsigned k = 0; k < p.cell_count; k++) {
+            struct part cell = {{(int)k, CELL_FREE, CELL_FREE, CELL_FREE}};
+            assert_true(p.cells[k] == CELL_WITHHELD || p.cells[k] == 0 || p.cells[k] >= PTABLE_SMALLEST_PUBLISHED);
+            assert_int_equal(p.cells[k] == CELL_WITHHELD, !parent_rule_holds(q, &a, &cell));
+            blanked += p.cells[k] == CELL_WITHHELD;
+            zeros += p.cells[k] == 0;
+        }
+        assert_true(p.total == CELL_WITHHELD || p.total == 0 || p.total >= PTABLE_SMALLEST_PUBLISHED);
+    }
+    assert_true(blanked > 0 && zeros > 0);
+}
+
+/* The grammar refuses it before; disclosure control does not rely on that. */
+static void summary_is_not_released_under_ck(void **state)
+{
+    struct fixture *f = *state;
+    struct question q = {.dictionary = f->d, .statistic = STATISTIC_SUMMARY, .by = -1};
+    struct engine_answer a = {0};
+    struct published p = {0};
+    assert_status(counts_protect(&q, &a, f->key, slice_str("e"), &p, NULL), DENIED);
+}
+
+static void replies_hold_published_values_only(void **state)
+{
+    (void)state;
+    int64_t cells[2] = {CELL_WITHHELD, 7};
+    struct published p;
+    struct buffer text CLEANUP(buffer_done) = {0};
+    buffer_init(&text, 1000);
+    published_init(&p);
+    p.statistic = STATISTIC_TABLE, p.cells = cells, p.cell_count = 2, p.total = 12;
+    struct json *v CLEANUP(json_freep) = published_json(&p);
+    assert_ok(json_print(v, &text, NULL));
+    assert_slice(buffer_slice(&text), "{\"cells\":[null,7],\"n_missing\":null,\"total\":12}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ptable_equals_vectors),
+        cmocka_unit_test(noise_is_unbiased_and_never_small),
+        cmocka_unit_test(keys_equal_vectors),
+        cmocka_unit_test(same_cell_same_noise),
+        cmocka_unit_test(open_is_exact),
+        cmocka_unit_test(parent_rule_looks_at_every_parent),
+        cmocka_unit_test(parent_rule_drops_box_and_dimension_together),
+        cmocka_unit_test(sparse_table_is_refused_lone_count_is_not),
+        cmocka_unit_test(every_published_value_is_safe),
+        cmocka_unit_test(summary_is_not_released_under_ck),
+        cmocka_unit_test(replies_hold_published_values_only),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
