@@ -1,0 +1,396 @@
+/* Aim: a permit covers what it says and nothing beside it; rules only tighten; duties stay apart.
+ * Method: one permit, each fact moved across its boundary alone; the role table as a whole. */
+#include "check.h"
+#include "base/instant.h"
+#include "policy/purpose.h"
+#include "policy/roles.h"
+#include "policy/scope.h"
+#include "policy/site_rules.h"
+
+static const char DICTIONARY[] =
+    "{\"dataset\":\"heart\",\"profile\":\"open\",\"public\":true,\"variables\":["
+    "{\"name\":\"sex\",\"type\":\"category\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]},"
+    "{\"name\":\"age\",\"type\":\"integer\"},{\"name\":\"chol\",\"type\":\"integer\"}]}";
+static struct dictionary *dictionary;
+static struct permit *permit;
+
+static struct json *parse(const char *text)
+{
+    struct json *v = NULL;
+    assert_ok(json_parse(slice_str(text), JSON_BYTES_MAX, &v, NULL));
+    return v;
+}
+
+static struct label label(const char *text)
+{
+    struct label l = {""};
+    assert_ok(label_parse(slice_str(text), &l, NULL));
+    return l;
+}
+
+static struct site_id site(const char *text)
+{
+    struct site_id s = {""};
+    assert_ok(site_id_parse(slice_str(text), &s, NULL));
+    return s;
+}
+
+static int64_t at(const char *text)
+{
+    int64_t ms = 0;
+    assert_true(instant_parse(slice_str(text), &ms));
+    return ms;
+}
+
+/* A permit as permit_read would make it; made by hand because its keys do not matter here. */
+static int set_up(void **state)
+{
+    (void)state;
+    struct json *tree CLEANUP(json_freep) = parse(DICTIONARY);
+    assert_ok(dictionary_read(tree, NULL, PROFILE_CK, &dictionary, NULL));
+    static struct site_id sites[2];
+    static struct slice variables[2];
+    static struct permit_dataset dataset;
+    static struct permit p;
+    sites[0] = site("cleveland");
+    sites[1] = site("va");
+    variables[0] = slice_str("age");
+    variables[1] = slice_str("sex");
+    dataset = (struct permit_dataset){.dataset = label("heart"), .sites = sites, .site_count = 2, .variables = variables, .variable_count = 2};
+    dataset.statistics[STATISTIC_COUNT] = dataset.statistics[STATISTIC_TABLE] = dataset.statistics[STATISTIC_SUMMARY] = true;
+    p = (struct permit){.network = label("demo"), .purpose = slice_str("53.1.e"), .from_ms = at("2026-01-01T00:00:00Z"),
+                        .to_ms = at("2027-01-01T00:00:00Z"), .datasets = &dataset, .dataset_count = 1, .person_count = 1};
+    p.people[0].account = label("researcher");
+    assert_ok(document_id_parse(slice_str("p-00000000000000000000000000"), 'p', &p.id, NULL));
+    permit = &p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    dictionary_free(dictionary);
+    return 0;
+}
+
+static struct question *ask(const char *where, const char *statistic)
+{
+    char text[1024];
+    struct question *q = NULL;
+    struct why why = {0};
+    (void)snprintf(text, sizeof text, "{\"innsyn\":\"question/1\",\"dataset\":\"heart\",\"where\":{%s},\"statistic\":{%s}}", where, statistic);
+    struct json *v CLEANUP(json_freep) = parse(text);
+    result r = question_read(v, dictionary, &q, &why);
+    if (!is_ok(r))
+        print_error("%s: %s\n", text, why.text);
+    assert_ok(r);
+    return q;
+}
+
+#define COUNT "\"count\":{}"
+
+static void scope_one_fact_at_a_time(void **state)
+{
+    (void)state;
+    const struct {
+        const char *account, *now, *sites[2];
+        enum permit_state state;
+        const char *where, *statistic;
+        const char *code, *field, *allowed; /* NULL: permitted */
+    } rows[] = {
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", COUNT, NULL, NULL, NULL},
+        {"researcher", "2026-06-01T00:00:00Z", {"va", "cleveland"}, PERMIT_LIVE, "\"age\":{\"from\":40}", COUNT, NULL, NULL, NULL},
+        {"researcher2", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", COUNT, "not_a_person_of_the_permit", "", ""},
+        {"Researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", COUNT, "not_a_person_of_the_permit", "", ""},
+        {"researcher", "2026-01-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", COUNT, NULL, NULL, NULL},
+        {"researcher", "2025-12-31T23:59:59.999Z", {"va"}, PERMIT_LIVE, "", COUNT, "permit_not_live", "", ""},
+        {"researcher", "2026-12-31T23:59:59.999Z", {"va"}, PERMIT_LIVE, "", COUNT, NULL, NULL, NULL},
+        {"researcher", "2027-01-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", COUNT, "permit_expired", "", ""},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_SUSPENDED, "", COUNT, "permit_not_live", "", ""},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_REVOKED, "", COUNT, "permit_not_live", "", ""},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_EXPIRED, "", COUNT, "permit_expired", "", ""},
+        {"researcher", "2026-06-01T00:00:00Z", {"va", "hungarian"}, PERMIT_LIVE, "", COUNT, "outside_scope", "/sites", "cleveland, va"},
+        {"researcher", "2026-06-01T00:00:00Z", {NULL}, PERMIT_LIVE, "", COUNT, "outside_scope", "/sites", "cleveland, va"},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "\"site\":[\"va\"]", COUNT, NULL, NULL, NULL},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "\"site\":[\"ulm\"]", COUNT, "outside_scope", "/question/where/site", "cleveland, va"},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "\"chol\":{\"from\":1}", COUNT, "outside_scope", "/question/where/chol", "age, sex"},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "\"chol\":[{},null]", COUNT, NULL, NULL, NULL}, /* asks nothing of it */
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", "\"table\":{\"by\":[\"sex\",{\"variable\":\"age\",\"breaks\":[1,2]}]}", NULL, NULL, NULL},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", "\"table\":{\"by\":[\"sex\",{\"variable\":\"chol\",\"breaks\":[1,2]}]}", "outside_scope",
+         "/question/statistic/table/by/1", "age, sex"},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", "\"summary\":{\"variables\":[\"age\"],\"by\":\"sex\"}", NULL, NULL, NULL},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", "\"summary\":{\"variables\":[\"age\",\"chol\"]}", "outside_scope",
+         "/question/statistic/summary/variables/1", "age, sex"},
+        {"researcher", "2026-06-01T00:00:00Z", {"va"}, PERMIT_LIVE, "", "\"histogram\":{\"variable\":\"age\",\"breaks\":[1,2]}", "outside_scope",
+         "/question/statistic", "count, table, summary"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct question *q CLEANUP(question_freep) = ask(rows[i].where, rows[i].statistic);
+        struct label account = label(rows[i].account);
+        struct site_id sites[2];
+        struct scope_facts f = {permit, rows[i].state, q, &account, at(rows[i].now), sites, 0};
+        struct verdict v;
+        while (f.site_count < 2 && rows[i].sites[f.site_count]) {
+            sites[f.site_count] = site(rows[i].sites[f.site_count]);
+            f.site_count++;
+        }
+        verdict_init(&v);
+        scope_check(&f, &v);
+        const struct reason *r = verdict_first(&v);
+        bool as_wanted = rows[i].code ? v.kind == VERDICT_DENY && v.count == 1 && strcmp(r->code->code, rows[i].code) == 0 &&
+                                            strcmp(r->field, rows[i].field) == 0 && strcmp(r->allowed, rows[i].allowed) == 0
+                                      : v.kind == VERDICT_PERMIT && !v.count;
+        if (!as_wanted) {
+            print_error("row %zu: %s, %u reasons: %s %s: %s (%s)\n", i, verdict_name(v.kind), v.count, r ? r->code->code : "", r ? r->field : "",
+                        r ? r->text : "", r ? r->allowed : "");
+            fail();
+        }
+    }
+}
+
+static void every_rule_speaks(void **state)
+{
+    (void)state;
+    struct question *q CLEANUP(question_freep) = ask("\"chol\":{\"from\":1}", "\"histogram\":{\"variable\":\"chol\",\"breaks\":[1,2]}");
+    struct label account = label("other");
+    struct site_id sites[1] = {site("ulm")};
+    struct scope_facts f = {permit, PERMIT_SUSPENDED, q, &account, at("2027-06-01T00:00:00Z"), sites, 1};
+    struct verdict v;
+    verdict_init(&v);
+    scope_check(&f, &v);
+    assert_int_equal(v.count, 7); /* person, state, end, site, statistic, filter, dimension */
+    struct why why = {0};
+    assert_status(verdict_result(&v, &why), DENIED);
+    assert_string_equal(why.code, "not_a_person_of_the_permit");
+    struct json *problem CLEANUP(json_freep) = verdict_problem(&v, "r-1");
+    assert_int_equal(json_size(json_get(json_get(problem, "params"), "reasons")), 7);
+    assert_int_equal(json_integer(json_get(problem, "status")), 403);
+    struct json *printed CLEANUP(json_freep) = verdict_json(&v);
+    assert_slice(json_text(json_get(printed, "verdict")), "deny");
+
+    permit->datasets[0].dataset = label("other-set");
+    verdict_init(&v);
+    scope_check(&f, &v);
+    permit->datasets[0].dataset = label("heart");
+    assert_string_equal(v.reasons[v.count - 1].field, "/question/dataset");
+    assert_string_equal(v.reasons[v.count - 1].allowed, "other-set");
+}
+
+static void verdicts_only_tighten(void **state)
+{
+    (void)state;
+    struct verdict v, w;
+    verdict_init(&v);
+    assert_ok(verdict_result(&v, NULL));
+    assert_null(verdict_first(&v));
+    verdict_add(&v, VERDICT_REVIEW, "release_by_hand", "", NULL, "ask %s", "first");
+    assert_int_equal(v.kind, VERDICT_REVIEW);
+    verdict_add(&v, VERDICT_DENY, "no such code", "/x", "y", "no");
+    assert_int_equal(v.kind, VERDICT_DENY);
+    verdict_add(&v, VERDICT_REVIEW, "release_by_hand", "", NULL, "ask again");
+    assert_int_equal(v.kind, VERDICT_DENY);
+    assert_string_equal(verdict_first(&v)->code->code, "refused");
+    verdict_init(&w);
+    verdict_join(&w, &v);
+    assert_int_equal(w.kind, VERDICT_DENY);
+    assert_int_equal(w.count, 3);
+    for (int i = 0; i < 2 * REASONS_MAX; i++)
+        verdict_add(&w, VERDICT_REVIEW, "release_by_hand", "", NULL, "again");
+    assert_int_equal(w.count, REASONS_MAX);
+    assert_int_equal(w.count + w.more, 3 + 2 * REASONS_MAX);
+    verdict_init(&v);
+    for (int i = 0; i < REASONS_MAX; i++)
+        verdict_add(&v, VERDICT_REVIEW, "release_by_hand", "", NULL, "again");
+    verdict_add(&v, VERDICT_DENY, "paused", "", NULL, "the one too many still counts");
+    assert_int_equal(v.kind, VERDICT_DENY);
+    struct why why = {0};
+    assert_status(verdict_result(&v, &why), DENIED);
+}
+
+static void purposes_and_who_may(void **state)
+{
+    (void)state;
+    const struct {
+        const char *code;
+        enum organisation_kind kind;
+        bool mandate;
+        const char *want;
+    } rows[] = {
+        {"53.1.a", ORGANISATION_PUBLIC, false, NULL},    {"53.1.a", ORGANISATION_RESEARCH, false, "purpose_not_allowed"},
+        {"53.1.a", ORGANISATION_RESEARCH, true, NULL},   {"53.1.b", ORGANISATION_COMPANY, false, "purpose_not_allowed"},
+        {"53.1.b", ORGANISATION_COMPANY, true, NULL},    {"53.1.c", ORGANISATION_PUBLIC, false, NULL},
+        {"53.1.c", ORGANISATION_COMPANY, false, "purpose_not_allowed"}, {"53.1.d", ORGANISATION_COMPANY, false, NULL},
+        {"53.1.e", ORGANISATION_COMPANY, false, NULL},   {"53.1.e.i", ORGANISATION_COMPANY, false, NULL},
+        {"53.1.e.iii", ORGANISATION_RESEARCH, false, "purpose_unknown"}, {"53.1.f", ORGANISATION_RESEARCH, false, NULL},
+        {"53.1.g", ORGANISATION_PUBLIC, true, "purpose_unknown"}, {"", ORGANISATION_PUBLIC, true, "purpose_unknown"},
+        {"53.1.E", ORGANISATION_PUBLIC, true, "purpose_unknown"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct verdict v;
+        verdict_init(&v);
+        purpose_check(slice_str(rows[i].code), rows[i].kind, rows[i].mandate, &v);
+        assert_int_equal(v.kind, rows[i].want ? VERDICT_DENY : VERDICT_PERMIT);
+        if (rows[i].want)
+            assert_string_equal(v.reasons[0].code->code, rows[i].want);
+    }
+    unsigned count;
+    const struct prohibited_use *uses = prohibited_uses(&count);
+    assert_int_equal(count, 5);
+    for (unsigned i = 0; i < count; i++) {
+        struct verdict v;
+        verdict_init(&v);
+        prohibited_use_check(slice_str(uses[i].code), &v);
+        assert_int_equal(v.kind, VERDICT_DENY);
+    }
+    struct verdict v;
+    verdict_init(&v);
+    prohibited_use_check(slice_str("54.f"), &v);
+    assert_int_equal(v.kind, VERDICT_PERMIT);
+    enum organisation_kind kind;
+    assert_ok(organisation_kind_parse(slice_str("company"), &kind, NULL));
+    assert_string_equal(organisation_kind_name(kind), "company");
+    assert_status(organisation_kind_parse(slice_str("firm"), &kind, NULL), MALFORMED);
+}
+
+static void roles_as_text(void **state)
+{
+    (void)state;
+    for (unsigned roles = 0; roles <= ROLES_ALL; roles++) {
+        char text[ROLES_TEXT_SIZE];
+        unsigned back = 99;
+        roles_print(roles, text);
+        assert_ok(roles_parse(slice_str(text), &back, NULL));
+        assert_int_equal(back, roles);
+        /* I9: researcher stands alone, but for the desk. */
+        bool apart = !(roles & ROLE_RESEARCHER) || !(roles & ~(unsigned)(ROLE_RESEARCHER | ROLE_DESK));
+        struct why why = {0};
+        assert_status(roles_check_apart(roles, &why), apart ? OK : DENIED);
+        if (!apart)
+            assert_string_equal(why.code, "duties_not_apart");
+    }
+    unsigned r = 7;
+    const char *bad[] = {"root", "officer,officer", "officer,", ",officer", "officer, holder", "Officer", ","};
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_status(roles_parse(slice_str(bad[i]), &r, NULL), MALFORMED);
+    assert_int_equal(r, 7);
+}
+
+static void the_role_table(void **state)
+{
+    (void)state;
+    for (unsigned c = 0; c < COMMAND_COUNT; c++) {
+        const struct command_rule *rule = command_rule((enum command)c);
+        assert_non_null(rule); /* in the order of the enum */
+        assert_true(rule->callers != 0);
+        for (unsigned roles = 0; roles <= ROLES_ALL; roles++)
+            assert_int_equal(policy_role_may(roles, (enum command)c), (rule->callers & CALLER_ANYONE) || (rule->callers & roles));
+        assert_int_equal(policy_role_may(CALLER_AGENT, (enum command)c), (rule->callers & (CALLER_AGENT | CALLER_ANYONE)) != 0);
+        /* Its path leads back to it. */
+        struct slice id;
+        assert_int_equal(policy_command_find(rule->method, slice_str(rule->path), &id), c);
+    }
+    assert_null(command_rule(COMMAND_COUNT));
+    assert_false(policy_role_may(ROLES_ALL, COMMAND_COUNT));
+    /* The rows that matter most, spelled out. */
+    assert_false(policy_role_may(ROLE_OFFICER, COMMAND_QUERY_ADD));
+    assert_false(policy_role_may(ROLE_RESEARCHER, COMMAND_APPLICATION_DECISION));
+    assert_false(policy_role_may(ROLE_AUDITOR, COMMAND_PERMIT_SIGNATURE));
+    assert_false(policy_role_may(ROLE_OPERATOR, COMMAND_PERMIT_STATUS));
+    assert_false(policy_role_may(ROLES_ALL, COMMAND_POLL));
+    assert_false(policy_role_may(CALLER_AGENT, COMMAND_QUERY_ADD));
+    assert_true(policy_role_may(ROLE_HOLDER, COMMAND_PERMIT_SIGNATURE));
+    for (unsigned c = 0; c < COMMAND_COUNT; c++) /* auditors only read */
+        if (strcmp(command_rule((enum command)c)->method, "GET") != 0 && command_rule((enum command)c)->callers != ROLES_ALL)
+            assert_int_equal(policy_role_may(ROLE_AUDITOR, (enum command)c), (command_rule((enum command)c)->callers & CALLER_ANYONE) != 0);
+
+    struct slice id;
+    assert_int_equal(policy_command_find("GET", slice_str("/v1/queries/q-1"), &id), COMMAND_QUERY_GET);
+    assert_slice(id, "q-1");
+    assert_int_equal(policy_command_find("POST", slice_str("/v1/queries/check"), &id), COMMAND_QUERY_CHECK);
+    assert_int_equal(policy_command_find("POST", slice_str("/v1/tasks/t-1/result"), &id), COMMAND_TASK_RESULT);
+    assert_slice(id, "t-1");
+    const char *none[] = {"/v1/queries/", "/v1/queries/q/x", "/v1/query", "/v1", "", "/v1/tasks//result"};
+    for (size_t i = 0; i < COUNT_OF(none); i++)
+        assert_int_equal(policy_command_find("GET", slice_str(none[i]), &id), COMMAND_COUNT);
+}
+
+static void a_sites_own_rules(void **state)
+{
+    (void)state;
+    const struct {
+        const char *rules;
+        enum verdict_kind want;
+        const char *code;
+    } rows[] = {
+        {NULL, VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\"}", VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\",\"statistics\":[\"table\"]}", VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\",\"statistics\":[\"count\"]}", VERDICT_DENY, "statistic_not_allowed"},
+        {"{\"innsyn\":\"site-rules/1\",\"statistics\":[]}", VERDICT_DENY, "statistic_not_allowed"},
+        {"{\"innsyn\":\"site-rules/1\",\"purposes\":[\"53.1.e\"]}", VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\",\"purposes\":[\"53.1.a\",\"53.1.e.i\"]}", VERDICT_DENY, "purpose_not_allowed"},
+        {"{\"innsyn\":\"site-rules/1\",\"paused\":[\"heart\"]}", VERDICT_DENY, "paused"},
+        {"{\"innsyn\":\"site-rules/1\",\"paused\":[\"heart-ck\"]}", VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\",\"paused\":[\"*\"]}", VERDICT_DENY, "paused"},
+        {"{\"innsyn\":\"site-rules/1\",\"blocked_accounts\":[\"researcher\"]}", VERDICT_DENY, "account_blocked"},
+        {"{\"innsyn\":\"site-rules/1\",\"blocked_accounts\":[\"researcher2\"]}", VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\",\"blocked_permits\":[\"p-00000000000000000000000000\"]}", VERDICT_DENY, "permit_blocked"},
+        {"{\"innsyn\":\"site-rules/1\",\"blocked_permits\":[\"p-10000000000000000000000000\"]}", VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\",\"max_cells\":4}", VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\",\"max_cells\":3}", VERDICT_DENY, "cells_not_allowed"},
+        {"{\"innsyn\":\"site-rules/1\",\"release\":\"auto\"}", VERDICT_PERMIT, NULL},
+        {"{\"innsyn\":\"site-rules/1\",\"release\":\"ask\"}", VERDICT_REVIEW, "release_by_hand"},
+        {"{\"innsyn\":\"site-rules/1\",\"release\":\"ask\",\"paused\":[\"heart\"]}", VERDICT_DENY, "paused"},
+    };
+    struct question *q CLEANUP(question_freep) = ask("", "\"table\":{\"by\":[\"sex\",{\"variable\":\"age\",\"breaks\":[1,2,3]}]}");
+    struct label account = label("researcher");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct json *v CLEANUP(json_freep) = rows[i].rules ? parse(rows[i].rules) : NULL;
+        struct site_rules *rules CLEANUP(site_rules_freep) = NULL;
+        struct verdict verdict;
+        assert_ok(site_rules_read(v, &rules, NULL));
+        verdict_init(&verdict);
+        site_rules_check(rules, permit, q, &account, &verdict);
+        assert_int_equal(verdict.kind, rows[i].want);
+        if (rows[i].code)
+            assert_string_equal(verdict_first(&verdict)->code->code, rows[i].code);
+        else
+            assert_int_equal(verdict.count, 0);
+        /* They can not loosen: what was denied before stays denied. */
+        verdict_init(&verdict);
+        verdict_add(&verdict, VERDICT_DENY, "outside_scope", "", NULL, "before");
+        site_rules_check(rules, permit, q, &account, &verdict);
+        assert_int_equal(verdict.kind, VERDICT_DENY);
+    }
+    const struct {
+        const char *text, *field;
+    } bad[] = {
+        {"{}", "/innsyn"},
+        {"{\"innsyn\":\"site-rules/2\"}", "/innsyn"},
+        {"{\"innsyn\":\"site-rules/1\",\"allow\":[\"x\"]}", "/allow"},
+        {"{\"innsyn\":\"site-rules/1\",\"statistics\":[\"mean\"]}", "/statistics/0"},
+        {"{\"innsyn\":\"site-rules/1\",\"purposes\":[\"research\"]}", "/purposes/0"},
+        {"{\"innsyn\":\"site-rules/1\",\"paused\":[\"heart\",\"*\"]}", "/paused/1"},
+        {"{\"innsyn\":\"site-rules/1\",\"blocked_accounts\":[\"*\"]}", "/blocked_accounts/0"},
+        {"{\"innsyn\":\"site-rules/1\",\"blocked_permits\":[\"q-00000000000000000000000000\"]}", "/blocked_permits/0"},
+        {"{\"innsyn\":\"site-rules/1\",\"max_cells\":0}", "/max_cells"},
+        {"{\"innsyn\":\"site-rules/1\",\"release\":\"never\"}", "/release"},
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct json *v CLEANUP(json_freep) = parse(bad[i].text);
+        struct site_rules *rules CLEANUP(site_rules_freep) = NULL;
+        struct why why = {0};
+        assert_status(site_rules_read(v, &rules, &why), MALFORMED);
+        assert_string_equal(why.field, bad[i].field);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scope_one_fact_at_a_time), cmocka_unit_test(every_rule_speaks), cmocka_unit_test(verdicts_only_tighten),
+        cmocka_unit_test(purposes_and_who_may),     cmocka_unit_test(roles_as_text),     cmocka_unit_test(the_role_table),
+        cmocka_unit_test(a_sites_own_rules),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
