@@ -6,7 +6,7 @@
  * What OpenSSL does not check of an Ed25519 key is checked here: one canonical encoding, no low order
  * (such a key "signs" everything).
  */
-#include "proto/crypto.h"
+#include "proto/crypto_key.h"
 
 #include "base/codec.h"
 
@@ -35,7 +35,7 @@ struct signing_key {
 };
 
 /* What OpenSSL says is for the operator; it never holds key material. */
-static const char *openssl_says(void)
+const char *openssl_says(void)
 {
     static _Thread_local char text[160];
     unsigned long code = ERR_get_error();
@@ -331,7 +331,7 @@ result signing_key_from_seed(const uint8_t seed[32], struct signing_key **ret, s
 }
 
 /* Never ask a terminal for a passphrase. */
-static int no_passphrase(char *to, int size, int writing, void *self)
+int openssl_no_passphrase(char *to, int size, int writing, void *self)
 {
     (void)to;
     (void)size;
@@ -351,7 +351,7 @@ result signing_key_load(const struct host *host, const char *path, enum key_kind
         return r;
     }
     BIO *bio = BIO_new_mem_buf(pem.at ? pem.at : (const uint8_t *)"", (int)pem.len);
-    EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, openssl_no_passphrase, NULL) : NULL;
     BIO_free(bio);
     buffer_wipe(&pem);
     ERR_clear_error();
@@ -377,6 +377,11 @@ result signing_key_save(const struct host *host, const char *path, const struct 
     wipe(pem, (size_t)len);
     BIO_free(bio);
     return r;
+}
+
+EVP_PKEY *signing_key_openssl(const struct signing_key *k)
+{
+    return k->pkey;
 }
 
 void signing_key_free(struct signing_key *k)
