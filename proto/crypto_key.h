@@ -4,11 +4,11 @@
 #ifndef INNSYN_PROTO_CRYPTO_KEY_H
 #define INNSYN_PROTO_CRYPTO_KEY_H
 
-#include <openssl/evp.h>
-
 #include "proto/crypto.h"
 
-EVP_PKEY *signing_key_openssl(const struct signing_key *k); /* borrowed */
+struct evp_pkey_st; /* EVP_PKEY */
+
+struct evp_pkey_st *signing_key_openssl(const struct signing_key *k); /* borrowed */
 const char *openssl_says(void);                             /* the last reason, which is then forgotten */
 
 /* For every PEM that is read: a file with a passphrase is refused, no terminal is asked. */
