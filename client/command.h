@@ -1,0 +1,49 @@
+/*
+ * command.h - the commands of `innsyn`, one function each; the table is in main.c.
+ * Each returns an exit code and has said on standard error what failed.
+ */
+#ifndef INNSYN_CLIENT_COMMAND_H
+#define INNSYN_CLIENT_COMMAND_H
+
+#include "client/client.h"
+
+typedef int command_fn(struct client *c, const struct arguments *a);
+
+struct command {
+    const char *noun, *verb;          /* verb "": the noun alone */
+    unsigned words_min, words_max;    /* after noun and verb */
+    bool profile;                     /* needs a profile */
+    const char *options;              /* rules of arguments_parse */
+    const char *usage;                /* what follows noun and verb */
+    const char *about;
+    command_fn *run;
+};
+
+command_fn profile_create, key_new, key_show;
+command_fn login_run, logout_run, account_list, account_create, account_me, token_create, token_list, token_revoke;
+command_fn catalogue_run;
+command_fn application_submit, application_list, application_show, application_opinion, application_decide;
+command_fn permit_list, permit_show, permit_sign, permit_revoke, permit_suspend, permit_resume;
+command_fn query_check, query_run, query_list, query_show, query_cancel, result_show, result_verify;
+command_fn site_list, site_add;
+command_fn trust_show, trust_pin, trust_publish, trust_root_key, trust_make, trust_sign;
+command_fn audit_verify, audit_show;
+command_fn policy_roles;
+
+/* --- what they share (listing.c) --- */
+struct list_column {
+    const char *title, *key; /* key of the item's member */
+};
+/* All pages of a list as a table; nothing but "none" when it is empty. */
+int show_list(struct client *c, const char *path, const struct list_column *columns, unsigned count);
+/* GET and show. */
+int show_document(struct client *c, const char *path);
+/* Sends and shows the answer as lines (or the document under --json). */
+int send_and_show(struct client *c, const struct call *call);
+/* Parses word `index` as a document id of the kind.  EXIT_USAGE with the rule. */
+int need_id(const struct arguments *a, unsigned index, char kind, struct document_id *ret);
+
+/* query.c and result: shows a result document with labels from the catalogue. */
+int result_print(struct client *c, const struct json *document);
+
+#endif

@@ -1,0 +1,293 @@
+#include "client/command.h"
+
+#include <stdio.h>
+
+#include "base/codec.h"
+#include "base/instant.h"
+#include "client/audit.h"
+#include "client/clean_text.h"
+#include "client/table_print.h"
+#include "client/trust_store.h"
+
+enum { PAGE_ENTRIES = 1000, SHOW_DEFAULT = 50 };
+
+/* The checkpoint this profile verified last; *ret_has false when there is none. */
+static int load_seen(struct client *c, const struct note_key *log, struct checkpoint *ret, bool *ret_has)
+{
+    struct why why = {0};
+    char path[PROFILE_PATH_MAX];
+    struct buffer note CLEANUP(buffer_done);
+    buffer_init(&note, CHECKPOINT_NOTE_MAX);
+    *ret_has = false;
+    result r = profile_path(&c->profile, "checkpoint", path, &why);
+    if (r.code == OK)
+        r = host_read_file(c->host, path, CHECKPOINT_NOTE_MAX, &note, &why);
+    if (r.code == ABSENT)
+        return EXIT_DONE;
+    if (r.code == OK)
+        r = checkpoint_open(buffer_slice(&note), log, ret, &why);
+    *ret_has = r.code == OK;
+    return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
+}
+
+static int store_seen(struct client *c, struct slice note)
+{
+    struct why why = {0};
+    char path[PROFILE_PATH_MAX];
+    result r = profile_path(&c->profile, "checkpoint", path, &why);
+    if (r.code == OK)
+        r = host_write_file(c->host, path, 0600, note, &why);
+    return r.code == OK ? EXIT_DONE : client_fail(EXIT_USAGE, &why);
+}
+
+/* What to do with each entry of a range. */
+typedef result entry_fn(void *self, uint64_t index, struct slice bytes, struct why *why);
+
+static result hand_over(const struct json *entries, uint64_t from, uint64_t to, entry_fn *fn, void *self, uint64_t *ret_next, struct why *why)
+{
+    uint64_t index = from;
+    struct buffer bytes CLEANUP(buffer_done);
+    buffer_init(&bytes, AUDIT_ENTRY_MAX);
+    for (size_t i = 0; i < json_size(entries) && index < to; i++, index++) {
+        buffer_clear(&bytes);
+        TRY(base64_parse(json_text(json_item(entries, i)), &bytes, why));
+        TRY(fn(self, index, buffer_slice(&bytes), why));
+    }
+    *ret_next = index;
+    return DONE;
+}
+
+/* Entries [from, to) in pages; memory holds one page. */
+static int each_entry(struct client *c, uint64_t from, uint64_t to, entry_fn *fn, void *self)
+{
+    struct why why = {0};
+    struct progress progress;
+    progress_start(&progress, &c->terminal, c->host);
+    for (uint64_t at = from; at < to;) {
+        char path[CALL_PATH_MAX];
+        struct json *page CLEANUP(json_freep) = NULL;
+        uint64_t end = to - at > PAGE_ENTRIES ? at + PAGE_ENTRIES : to, next = at;
+        (void)snprintf(path, sizeof path, "/v1/log/entries?from=%llu&to=%llu", (unsigned long long)at, (unsigned long long)end);
+        int code = client_call(c, &(struct call){.method = "GET", .path = path}, &page);
+        if (code != EXIT_DONE) {
+            progress_end(&progress);
+            return code;
+        }
+        result r = hand_over(json_get(page, "entries"), at, end, fn, self, &next, &why);
+        if (r.code == OK && next == at)
+            r = FAIL(&why, DENIED, "the log holds no entry %llu, though its checkpoint counts it", (unsigned long long)at);
+        if (r.code != OK) {
+            progress_end(&progress);
+            return client_fail(EXIT_UNVERIFIED, &why);
+        }
+        at = next;
+        progress_say(&progress, "Rebuilding the log: %llu of %llu entries", (unsigned long long)at, (unsigned long long)to);
+    }
+    progress_end(&progress);
+    return EXIT_DONE;
+}
+
+static result verify_entry(void *self, uint64_t index, struct slice bytes, struct why *why)
+{
+    (void)index;
+    return audit_add(self, bytes, why);
+}
+
+/* The broker's own proof that the log only grew; the rebuilt tree proves it again. */
+static int check_consistency(struct client *c, const struct checkpoint *seen, const struct checkpoint *now)
+{
+    struct why why = {0};
+    char path[CALL_PATH_MAX];
+    struct json *answer CLEANUP(json_freep) = NULL;
+    if (seen->size == 0 || seen->size >= now->size)
+        return EXIT_DONE;
+    (void)snprintf(path, sizeof path, "/v1/log/consistency?from=%llu&to=%llu", (unsigned long long)seen->size, (unsigned long long)now->size);
+    int code = client_call(c, &(struct call){.method = "GET", .path = path, .anonymous = true}, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    const struct json *list = json_get(answer, "proof");
+    struct merkle_proof proof = {.count = (unsigned)json_size(list)};
+    result r = proof.count <= MERKLE_PROOF_MAX ? DONE : FAIL(&why, DENIED, "the consistency proof is too long");
+    for (unsigned i = 0; r.code == OK && i < proof.count; i++)
+        if (!base64_parse_exact(json_text(json_item(list, i)), proof.hashes[i].at, HASH_LEN))
+            r = FAIL(&why, DENIED, "the consistency proof is not one");
+    if (r.code == OK)
+        r = merkle_check_consistency(seen->size, now->size, &proof, &seen->root, &now->root, &why);
+    return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
+}
+
+static struct json *verdict_json(const struct audit *a, const struct checkpoint *now)
+{
+    struct json *v = json_object(), *types = json_object();
+    json_set(v, "verified", json_of_bool(true));
+    json_set(v, "origin", json_of_str(now->origin));
+    json_set(v, "size", json_of_integer((int64_t)now->size));
+    json_set(v, "root", json_of_hex(slice_of(now->root.at, HASH_LEN)));
+    if (a->has_seen)
+        json_set(v, "consistent_with", json_of_integer((int64_t)a->seen.size));
+    if (now->size > 0) {
+        json_set(v, "first", json_of_instant(a->first_at_ms));
+        json_set(v, "last", json_of_instant(a->last_at_ms));
+    }
+    for (unsigned i = 0; i < a->type_count; i++)
+        json_set(types, a->types[i].name, json_of_integer((int64_t)a->types[i].count));
+    json_set(v, "types", types);
+    return v;
+}
+
+static result verdict_words(const struct audit *a, const struct checkpoint *now, struct buffer *to, struct why *why)
+{
+    char root[2 * HASH_LEN + 1], first[INSTANT_TEXT_SIZE], last[INSTANT_TEXT_SIZE];
+    hash_print(&now->root, root);
+    TRY(buffer_add_str(to, "The log ", why));
+    TRY(clean_text(slice_str(now->origin), to, why));
+    TRY(buffer_printf(to, why, " is complete and unaltered.\n  entries    %llu\n  root       %s\n  signature  holds under the log key of the trusted document\n",
+                      (unsigned long long)now->size, root));
+    if (now->size > 0) {
+        instant_print(a->first_at_ms, first);
+        instant_print(a->last_at_ms, last);
+        TRY(buffer_printf(to, why, "  from       %s\n  to         %s\n", first, last));
+    }
+    if (a->has_seen)
+        TRY(buffer_printf(to, why, "  consistent with the %llu entries verified before\n", (unsigned long long)a->seen.size));
+    struct table *t CLEANUP(table_freep) = NULL;
+    TRY(table_new(&t, why));
+    TRY(table_column(t, slice_str("type"), ALIGN_LEFT, why));
+    TRY(table_column(t, slice_str("entries"), ALIGN_RIGHT, why));
+    for (unsigned i = 0; i < a->type_count; i++) {
+        char count[24];
+        (void)snprintf(count, sizeof count, "%llu", (unsigned long long)a->types[i].count);
+        TRY(table_row(t, why));
+        TRY(table_cell_str(t, a->types[i].name, why));
+        TRY(table_cell_str(t, count, why));
+    }
+    TRY(buffer_add_byte(to, '\n', why));
+    return table_print(t, true, to, why);
+}
+
+static int get_checkpoint(struct client *c, const struct note_key *log, struct buffer *note, struct checkpoint *ret)
+{
+    struct why why = {0};
+    buffer_init(note, CHECKPOINT_NOTE_MAX);
+    int code = client_text(c, "/v1/log/checkpoint", note);
+    if (code != EXIT_DONE)
+        return code;
+    return checkpoint_open(buffer_slice(note), log, ret, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
+}
+
+int audit_verify(struct client *c, const struct arguments *arguments)
+{
+    (void)arguments;
+    struct why why = {0};
+    struct trust *trust CLEANUP(trust_freep) = NULL;
+    struct buffer note CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct checkpoint seen, now;
+    static struct audit audit; /* large: kept off the stack */
+    bool has_seen = false;
+    buffer_init(&note, 0);
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    int code = trust_store_get(c, true, &trust);
+    if (code == EXIT_DONE)
+        code = load_seen(c, &trust->log, &seen, &has_seen);
+    if (code == EXIT_DONE)
+        code = get_checkpoint(c, &trust->log, &note, &now);
+    if (code != EXIT_DONE)
+        return code;
+    audit_init(&audit, has_seen ? &seen : NULL);
+    if (has_seen && now.size < seen.size) {
+        tolerate(audit_end(&audit, &now, &why));
+        return client_fail(EXIT_UNVERIFIED, &why);
+    }
+    if (has_seen)
+        code = check_consistency(c, &seen, &now);
+    if (code == EXIT_DONE)
+        code = each_entry(c, 0, now.size, verify_entry, &audit);
+    if (code != EXIT_DONE)
+        return code;
+    if (audit_end(&audit, &now, &why).code != OK)
+        return client_fail(EXIT_UNVERIFIED, &why);
+    code = store_seen(c, buffer_slice(&note));
+    if (code != EXIT_DONE)
+        return code;
+    if (c->json) {
+        struct json *v CLEANUP(json_freep) = verdict_json(&audit, &now);
+        return client_print_json(v);
+    }
+    return verdict_words(&audit, &now, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
+}
+
+struct shown {
+    struct json *entries; /* under --json */
+    struct table *table;
+};
+
+static result show_entry(void *self, uint64_t index, struct slice bytes, struct why *why)
+{
+    struct shown *s = self;
+    struct json *entry CLEANUP(json_freep) = NULL;
+    TRY(json_parse(bytes, AUDIT_ENTRY_MAX, &entry, why));
+    if (s->entries) {
+        json_add(s->entries, MOVE(entry));
+        return DONE;
+    }
+    static const char *const own[] = {"at", "type", "account", "site"};
+    char number[24];
+    (void)snprintf(number, sizeof number, "%llu", (unsigned long long)index);
+    TRY(table_row(s->table, why));
+    TRY(table_cell_str(s->table, number, why));
+    for (size_t i = 0; i < 4; i++)
+        TRY(table_cell(s->table, json_text(json_get(entry, own[i])), why));
+    struct buffer rest CLEANUP(buffer_done);
+    buffer_init(&rest, (size_t)4 * AUDIT_ENTRY_MAX);
+    struct slice name;
+    const struct json *value;
+    for (size_t i = 0; json_next(entry, &i, &name, &value);) {
+        if (slice_is(name, "innsyn") || slice_is(name, "at") || slice_is(name, "type") || slice_is(name, "account") || slice_is(name, "site"))
+            continue;
+        TRY(buffer_printf(&rest, why, "%s%.*s=", rest.len > 0 ? " " : "", SLICE_ARG(name)));
+        if (json_kind(value) == JSON_STRING && json_text(value).len == (size_t)2 * HASH_LEN)
+            TRY(buffer_printf(&rest, why, "%.12s...", (const char *)json_text(value).at));
+        else
+            TRY(json_print(value, &rest, why));
+    }
+    return table_cell(s->table, buffer_slice(&rest), why);
+}
+
+int audit_show(struct client *c, const struct arguments *a)
+{
+    static const char *const titles[] = {"entry", "at", "type", "account", "site", "fields"};
+    struct why why = {0};
+    struct trust *trust CLEANUP(trust_freep) = NULL;
+    struct buffer note CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct table *table CLEANUP(table_freep) = NULL;
+    struct checkpoint now;
+    buffer_init(&note, 0);
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    int code = trust_store_get(c, false, &trust);
+    if (code == EXIT_DONE)
+        code = get_checkpoint(c, &trust->log, &note, &now);
+    if (code != EXIT_DONE)
+        return code;
+    uint64_t to = now.size, from;
+    result r = arguments_number(a, "to", 0, INT64_MAX, &to, &why);
+    to = to > now.size ? now.size : to;
+    from = to > SHOW_DEFAULT && !arguments_value(a, "from") ? to - SHOW_DEFAULT : 0;
+    if (r.code == OK)
+        r = arguments_number(a, "from", 0, INT64_MAX, &from, &why);
+    if (r.code == OK && !c->json)
+        r = table_new(&table, &why);
+    for (size_t i = 0; r.code == OK && table && i < 6; i++)
+        r = table_column(table, slice_str(titles[i]), i == 0 ? ALIGN_RIGHT : ALIGN_LEFT, &why);
+    if (r.code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    struct json *document CLEANUP(json_freep) = json_object();
+    struct shown shown = {.table = table, .entries = c->json ? json_array() : NULL};
+    if (shown.entries)
+        json_set(document, "entries", shown.entries);
+    code = each_entry(c, from, to, show_entry, &shown);
+    if (code != EXIT_DONE)
+        return code;
+    if (c->json)
+        return client_print_json(document);
+    return table_print(table, true, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
+}

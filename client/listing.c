@@ -1,0 +1,77 @@
+#include "client/command.h"
+
+#include <stdio.h>
+
+#include "client/table_print.h"
+
+static result list_table(const struct json *items, const struct list_column *columns, unsigned count, struct buffer *to, struct why *why)
+{
+    struct table *t CLEANUP(table_freep) = NULL;
+    TRY(table_new(&t, why));
+    for (unsigned k = 0; k < count; k++)
+        TRY(table_column(t, slice_str(columns[k].title), ALIGN_LEFT, why));
+    for (size_t i = 0; i < json_size(items); i++) {
+        TRY(table_row(t, why));
+        for (unsigned k = 0; k < count; k++) {
+            const struct json *v = json_get(json_item(items, i), columns[k].key);
+            struct buffer text CLEANUP(buffer_done);
+            buffer_init(&text, 8192);
+            if (json_kind(v) == JSON_STRING) /* cleaned by the table */
+                TRY(buffer_add(&text, json_text(v), why));
+            else if (json_kind(v) != JSON_NULL)
+                TRY(document_line(v, &text, why));
+            TRY(table_cell(t, buffer_slice(&text), why));
+        }
+    }
+    return table_print(t, true, to, why);
+}
+
+int show_list(struct client *c, const char *path, const struct list_column *columns, unsigned count)
+{
+    struct why why = {0};
+    struct json *list CLEANUP(json_freep) = NULL;
+    int code = client_list(c, path, &list);
+    if (code != EXIT_DONE)
+        return code;
+    if (c->json)
+        return client_print_json(list);
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    if (list_table(json_get(list, "items"), columns, count, &text, &why).code != OK)
+        return client_fail(EXIT_UNREACHABLE, &why);
+    if (text.len == 0)
+        client_say(c, "None.");
+    return client_print(&text);
+}
+
+int send_and_show(struct client *c, const struct call *call)
+{
+    struct why why = {0};
+    struct json *document CLEANUP(json_freep) = NULL;
+    int code = client_call(c, call, &document);
+    if (code != EXIT_DONE)
+        return code;
+    if (c->json)
+        return client_print_json(document);
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    if (document_show(document, &text, &why).code != OK)
+        return client_fail(EXIT_UNREACHABLE, &why);
+    if (text.len == 0)
+        client_say(c, "Done.");
+    return client_print(&text);
+}
+
+int show_document(struct client *c, const char *path)
+{
+    return send_and_show(c, &(struct call){.method = "GET", .path = path});
+}
+
+int need_id(const struct arguments *a, unsigned index, char kind, struct document_id *ret)
+{
+    struct why why = {0};
+    if (document_id_parse(slice_str(a->words[index]), kind, ret, &why).code == OK)
+        return EXIT_DONE;
+    (void)fprintf(stderr, "innsyn: '%.60s': ", a->words[index]);
+    return client_fail(EXIT_USAGE, &why);
+}

@@ -1,0 +1,175 @@
+/*
+ * main.c - `innsyn [--profile DIR] [--json] NOUN VERB ...`: the table of commands, and the way from
+ * the command line to one of them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/command.h"
+
+#define GLOBAL_OPTIONS "profile= json ascii help"
+
+/* clang-format off */
+static const struct command commands[] = {
+    {"profile", "create", 1, 1, false, "url= ca= account= network= trust=", "DIR --url URL --ca FILE --account NAME [--network NAME] [--trust HASH]", "make a profile", profile_create},
+    {"key", "new", 0, 0, true, "", "", "make the profile's signing key; print its public half", key_new},
+    {"key", "show", 0, 0, true, "", "", "print the public half of the signing key", key_show},
+    {"login", "", 0, 0, true, "password-file=", "[--password-file FILE]", "sign in; the token is kept in the profile", login_run},
+    {"logout", "", 0, 0, true, "", "", "end the session and forget the token", logout_run},
+    {"account", "list", 0, 0, true, "", "", "the accounts (operator)", account_list},
+    {"account", "create", 1, 1, true, "roles= password-file= organisation= key=", "NAME --roles R,R [--password-file FILE] [--organisation TEXT] [--key SPKI]", "make an account (operator)", account_create},
+    {"account", "me", 0, 0, true, "", "", "who one is", account_me},
+    {"token", "create", 1, 1, true, "days= scopes=", "NAME --days N [--scopes S,S]", "make an API token", token_create},
+    {"token", "list", 0, 0, true, "", "", "one's API tokens", token_list},
+    {"token", "revoke", 1, 1, true, "", "ID", "end an API token", token_revoke},
+    {"catalogue", "", 0, 1, true, "", "[DATASET]", "the datasets, or one with its variables", catalogue_run},
+    {"application", "submit", 1, 1, true, "", "FILE", "apply for access", application_submit},
+    {"application", "list", 0, 0, true, "", "", "the applications one may see", application_list},
+    {"application", "show", 1, 1, true, "", "ID", "one application", application_show},
+    {"application", "opinion", 2, 2, true, "site= text=", "ID approve|deny --site SITE [--text TEXT]", "a data holder's say", application_opinion},
+    {"application", "decide", 2, 2, true, "reason=", "ID grant|refuse --reason TEXT", "an officer's decision", application_decide},
+    {"permit", "list", 0, 0, true, "", "", "the permits one may see", permit_list},
+    {"permit", "show", 1, 1, true, "", "ID", "one permit in words, and who has yet to sign", permit_show},
+    {"permit", "sign", 1, 1, true, "yes", "ID [--yes]", "show the permit and sign it with one's key", permit_sign},
+    {"permit", "revoke", 1, 1, true, "reason=", "ID --reason TEXT", "end a permit", permit_revoke},
+    {"permit", "suspend", 1, 1, true, "reason=", "ID --reason TEXT", "stop a permit for a while", permit_suspend},
+    {"permit", "resume", 1, 1, true, "reason=", "ID --reason TEXT", "let a suspended permit live again", permit_resume},
+    {"query", "check", 1, 1, true, "permit=", "FILE [--permit ID]", "would this question be let through?", query_check},
+    {"query", "run", 1, 1, true, "permit= sites= timeout=", "FILE [--permit ID] [--sites A,B] [--timeout SECONDS]", "ask the question; wait for the result", query_run},
+    {"query", "list", 0, 0, true, "", "", "one's queries", query_list},
+    {"query", "show", 1, 1, true, "", "ID", "one query, with its result when it is done", query_show},
+    {"query", "cancel", 1, 1, true, "", "ID", "stop a running query", query_cancel},
+    {"result", "show", 1, 1, true, "", "QUERY", "the result of a query", result_show},
+    {"result", "verify", 1, 1, true, "", "FILE|QUERY", "check a result against its receipt and the log's signature", result_verify},
+    {"site", "list", 0, 0, true, "", "", "the sites", site_list},
+    {"site", "add", 1, 1, true, "title=", "ID --title TEXT", "add a site; print its enrolment token (operator)", site_add},
+    {"trust", "show", 0, 0, true, "", "", "the trust document, verified", trust_show},
+    {"trust", "pin", 1, 1, true, "", "HASH", "trust the document with this hash first", trust_pin},
+    {"trust", "publish", 1, 1, true, "", "FILE", "give the broker a signed trust document (operator)", trust_publish},
+    {"trust", "root-key", 1, 1, false, "", "FILE", "make a root key; print its public half (offline)", trust_root_key},
+    {"trust", "make", 0, 0, false, "network= version= root-public=+ threshold= officer=+ holder=+ site-public=+ broker-public= out=", "--network N [--version V] --root-public FILE... [--threshold N] --officer ACCOUNT=FILE... --holder ACCOUNT@SITE=FILE... --site-public FILE... --broker-public FILE --out FILE", "make a trust document (offline)", trust_make},
+    {"trust", "sign", 1, 1, false, "key=", "FILE --key ROOTKEY", "add a root key's signature (offline)", trust_sign},
+    {"audit", "verify", 0, 0, true, "", "", "rebuild the whole log and check it (auditor)", audit_verify},
+    {"audit", "show", 0, 0, true, "from= to=", "[--from N] [--to N]", "entries of the log (auditor)", audit_show},
+};
+/* clang-format on */
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static int help(const char *noun)
+{
+    bool any = false;
+    for (size_t i = 0; i < COMMANDS; i++)
+        any = any || (noun && strcmp(commands[i].noun, noun) == 0);
+    if (noun && !any)
+        return client_usage("there is no command '%.40s'; see innsyn help", noun);
+    (void)printf("usage: innsyn [--profile DIR] [--json] [--ascii] COMMAND\n\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const struct command *k = &commands[i];
+        if (noun && strcmp(k->noun, noun) != 0)
+            continue;
+        if (noun)
+            (void)printf("innsyn %s%s%s%s%s\n    %s\n", k->noun, k->verb[0] ? " " : "", k->verb, k->usage[0] ? " " : "", k->usage, k->about);
+        else
+            (void)printf("  %-12s%-10s%s\n", k->noun, k->verb, k->about);
+    }
+    if (!noun)
+        (void)printf("  %-12s%-10s%s\n  %-12s%-10s%s\n\nThe profile is --profile DIR, else $INNSYN_PROFILE, else ~/.config/innsyn/default.\n"
+                     "Exit codes: 0 done, 1 refused by a rule, 2 usage, 3 no answer, 4 not verified, 5 partial result.\n",
+                     "help", "[NOUN]", "this, or the forms of one noun's commands", "--version", "", "which version this is");
+    return EXIT_DONE;
+}
+
+static const struct command *find(const char *noun, const char *verb)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].noun, noun) == 0 && (commands[i].verb[0] == '\0' || (verb && strcmp(commands[i].verb, verb) == 0)))
+            return &commands[i];
+    return NULL;
+}
+
+/* Takes noun and verb out of argv; *ret_noun is NULL when there is no word.  Only options without
+ * meaning for a command may stand before them. */
+static int take_words(int argc, char **argv, char **rest, int *ret_rest, const char **ret_noun, const char **ret_verb)
+{
+    int words = 0;
+    *ret_rest = 0;
+    *ret_noun = *ret_verb = NULL;
+    for (int i = 1; i < argc; i++) {
+        bool option = argv[i][0] == '-' && argv[i][1] == '-';
+        if (words < 2 && strcmp(argv[i], "--profile") == 0 && i + 1 < argc) {
+            rest[(*ret_rest)++] = argv[i++];
+            rest[(*ret_rest)++] = argv[i];
+        } else if (words == 0 && !option) {
+            *ret_noun = argv[i];
+            words = 1;
+        } else if (words == 1 && !option && find(*ret_noun, NULL) == NULL) {
+            *ret_verb = argv[i];
+            words = 2;
+        } else {
+            if (!option)
+                words = 2;
+            rest[(*ret_rest)++] = argv[i];
+        }
+    }
+    return *ret_noun ? EXIT_DONE : EXIT_USAGE;
+}
+
+static int read_profile(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    char dir[PROFILE_PATH_MAX];
+    const char *given = arguments_value(a, "profile");
+    result r = given ? DONE : profile_default_dir(dir, &why);
+    if (r.code == OK)
+        r = profile_read(c->host, given ? given : dir, &c->profile, &why);
+    return r.code == OK ? EXIT_DONE : client_fail(EXIT_USAGE, &why);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct why why = {0};
+    char rules[512];
+    static struct arguments arguments;
+    struct client client = {.host = host_real()};
+    (void)snprintf(rules, sizeof rules, "%s %s", GLOBAL_OPTIONS, command->options);
+    if (arguments_parse(argc, argv, rules, &arguments, &why).code != OK) {
+        (void)client_fail(EXIT_USAGE, &why);
+        return client_usage("the form is: innsyn %s %s %s", command->noun, command->verb, command->usage);
+    }
+    if (arguments_flag(&arguments, "help"))
+        return help(command->noun);
+    if (arguments.word_count < command->words_min || arguments.word_count > command->words_max)
+        return client_usage("the form is: innsyn %s %s %s", command->noun, command->verb, command->usage);
+    terminal_init(&client.terminal, arguments_flag(&arguments, "ascii"));
+    client.json = arguments_flag(&arguments, "json");
+    int code = command->profile ? read_profile(&client, &arguments) : EXIT_DONE;
+    if (code == EXIT_DONE)
+        code = command->run(&client, &arguments);
+    client_done(&client);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *noun, *verb;
+    int count;
+    process_hide(); /* passwords and keys pass through: no core files */
+    char **rest = calloc((size_t)argc + 1, sizeof *rest);
+    if (!rest)
+        return client_usage("no memory");
+    int code = take_words(argc, argv, rest, &count, &noun, &verb);
+    if (code != EXIT_DONE && count == 1 && strcmp(rest[0], "--version") == 0)
+        code = printf("innsyn %s\n", INNSYN_VERSION) > 0 ? EXIT_DONE : EXIT_UNREACHABLE;
+    else if (code != EXIT_DONE && count == 1 && strcmp(rest[0], "--help") == 0)
+        code = help(NULL);
+    else if (code != EXIT_DONE)
+        code = client_usage("which command? see innsyn help");
+    else if (strcmp(noun, "help") == 0)
+        code = help(verb);
+    else if (find(noun, verb))
+        code = run(find(noun, verb), count, rest);
+    else
+        code = client_usage("there is no command '%.40s%s%.40s'; see innsyn help", noun, verb ? " " : "", verb ? verb : "");
+    free(rest);
+    return code;
+}
