@@ -56,6 +56,7 @@ struct conn {
     bool gating;  /* the gate's own changes to the input do not pass the gate */
     bool close_after;
     bool identified;
+    bool without_nagle;
     struct buffer head; /* kept until the answer: head's slices lie in it */
     struct http_head parsed;
     size_t searched;
@@ -69,6 +70,7 @@ struct conn {
 };
 
 struct http_front {
+    LIST_ENTRY(http_front) next;
     struct http_front_settings s;
     SSL_CTX *tls;
     struct event_base *base;
@@ -90,6 +92,7 @@ int http_test_fail_tls;
 #endif
 
 static int conn_index = -1; /* SSL ex_data */
+static LIST_HEAD(, http_front) fronts = LIST_HEAD_INITIALIZER(fronts);
 
 static const char security_policy[] =
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
@@ -374,6 +377,10 @@ static bool gate_head(struct conn *c, struct evbuffer *in)
     uint8_t *at;
     if (c->head.len == 0)
         set_timer(c, c->front->s.request_ms);
+    if (!c->without_nagle) { /* accepted sockets inherit it, but not those that came before it was set */
+        int on = 1;
+        c->without_nagle = setsockopt(bufferevent_getfd(c->bev), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+    }
     if (n > room)
         n = room;
     if (!is_ok(buffer_reserve(&c->head, n, &at, NULL))) {
@@ -623,9 +630,15 @@ static void on_accept_again(evutil_socket_t fd, short what, void *self)
 }
 
 /* Out of descriptors: without a pause the loop would do nothing but fail to accept. */
-static void on_accept_failed(struct evconnlistener *listener, void *self)
+static void on_accept_failed(struct evconnlistener *listener, void *evhttp)
 {
-    struct http_front *f = self;
+    (void)evhttp; /* the listener's argument is the library's own */
+    struct http_front *f;
+    LIST_FOREACH(f, &fronts, next)
+        if (f->listener == listener)
+            break;
+    if (!f)
+        return;
     struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
     log_event(LOG_WARNING, "http_accept_failed", "why", strerror(errno), NULL);
     evconnlistener_disable(listener);
@@ -697,6 +710,7 @@ result http_front_new(const struct http_front_settings *s, struct http_front **r
     f->s = *s;
     f->thread = pthread_self();
     LIST_INIT(&f->conns);
+    LIST_INSERT_HEAD(&fronts, f, next);
     (void)signal(SIGPIPE, SIG_IGN);
     result r = s->in_flight_max == 0 || s->in_flight_max > IN_FLIGHT_MAX || s->connections_max == 0 || s->connections_max > CONNECTIONS_MAX
                    ? FAIL(why, MALFORMED, "connections or requests in flight are out of bounds")
@@ -719,6 +733,7 @@ void http_front_free(struct http_front *f)
         return;
     need_own_thread(f);
     f->freeing = true;
+    LIST_REMOVE(f, next);
     if (f->s.listen_fd >= 0)
         (void)close(f->s.listen_fd);
     if (f->http)
