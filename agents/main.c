@@ -1,0 +1,46 @@
+/* innsyn-agent: the program a data holder runs beside the data. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agents/commands/commands.h"
+
+static const struct {
+    const char *name, *words;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"init", "DIR --site ID [--network NETWORK]   make the agent's folder and keys", command_init},
+    {"enrol", "DIR --token TOKEN                   get the site's certificate with a one-time token", command_enrol},
+    {"load", "DIR DICTIONARY.json FILE.csv        load a dataset (--as, --profile, --public-data, --dry-run)", command_load},
+    {"metadata", "preview DIR                         what is published of this site's data", command_metadata},
+    {"check", "DIR                                 is all in order?", command_check},
+    {"run", "DIR                                 answer questions until TERM", command_run},
+    {"pause", "DIR [--reason TEXT]                 answer nothing until resumed", command_pause},
+    {"resume", "DIR                                 answer again", command_resume},
+    {"journal", "DIR [--json]                        what was asked and answered here; checks it", command_journal},
+};
+
+static void show_usage(FILE *to)
+{
+    fprintf(to, "usage: innsyn-agent COMMAND ...\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].words);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("%s\n", AGENT_BUILD);
+        return EXIT_DONE;
+    }
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        show_usage(stdout);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, argv[1]) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (argc > 1)
+        fprintf(stderr, "innsyn-agent: there is no command %s\n", argv[1]);
+    show_usage(stderr);
+    return EXIT_USAGE;
+}
