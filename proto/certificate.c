@@ -197,7 +197,7 @@ static result issue(EVP_PKEY *key, GENERAL_NAMES *names, const char *usage, cons
                     struct slice ca_pem, const struct host *host, unsigned days, struct buffer *ret_pem, struct why *why)
 {
     uint8_t serial[SERIAL_LEN];
-    int64_t now_ms = host_now_ms(host), end_ms, to_ms = now_ms + (int64_t)days * DAY_MS;
+    int64_t now_ms = host_now_ms(host), end_ms = 0, to_ms = now_ms + (int64_t)days * DAY_MS;
     X509 *ca CLEANUP(x509_freep) = x509_from(ca_pem);
     if (!ca || !X509_check_private_key(ca, signing_key_openssl(ca_key)) || !X509_check_ca(ca)) {
         ERR_clear_error();
