@@ -15,6 +15,7 @@ const char *problem_class_name(enum problem_class c)
 static const struct problem_code CODES[] = {
     {"malformed", PROBLEM_GRAMMAR, 400, "The input does not have the form that is asked for."},
     {"unknown_field", PROBLEM_GRAMMAR, 400, "The input holds a field that is not known."},
+    {"unknown_dataset", PROBLEM_GRAMMAR, 404, "There is no such dataset."},
     {"unknown_variable", PROBLEM_GRAMMAR, 400, "The dataset has no such variable to ask about."},
     {"unknown_level", PROBLEM_GRAMMAR, 400, "The variable has no such level."},
     {"unknown_statistic", PROBLEM_GRAMMAR, 400, "There is no such statistic."},
@@ -67,6 +68,7 @@ static const struct problem_code CODES[] = {
     {"wrong_role", PROBLEM_ACCESS, 403, "The account's roles do not allow it."},
     {"not_yours", PROBLEM_ACCESS, 403, "It belongs to somebody else."},
     {"no_such_thing", PROBLEM_ACCESS, 404, "There is no such thing."},
+    {"certificate_replaced", PROBLEM_ACCESS, 403, "The certificate is not the site's current one."},
     {"method_not_allowed", PROBLEM_ACCESS, 405, "The path does not know this method."},
     {"conflict", PROBLEM_ACCESS, 409, "It contradicts what is there."},
     {"too_many_requests", PROBLEM_ACCESS, 429, "Too many requests: try again later."},

@@ -16,8 +16,7 @@
     " PRIMARY KEY (level, idx));"                                                                  \
     /* accounts: roles as bits (policy); password as Argon2id's own text; key as SPKI or NULL */   \
     "CREATE TABLE accounts (account TEXT PRIMARY KEY, password TEXT NOT NULL, roles BIGINT NOT NULL,"    \
-    " organisation TEXT NOT NULL, key " BYTES ", created_ms BIGINT NOT NULL,"                      \
-    " failures BIGINT NOT NULL, locked_until_ms BIGINT NOT NULL);"                                 \
+    " organisation TEXT NOT NULL, key " BYTES ", created_ms BIGINT NOT NULL);"                     \
     /* sessions and API tokens, by the SHA-256 of the token */                                     \
     "CREATE TABLE tokens (hash " BYTES " PRIMARY KEY, id TEXT NOT NULL UNIQUE,"                    \
     " account TEXT NOT NULL REFERENCES accounts (account), name TEXT NOT NULL, api BIGINT NOT NULL,"     \

@@ -24,14 +24,13 @@
     S(LOG_LAST, "SELECT idx, at_ms FROM log_entries ORDER BY idx DESC LIMIT 1")                                        \
     S(LOG_RANGE, "SELECT body FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")                             \
     /* --- accounts and tokens --- */                                                                                  \
-    S(ACCOUNT_ADD, "INSERT INTO accounts (account, password, roles, organisation, key, created_ms, failures,"          \
-                   " locked_until_ms) VALUES ($1, $2, $3, $4, $5, $6, 0, 0)"                                           \
+    S(ACCOUNT_ADD, "INSERT INTO accounts (account, password, roles, organisation, key, created_ms)"                   \
+                   " VALUES ($1, $2, $3, $4, $5, $6)"                                                                  \
                    " ON CONFLICT (account) DO NOTHING RETURNING account")                                              \
-    S(ACCOUNT_GET, "SELECT password, roles, organisation, key, created_ms, failures, locked_until_ms"                  \
+    S(ACCOUNT_GET, "SELECT password, roles, organisation, key, created_ms"                                            \
                    " FROM accounts WHERE account = $1")                                                                \
     S(ACCOUNT_LIST, "SELECT account, roles, organisation, key, created_ms FROM accounts WHERE account > $1"            \
                     " ORDER BY account LIMIT $2")                                                                      \
-    S(ACCOUNT_FAILURES, "UPDATE accounts SET failures = $2, locked_until_ms = $3 WHERE account = $1")                  \
     S(ACCOUNT_WITH_ROLE, "SELECT account FROM accounts WHERE (roles & $1) <> 0 LIMIT 1")                               \
     S(TOKEN_ADD, "INSERT INTO tokens (hash, id, account, name, api, scopes, created_ms, expires_ms)"                   \
                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")                                                           \

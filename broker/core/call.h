@@ -1,0 +1,322 @@
+/*
+ * call.h - one request in one turn, and the state the files of broker/core share.
+ * Only files of broker/core include it.
+ */
+#ifndef INNSYN_BROKER_CORE_CALL_H
+#define INNSYN_BROKER_CORE_CALL_H
+
+#include <stdio.h>
+
+#include "base/instant.h"
+#include "broker/core/core.h"
+#include "policy/roles.h"
+#include "proto/merkle.h"
+#include "proto/permit.h"
+#include "proto/query.h"
+
+/* --- scopes of tokens (bits, as stored); roles are policy/roles.h's --- */
+enum {
+    SCOPE_READ = 1, SCOPE_QUERY = 2, SCOPE_APPLY = 4, SCOPE_DECIDE = 8, SCOPE_ADMIN = 16, SCOPE_ACCOUNT = 32,
+    SCOPE_ALL = 63,
+};
+
+/* --- the log --- */
+struct log {
+    struct merkle_frontier frontier;
+    int64_t last_ms;           /* of the newest entry: entries never decrease in time */
+    uint64_t signed_size;      /* of the checkpoint at hand */
+    struct hash signed_root;
+    struct buffer note;        /* its text */
+};
+
+/* --- a dataset's dictionary as all its sites publish it --- */
+struct dataset_entry {
+    struct dataset_entry *next;
+    struct label dataset;
+    struct dictionary *dictionary; /* with the coarsest grid of its sites */
+    struct site_id sites[PERMIT_SITES_MAX];
+    char editions[PERMIT_SITES_MAX][2 * HASH_LEN + 1];
+    unsigned site_count;
+};
+
+/* --- what is known of a site only while the process lives --- */
+struct lease {
+    struct document_id task;
+    int64_t until_ms; /* monotonic */
+};
+struct told {
+    struct document_id permit;
+    uint64_t serial;
+};
+struct line {
+    struct site_id site;
+    struct pending *poll;      /* the one parked poll; newest connection wins */
+    struct lease leases[POLL_RUNNING_MAX];
+    unsigned lease_count;
+    struct told told[POLL_STATUSES_MAX];
+    unsigned told_count;
+    int64_t seen_ms;           /* wall clock; 0: not since start */
+    bool paused, wake;
+    char build[64];
+};
+
+/* A sealed status, renewed every STATUS_RENEW_MS and at every change. */
+struct sealed {
+    struct document_id permit;
+    uint64_t serial;
+    int64_t at_ms;
+    struct buffer envelope;
+};
+
+enum { CUTS_MAX = 16 };
+
+struct core {
+    const struct broker_settings *settings;
+    const struct host *host;
+    struct core_ports ports;
+    struct label network;
+    struct store *store;
+    bool stale;                /* the store failed: what is below must be read again */
+    bool keys_gone;
+    struct log log;
+    struct trust *trust;       /* NULL until the first version arrives */
+    struct buffer trust_text;  /* its envelope */
+    struct dataset_entry *datasets;
+    struct line **lines;       /* sorted by site */
+    unsigned line_count;
+    struct sealed *sealed;
+    unsigned sealed_count, sealed_room;
+    struct pending *first, *last; /* waiting for a turn */
+    unsigned pending_count;
+    struct pending *waiters;   /* GETs parked for a result */
+    unsigned parked_count;
+    struct pending *working;   /* their password is being hashed */
+    struct login_guard *guard;
+    int64_t next_due_ms;       /* wall clock: a query's deadline or a permit's end; INT64_MAX: none */
+    int64_t next_sweep_ms;     /* monotonic */
+    bool ended;                /* a query ended since those who wait were looked at */
+    bool wrote;                /* this turn has something to commit */
+    struct site_id cuts[CUTS_MAX]; /* sites to cut after the commit */
+    unsigned cut_count;
+};
+
+/* --- one request --- */
+enum outcome { OUTCOME_ANSWER, OUTCOME_POLL, OUTCOME_WAIT, OUTCOME_WORK };
+
+struct pending {
+    struct pending *next;
+    unsigned net;
+    uint64_t tag;
+    struct buffer payload;
+    struct http_request request;
+    struct password_job *job;  /* to be run (OUTCOME_WORK), or done, in the second turn */
+    bool worked;
+    bool gone;
+    /* decided in the turn at hand, sent after its commit */
+    enum outcome outcome;
+    unsigned status;
+    struct buffer body;
+    const char *content_type;
+    char cookie[HTTP_TOKEN_MAX + 1];
+    char location[80];
+    unsigned retry_after_s;
+    /* a poll or a waiter */
+    struct document_id waits_for; /* the query */
+    bool with_result;
+    struct site_id site;
+    int64_t until_ms;          /* monotonic */
+    uint64_t held_size, held_trust;
+    struct document_id *running;
+    unsigned running_count;
+};
+
+struct who {
+    struct label account;        /* "" when nobody is signed in */
+    unsigned roles, scopes;
+    struct document_id token_id;
+    int64_t expires_ms;
+    struct site_id site;         /* agents */
+};
+
+struct route;
+struct call {
+    struct core *core;
+    struct pending *pending;
+    const struct http_request *request;
+    const struct route *route;
+    bool anyone;                 /* the call needs nobody signed in */
+    struct slice id;             /* the {id} of the path, unparsed */
+    struct who who;
+    int64_t now_ms;
+    struct json *body;           /* the request's, owned */
+    struct json *answer;         /* owned: printed when the handler is done */
+    /* An entry that a refusal leaves behind; written after its effects were rolled back. */
+    const char *refusal_type;
+    struct json *refusal_entry;  /* owned */
+    unsigned touched;            /* TOUCHED_... */
+    struct json *problem;        /* owned: the refusal's document, if the handler made it */
+};
+
+/* What memory must read again when the request's effects are undone. */
+enum { TOUCHED_TRUST = 1, TOUCHED_CATALOGUE = 2 };
+
+typedef result handler_fn(struct call *c, struct why *why);
+
+/* What a command needs beside its roles (policy/roles.h). */
+struct route {
+    enum command command;
+    unsigned scope;    /* of the token; 0: none needed */
+    bool once;         /* honours Idempotency-Key */
+    handler_fn *handle;
+};
+
+/* Finds the route, checks who asks, handles.  After OK the answer stands in the pending request. */
+MUST_CHECK result call_decide(struct call *c, struct why *why);
+/* Parses the request's body as an object; an empty body is {}. */
+MUST_CHECK result call_fields(struct call *c, struct fields *ret, struct why *why);
+/* The value of a parameter of the query string; false if it is not there. */
+bool call_parameter(const struct call *c, const char *name, struct slice *ret);
+/* The value as a whole number; fallback when it is absent (needed: then MALFORMED). */
+MUST_CHECK result call_number(const struct call *c, const char *name, uint64_t max, bool needed, uint64_t fallback,
+                              uint64_t *ret, struct why *why);
+/* The {id} of the path; ABSENT when it is no such id, as if there were no such thing. */
+MUST_CHECK result call_document_id(const struct call *c, char kind, struct document_id *ret, struct why *why);
+bool call_has_role(const struct call *c, unsigned role);
+/* ABSENT, the same for what is not there and what is not to be seen. */
+MUST_CHECK result no_such_thing(struct why *why);
+
+/* Pages: the newest first, a cursor is "<created_ms>.<id>"; or by name, a cursor is the last name. */
+struct page {
+    int64_t before_ms;
+    struct slice after;
+    int64_t limit;
+};
+MUST_CHECK result page_read(const struct call *c, struct page *ret, struct why *why);
+MUST_CHECK result page_read_names(const struct call *c, struct page *ret, struct why *why);
+/* {"items":items,"next":cursor}; items is taken over; next only if the page is full. */
+struct json *page_json(const struct page *p, struct json *items, const char *cursor);
+struct json *page_json_newest(const struct page *p, struct json *items, int64_t last_ms, struct slice last_id);
+
+/* --- refusal.c: what a refusal looks like to its reader --- */
+/* document: the problem+json if the handler made it itself (a verdict with all its reasons), else NULL. */
+void refusal_write(struct pending *p, result r, const struct why *why, const struct json *document);
+
+/* --- log.c --- */
+MUST_CHECK result log_load(struct core *c, struct why *why);
+/* Appends an entry with the members of `fields` (taken over, also on failure). ret_index may be NULL. */
+MUST_CHECK result log_append(struct core *c, const char *type, struct json *fields, uint64_t *ret_index, struct why *why);
+/* As log_append of a whole entry that has its `at`. */
+MUST_CHECK result log_append_entry(struct core *c, const char *type, int64_t at_ms, struct json *entry, uint64_t *ret_index, struct why *why);
+int64_t log_time(const struct core *c); /* now, or the newest entry's time if that is later */
+MUST_CHECK result log_sign(struct core *c, struct why *why);
+MUST_CHECK result log_agree_with_keys(struct core *c, struct why *why);
+MUST_CHECK result log_entry_bytes(struct core *c, uint64_t index, struct buffer *to, struct why *why);
+/* Proofs in the checkpoint at hand or any tree before it, as arrays of base64. */
+MUST_CHECK result log_inclusion_json(struct core *c, uint64_t index, uint64_t size, struct json **ret, struct why *why);
+MUST_CHECK result log_consistency_json(struct core *c, uint64_t from, uint64_t to, struct json **ret, struct why *why);
+handler_fn log_get_checkpoint, log_get_entries, log_get_inclusion, log_get_consistency;
+
+/* --- session.c, password.c, accounts.c --- */
+struct login_guard;
+MUST_CHECK result login_guard_new(const struct host *host, struct login_guard **ret, struct why *why);
+void login_guard_free(struct login_guard *g);
+MUST_CHECK result session_identify(struct call *c, struct why *why); /* fills who from the token, if there is one */
+/* check_against NULL: make a hash. */
+MUST_CHECK result password_job_new(struct slice password, const char *check_against, struct password_job **ret, struct why *why);
+void password_job_free(struct password_job *job);
+MUST_CHECK result password_hash(struct slice password, char *to, size_t size, struct why *why);
+MUST_CHECK result password_check_form(struct slice password, const char *field, struct why *why);
+struct json *roles_json(unsigned roles);
+MUST_CHECK result roles_read(const struct json *array, const char *field, unsigned *ret, struct why *why);
+handler_fn session_login, session_logout, session_me, token_create, token_list, token_drop;
+handler_fn account_create, account_list;
+
+/* --- trust.c, sites.c, catalogue.c --- */
+MUST_CHECK result trust_load(struct core *c, struct why *why);
+handler_fn trust_get, trust_put;
+struct line *line_of(struct core *c, const struct site_id *site); /* made at need; NULL: SITES_MAX or no memory */
+MUST_CHECK result site_check_certificate(struct call *c, struct why *why);
+handler_fn site_create, site_list, site_enrol, site_renew;
+handler_fn catalogue_put, catalogue_list, catalogue_get;
+/* MALFORMED (unknown_dataset): no site publishes it.  Borrowed until the catalogue changes. */
+MUST_CHECK result catalogue_find(struct core *c, const struct label *dataset, const char *field, struct dataset_entry **ret, struct why *why);
+bool catalogue_has_site(const struct dataset_entry *e, const struct site_id *site);
+void catalogue_forget(struct core *c);
+
+/* --- applications.c, permits.c --- */
+enum { PARTY_ACCOUNT = 0, PARTY_SITE = 1 };
+enum { DRAFT = 0, LIVE = 1, SUSPENDED = 2, REVOKED = 3, EXPIRED = 4 }; /* permits.state */
+/* May this account see the document?  ABSENT if not: it looks as if it did not exist. */
+MUST_CHECK result party_check(struct call *c, struct slice document, struct why *why);
+MUST_CHECK result permit_draft(struct call *c, const struct document_id *application, const struct json *body,
+                               struct document_id *ret, struct why *why);
+MUST_CHECK result permits_expire(struct core *c, struct why *why); /* those whose time is over */
+struct permit_row {
+    struct rows *rows; /* owned */
+    int64_t state;
+    uint64_t serial;
+    struct slice payload, envelope;
+    struct permit *permit; /* owned */
+};
+void permit_row_done(struct permit_row *p);
+MUST_CHECK result permit_load(struct core *c, struct slice id, struct permit_row *ret, struct why *why);
+/* The sealed status of a permit, at most STATUS_RENEW_MS old.  Borrowed until the next call. */
+MUST_CHECK result permit_sealed_status(struct core *c, const struct permit_row *p, struct slice *ret, struct why *why);
+void sealed_free(struct core *c);
+handler_fn application_create, application_list, application_get, application_opinion, application_decide;
+handler_fn permit_list, permit_get, permit_sign, permit_change;
+
+/* --- queries.c, polls.c, results.c, combine.c --- */
+enum { QUERY_RUNNING = 0, QUERY_DONE = 1, QUERY_FAILED = 2, QUERY_CANCELLED = 3 };
+enum { TASK_OPEN = 0, TASK_ANSWERED = 1, TASK_REFUSED = 2, TASK_MISSING = 3, TASK_CANCELLED = 4 };
+handler_fn query_create, query_check, query_list, query_get, query_cancel;
+/* What GET of a query says; *ret_running: it has not ended. */
+MUST_CHECK result query_json(struct core *c, struct slice id, bool with_result, struct json **ret, bool *ret_running, struct why *why);
+MUST_CHECK result queries_end_due(struct core *c, struct why *why);
+/* Ends the open queries of a permit that is live no more. */
+MUST_CHECK result queries_cancel_of_permit(struct core *c, struct slice permit, const char *account, struct why *why);
+/* results.c: ends the query if every task has ended; open tasks become `open_as` first (TASK_OPEN: left alone). */
+MUST_CHECK result query_end(struct core *c, struct slice id, int64_t open_as, const char *account, struct why *why);
+handler_fn site_poll, task_result;
+/* After the commit: parks or answers what the turn decided (p: a poll or a waiter, taken over). */
+MUST_CHECK result polls_park(struct core *c, struct pending *p, struct why *why);
+/* Answers parked polls and waiters whose time has come or that the turn touched. */
+MUST_CHECK result polls_settle(struct core *c, struct why *why);
+int64_t polls_next_ms(const struct core *c); /* until the first parked request must be answered; -1: none */
+bool polls_drop(struct core *c, unsigned net, uint64_t tag);
+void lines_free(struct core *c);
+void lines_wake(struct core *c); /* every site has news (trust) */
+MUST_CHECK result line_wake(struct core *c, struct slice site, struct why *why);
+
+/* One site's statistic, for combine(). */
+struct site_answer {
+    struct slice site;
+    const struct json *statistic;
+};
+/* Refuses a statistic that has not the form that the question asks. */
+MUST_CHECK result combine_check(const struct question *q, const struct json *statistic, const char *path, struct why *why);
+/* The statistics were checked.  withheld: what some of them lack. */
+MUST_CHECK result combine(const struct question *q, const struct site_answer *answers, unsigned count,
+                          struct json **ret_result, struct json **ret_withheld, struct why *why);
+
+/* --- core.c --- */
+MUST_CHECK result core_keys(struct core *c, uint16_t kind, struct slice payload, struct buffer *ret, struct why *why);
+void core_answer(struct core *c, struct pending *p); /* sends and frees */
+void core_answer_json(struct core *c, struct pending *p, unsigned status, const struct json *body); /* sends and frees */
+void core_cut_after_commit(struct core *c, const struct site_id *site);
+void pending_free(struct pending *p);
+/* store_run that remembers that the turn wrote. */
+MUST_CHECK result core_run(struct core *c, enum statement statement, const struct store_value *parameters, unsigned count,
+                           struct rows **ret, struct why *why);
+#define RUN(core, statement, ret, why, ...)                                                        \
+    core_run((core), (statement), (const struct store_value[]){__VA_ARGS__},                       \
+             (unsigned)(sizeof((const struct store_value[]){__VA_ARGS__}) / sizeof(struct store_value)), \
+             (ret), (why))
+
+#ifdef INNSYN_TEST_HOOKS
+#include "broker/core/misbehave.h"
+#else
+#define misbehaves(what) false
+#endif
+
+#endif

@@ -1,0 +1,374 @@
+/*
+ * combine.c - the sites' statistics put together (R-50): counts are summed over the sites that
+ * published them, moments exactly.  What some sites withheld is listed.
+ */
+#include "broker/core/call.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "stats/aggregate.h"
+
+/* --- checking one site's statistic --- */
+
+static result check_count(const struct json *v, const char *path, struct why *why)
+{
+    if (json_kind(v) == JSON_NULL)
+        return DONE; /* withheld */
+    if (json_kind(v) != JSON_INTEGER || json_integer(v) < 0 || json_integer(v) > INT64_C(1) << 48)
+        return FAIL_AT(why, MALFORMED, path, "must be a count or null");
+    return DONE;
+}
+
+static result check_counts(const struct json *array, uint64_t count, const char *path, struct why *why)
+{
+    if (json_kind(array) != JSON_ARRAY || json_size(array) != count)
+        return FAIL_AT(why, MALFORMED, path, "must have %llu cells, as the question asks", (unsigned long long)count);
+    for (size_t i = 0; i < count; i++)
+        TRY(check_count(json_item(array, i), path, why));
+    return DONE;
+}
+
+static bool has_margins(const struct question *q)
+{
+    return q->statistic == STATISTIC_TABLE && q->dimension_count > 1;
+}
+
+static result check_cells(const struct question *q, const struct json *v, const char *path, struct why *why)
+{
+    struct fields f;
+    const struct json *cells, *margins = NULL, *count;
+    TRY(fields_open(v, path, &f, why));
+    TRY(need_any(&f, "cells", &cells));
+    TRY(check_counts(cells, question_cells(q), path, why));
+    TRY(may_array(&f, "margins", TABLE_DIMENSIONS_MAX, &margins));
+    if (q->statistic == STATISTIC_HISTOGRAM) {
+        count = NULL;
+        TRY(may_any(&f, "below", &count));
+        TRY(check_count(count, path, why));
+        count = NULL;
+        TRY(may_any(&f, "above", &count));
+        TRY(check_count(count, path, why));
+    }
+    count = NULL;
+    TRY(may_any(&f, "total", &count));
+    TRY(check_count(count, path, why));
+    count = NULL;
+    TRY(may_any(&f, "n_missing", &count));
+    TRY(check_count(count, path, why));
+    if (has_margins(q)) {
+        if (json_size(margins) != q->dimension_count)
+            return FAIL_AT(why, MALFORMED, path, "must have a margin for each dimension");
+        for (unsigned d = 0; d < q->dimension_count; d++)
+            TRY(check_counts(json_item(margins, d), dimension_cells(q, d), path, why));
+    }
+    return fields_close(&f);
+}
+
+static unsigned group_count(const struct question *q)
+{
+    return q->by < 0 ? 1 : q->dictionary->variables[q->by].level_count;
+}
+
+static result check_summary(const struct question *q, const struct json *v, const char *path, struct why *why)
+{
+    struct fields f;
+    const struct json *groups;
+    TRY(fields_open(v, path, &f, why));
+    TRY(need_array(&f, "groups", LEVELS_MAX, &groups));
+    TRY(fields_close(&f));
+    if (json_size(groups) != group_count(q))
+        return FAIL_AT(why, MALFORMED, path, "must have %u groups", group_count(q));
+    for (size_t g = 0; g < json_size(groups); g++) {
+        struct fields group;
+        const struct json *variables;
+        TRY(fields_open(json_item(groups, g), path, &group, why));
+        TRY(need_array(&group, "variables", SUMMARY_VARIABLES_MAX, &variables));
+        TRY(fields_close(&group));
+        if (json_size(variables) != q->variable_count)
+            return FAIL_AT(why, MALFORMED, path, "must have %u variables in each group", q->variable_count);
+        for (size_t i = 0; i < q->variable_count; i++) {
+            struct fields one;
+            int64_t n;
+            double x;
+            const struct json *quantiles = NULL;
+            TRY(fields_open(json_item(variables, i), path, &one, why));
+            TRY(need_integer(&one, "n", 0, INT64_C(1) << 48, &n));
+            TRY(need_integer(&one, "n_missing", 0, INT64_C(1) << 48, &n));
+            TRY(need_number(&one, "mean", &x));
+            TRY(need_number(&one, "m2", &x));
+            TRY(may_array(&one, "quantiles", QUANTILES_MAX, &quantiles));
+            TRY(fields_close(&one));
+        }
+    }
+    return DONE;
+}
+
+result combine_check(const struct question *q, const struct json *statistic, const char *path, struct why *why)
+{
+    return q->statistic == STATISTIC_SUMMARY ? check_summary(q, statistic, path, why) : check_cells(q, statistic, path, why);
+}
+
+/* --- summing --- */
+
+static int64_t count_of(const struct json *v)
+{
+    return json_kind(v) == JSON_INTEGER ? json_integer(v) : CELL_WITHHELD;
+}
+
+static struct json *count_json(int64_t v)
+{
+    return v == CELL_WITHHELD ? json_of_null() : json_of_integer(v);
+}
+
+static struct json *counts_json(const int64_t *v, size_t count)
+{
+    struct json *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_add(array, count_json(v[i]));
+    return array;
+}
+
+/* Where a value stands: {"cell":i}, {"margin":d,"cell":i}, {"total":true} ... */
+struct place {
+    const char *name; /* "total", "below", ...; NULL: cells or a margin */
+    int margin;       /* -1: cells */
+};
+
+static const struct json *pick(const struct json *statistic, const struct place *p)
+{
+    if (p->name)
+        return json_get(statistic, p->name);
+    if (p->margin >= 0)
+        return json_item(json_get(statistic, "margins"), (size_t)p->margin);
+    return json_get(statistic, "cells");
+}
+
+static void note_withheld(const struct place *p, size_t cell, const struct site_answer *answers, unsigned count,
+                          struct json *withheld)
+{
+    struct json *sites = json_array(), *item = json_object();
+    for (unsigned i = 0; i < count; i++) {
+        const struct json *v = pick(answers[i].statistic, p);
+        if (count_of(p->name ? v : json_item(v, cell)) == CELL_WITHHELD)
+            json_add(sites, json_of_text(answers[i].site));
+    }
+    if (p->name)
+        json_set(item, p->name, json_of_bool(true));
+    else
+        json_set(item, "cell", json_of_integer((int64_t)cell));
+    if (p->margin >= 0)
+        json_set(item, "margin", json_of_integer(p->margin));
+    json_set(item, "sites", sites);
+    json_add(withheld, item);
+}
+
+/* Sums one array (or one number) over the sites into `into` (room for count). */
+static result sum(const struct site_answer *answers, unsigned sites, const struct place *p, size_t count, int64_t *into,
+                  struct json *withheld, struct why *why)
+{
+    unsigned *missing = calloc(count + 1, sizeof *missing);
+    int64_t *one = calloc(count + 1, sizeof *one);
+    result r = missing && one ? DONE : FAIL(why, LIMIT, "no memory to combine");
+    for (size_t i = 0; i < count; i++)
+        into[i] = CELL_WITHHELD;
+    for (unsigned s = 0; s < sites && is_ok(r); s++) {
+        const struct json *v = pick(answers[s].statistic, p);
+        for (size_t i = 0; i < count; i++)
+            one[i] = count_of(p->name ? v : json_item(v, i));
+        cells_combine(into, missing, one, count);
+    }
+    for (size_t i = 0; i < count && is_ok(r); i++)
+        if (missing[i])
+            note_withheld(p, i, answers, sites, withheld);
+    free(missing);
+    free(one);
+    return r;
+}
+
+static result sum_one(const struct site_answer *answers, unsigned sites, const char *name, struct json *to, struct json *withheld,
+                      struct why *why)
+{
+    int64_t v;
+    struct place p = {.name = name, .margin = -1};
+    TRY(sum(answers, sites, &p, 1, &v, withheld, why));
+    json_set(to, name, count_json(v));
+    return DONE;
+}
+
+static result sum_array(const struct site_answer *answers, unsigned sites, int margin, size_t count, struct json **ret,
+                        struct json *withheld, struct why *why)
+{
+    struct place p = {.margin = margin};
+    int64_t *values = calloc(count + 1, sizeof *values);
+    if (!values)
+        return FAIL(why, LIMIT, "no memory to combine");
+    result r = sum(answers, sites, &p, count, values, withheld, why);
+    if (is_ok(r))
+        *ret = counts_json(values, count);
+    free(values);
+    return r;
+}
+
+/* --- the forms of the result (design 6) --- */
+
+static struct json *breaks_json(const struct question *q, const struct dimension *d)
+{
+    struct json *array = json_array();
+    bool date = q->dictionary->variables[d->variable].type == VARIABLE_DATE;
+    for (unsigned i = 0; i < d->break_count; i++) {
+        char text[DATE_TEXT_SIZE];
+        if (date)
+            date_print((int32_t)d->breaks[i], text);
+        json_add(array, date ? json_of_str(text) : json_of_number(d->breaks[i]));
+    }
+    return array;
+}
+
+static struct json *dimension_json(const struct question *q, const struct dimension *d)
+{
+    const struct variable *v = &q->dictionary->variables[d->variable];
+    struct json *o = json_object();
+    json_set(o, "variable", json_of_text(v->name));
+    if (d->breaks) {
+        json_set(o, "breaks", breaks_json(q, d));
+        return o;
+    }
+    struct json *levels = json_array();
+    for (unsigned i = 0; i < v->level_count; i++)
+        json_add(levels, json_of_text(v->levels[i]));
+    json_set(o, "levels", levels);
+    return o;
+}
+
+static result table(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to,
+                    struct json *withheld, struct why *why)
+{
+    struct json *dimensions = json_array(), *margins = json_object(), *cells = NULL;
+    json_set(to, "dimensions", dimensions);
+    json_set(to, "margins", margins);
+    TRY(sum_array(answers, count, -1, question_cells(q), &cells, withheld, why));
+    json_set(to, "cells", cells);
+    for (unsigned d = 0; d < q->dimension_count; d++) {
+        char name[VARIABLE_MAX + 1];
+        struct json *margin = NULL;
+        json_add(dimensions, dimension_json(q, &q->dimensions[d]));
+        if (has_margins(q))
+            TRY(sum_array(answers, count, (int)d, dimension_cells(q, d), &margin, withheld, why));
+        else
+            margin = json_hold(cells);
+        if (slice_copy_str(q->dictionary->variables[q->dimensions[d].variable].name, name, sizeof name))
+            json_set(margins, name, margin);
+        else
+            json_free(margin);
+    }
+    TRY(sum_one(answers, count, "total", to, withheld, why));
+    return sum_one(answers, count, "n_missing", to, withheld, why);
+}
+
+static result histogram(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to,
+                        struct json *withheld, struct why *why)
+{
+    struct json *counts = NULL;
+    json_set(to, "variable", json_of_text(q->dictionary->variables[q->dimensions[0].variable].name));
+    json_set(to, "breaks", breaks_json(q, &q->dimensions[0]));
+    TRY(sum_array(answers, count, -1, question_cells(q), &counts, withheld, why));
+    json_set(to, "counts", counts);
+    TRY(sum_one(answers, count, "below", to, withheld, why));
+    TRY(sum_one(answers, count, "above", to, withheld, why));
+    return sum_one(answers, count, "n_missing", to, withheld, why);
+}
+
+static struct json *finite_json(double v)
+{
+    return isfinite(v) ? json_of_number(v) : json_of_null();
+}
+
+/* Quantiles cannot be put together from several sites; of one site they are its own. */
+static struct json *quantiles_json(const struct question *q, const struct json *site)
+{
+    struct json *array = json_array();
+    const struct json *values = json_get(site, "quantiles");
+    for (unsigned i = 0; i < q->quantile_count && i < json_size(values); i++) {
+        struct json *one = json_object();
+        const struct json *value = json_item(values, i);
+        json_set(one, "p", json_of_number(q->quantiles[i]));
+        json_set(one, "value", json_is_number(value) ? json_of_number(json_number(value)) : json_of_null());
+        json_add(array, one);
+    }
+    return array;
+}
+
+static struct json *variables_json(const struct question *q, const struct site_answer *answers, unsigned count, size_t group)
+{
+    struct json *array = json_array();
+    for (unsigned i = 0; i < q->variable_count; i++) {
+        struct moments all;
+        const struct json *last = NULL;
+        moments_init(&all);
+        for (unsigned s = 0; s < count; s++) {
+            const struct json *v = json_item(json_get(json_item(json_get(answers[s].statistic, "groups"), group), "variables"), i);
+            struct moments one = {.n = (uint64_t)json_integer(json_get(v, "n")), .n_missing = (uint64_t)json_integer(json_get(v, "n_missing")),
+                                  .mean = json_number(json_get(v, "mean")), .m2 = json_number(json_get(v, "m2"))};
+            moments_combine(&all, &one);
+            last = v;
+        }
+        struct json *o = json_object();
+        double variance = moments_variance(&all);
+        json_set(o, "variable", json_of_text(q->dictionary->variables[q->variables[i]].name));
+        json_set(o, "n", json_of_integer((int64_t)all.n));
+        json_set(o, "n_missing", json_of_integer((int64_t)all.n_missing));
+        json_set(o, "mean", all.n ? finite_json(all.mean) : json_of_null());
+        json_set(o, "variance", finite_json(variance));
+        json_set(o, "sd", finite_json(variance >= 0 ? sqrt(variance) : NAN));
+        json_set(o, "quantiles", count == 1 ? quantiles_json(q, last) : json_array());
+        json_add(array, o);
+    }
+    return array;
+}
+
+static void summary(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to)
+{
+    if (q->by < 0) {
+        json_set(to, "variables", variables_json(q, answers, count, 0));
+        return;
+    }
+    const struct variable *by = &q->dictionary->variables[q->by];
+    struct json *groups = json_array();
+    json_set(to, "by", json_of_text(by->name));
+    json_set(to, "groups", groups);
+    for (unsigned g = 0; g < by->level_count; g++) {
+        struct json *group = json_object();
+        json_set(group, "level", json_of_text(by->levels[g]));
+        json_set(group, "variables", variables_json(q, answers, count, g));
+        json_add(groups, group);
+    }
+}
+
+static result put_together(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to,
+                           struct json *withheld, struct why *why)
+{
+    struct json *cells = NULL;
+    switch (q->statistic) {
+    case STATISTIC_COUNT:
+        TRY(sum_array(answers, count, -1, 1, &cells, withheld, why));
+        json_set(to, "count", json_hold((struct json *)(uintptr_t)json_item(cells, 0)));
+        json_free(cells);
+        return DONE;
+    case STATISTIC_TABLE: return table(q, answers, count, to, withheld, why);
+    case STATISTIC_HISTOGRAM: return histogram(q, answers, count, to, withheld, why);
+    case STATISTIC_SUMMARY: summary(q, answers, count, to); return DONE;
+    case STATISTIC_KINDS: break;
+    }
+    return FAIL(why, BROKEN, "no such statistic");
+}
+
+result combine(const struct question *q, const struct site_answer *answers, unsigned count, struct json **ret_result,
+               struct json **ret_withheld, struct why *why)
+{
+    struct json *v CLEANUP(json_freep) = json_object(), *withheld CLEANUP(json_freep) = json_array();
+    TRY(put_together(q, answers, count, v, withheld, why));
+    *ret_result = MOVE(v);
+    *ret_withheld = MOVE(withheld);
+    return DONE;
+}

@@ -1,0 +1,510 @@
+/*
+ * core.c - the turn.
+ *
+ *   what holds                                                            at
+ *   nothing is answered that is not committed and synced                  deliver()
+ *   nothing leaves that is not under the newest signed checkpoint         turn(): sign before deliver
+ *   memory (frontier, trust, catalogue) says what the store says          or c->stale is set
+ *   a request's effects are all there or none                             decide_one(): savepoint
+ *
+ * When the store fails in the middle, the whole batch is decided again after it came back; a commit
+ * whose fate is unknown is looked up by its mark, and then answered as committed.
+ */
+#include "broker/core/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#ifndef INNSYN_BUILD
+#define INNSYN_BUILD "0.1.0"
+#endif
+
+enum { CHANNEL_PAYLOAD_MAX = 16 * 1024 * 1024 }; /* base/channel.h's frame */
+enum { SWEEP_EVERY_MS = 10 * 60 * 1000, IDEMPOTENCY_KEEP_MS = 24 * 60 * 60 * 1000, RETRIES_MAX = 2 };
+
+/* --- small things --- */
+
+void pending_free(struct pending *p)
+{
+    if (!p)
+        return;
+    buffer_wipe(&p->payload); /* may hold a password */
+    buffer_wipe(&p->body);    /* may hold a token */
+    wipe(p->cookie, sizeof p->cookie);
+    password_job_free(p->job);
+    free(p->running);
+    free(p);
+}
+
+static void pending_freep(struct pending **p)
+{
+    pending_free(*p);
+}
+
+void core_answer(struct core *c, struct pending *p)
+{
+    struct http_reply reply = {
+        .status = (uint16_t)p->status,
+        .content_type = slice_str(p->content_type),
+        .set_cookie = slice_str(p->cookie),
+        .location = slice_str(p->location),
+        .retry_after_s = (uint16_t)p->retry_after_s,
+        .body = buffer_slice(&p->body),
+    };
+    if (!p->gone)
+        c->ports.reply(c->ports.self, p->net, p->tag, &reply);
+    pending_free(p);
+}
+
+void core_answer_json(struct core *c, struct pending *p, unsigned status, const struct json *body)
+{
+    struct why why = {0};
+    buffer_clear(&p->body);
+    p->status = status;
+    p->content_type = NULL;
+    result r = json_print(body, &p->body, &why);
+    if (!is_ok(r))
+        refusal_write(p, r, &why, NULL);
+    core_answer(c, p);
+}
+
+result core_keys(struct core *c, uint16_t kind, struct slice payload, struct buffer *ret, struct why *why)
+{
+    result r = c->ports.keys(c->ports.self, kind, payload, ret, why);
+    if (r.code == UNAVAILABLE)
+        c->keys_gone = true;
+    return r;
+}
+
+result core_run(struct core *c, enum statement statement, const struct store_value *parameters, unsigned count,
+                struct rows **ret, struct why *why)
+{
+    if (statement_writes(statement))
+        c->wrote = true;
+    return store_run(c->store, statement, parameters, count, ret, why);
+}
+
+void core_cut_after_commit(struct core *c, const struct site_id *site)
+{
+    if (c->cut_count < CUTS_MAX)
+        c->cuts[c->cut_count++] = *site;
+}
+
+struct store *core_store(struct core *c)
+{
+    return c->store;
+}
+
+/* --- what memory holds of the store --- */
+
+static result read_next_due(struct core *c, struct why *why)
+{
+    struct rows *due CLEANUP(rows_freep) = NULL, *ends CLEANUP(rows_freep) = NULL;
+    TRY(store_run(c->store, QUERIES_NEXT_DUE, NULL, 0, &due, why));
+    TRY(store_run(c->store, PERMITS_NEXT_END, NULL, 0, &ends, why));
+    c->next_due_ms = rows_next(due) ? rows_integer(due, 0) : INT64_MAX;
+    if (rows_next(ends) && rows_integer(ends, 0) < c->next_due_ms)
+        c->next_due_ms = rows_integer(ends, 0);
+    return DONE;
+}
+
+static result load(struct core *c, struct why *why)
+{
+    TRY(log_load(c, why));
+    TRY(trust_load(c, why));
+    catalogue_forget(c);
+    sealed_free(c);
+    TRY(read_next_due(c, why));
+    c->stale = false;
+    return DONE;
+}
+
+static result start_entry(struct core *c, struct why *why)
+{
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, 4096);
+    const struct broker_settings *s = c->settings;
+    TRY(buffer_printf(&text, why, "%s\n%s\n%s\n%s\n%u\n%u\n%u\n", s->network, s->agents_url, s->people_url,
+                      store_kind(c->store), s->poll_wait_ms_max, s->lease_ms, s->query_deadline_ms));
+    struct hash h = sha256(buffer_slice(&text));
+    struct json *entry = json_object();
+    json_set(entry, "build", json_of_str(INNSYN_BUILD));
+    json_set(entry, "settings_sha256", json_of_hex(slice_of(h.at, HASH_LEN)));
+    json_set(entry, "store", json_of_str(store_kind(c->store)));
+    return log_append(c, "startup", entry, NULL, why);
+}
+
+static result start(struct core *c, struct why *why)
+{
+    TRY(store_open(c->host, c->settings->store, &c->store, why));
+    TRY(store_migrate(c->store, why));
+    TRY(login_guard_new(c->host, &c->guard, why));
+    TRY(load(c, why));
+    TRY(log_agree_with_keys(c, why));
+    if (c->trust) {
+        struct buffer none CLEANUP(buffer_done);
+        buffer_init(&none, 64);
+        /* Keys never go back either: after a crash between its taking of a version and our commit, it
+         * holds the newer one, and the operator's next PUT /v1/trust brings us there too. */
+        result r = core_keys(c, MESSAGE_TRUST, buffer_slice(&c->trust_text), &none, why);
+        if (r.code == DENIED)
+            log_failure(LOG_WARNING, "keys_hold_newer_trust", r, why);
+        else
+            TRY(r);
+    }
+    TRY(store_begin(c->store, why));
+    TRY(start_entry(c, why));
+    TRY(store_commit(c->store, why));
+    TRY(log_sign(c, why));
+    c->wrote = false;
+    return DONE;
+}
+
+result core_new(const struct broker_settings *settings, const struct host *host, const struct core_ports *ports,
+                struct core **ret, struct why *why)
+{
+    struct core *c = calloc(1, sizeof *c);
+    if (!c)
+        return FAIL(why, LIMIT, "no memory for the core");
+    c->settings = settings;
+    c->host = host;
+    c->ports = *ports;
+    buffer_init(&c->log.note, CHECKPOINT_NOTE_MAX);
+    buffer_init(&c->trust_text, 2 * TRUST_BYTES_MAX);
+    result r = label_parse(slice_str(settings->network), &c->network, why);
+    if (is_ok(r))
+        r = start(c, why);
+    if (!is_ok(r)) {
+        core_free(c);
+        return r;
+    }
+    *ret = c;
+    return DONE;
+}
+
+static void list_free(struct pending **list)
+{
+    while (*list) {
+        struct pending *p = *list;
+        *list = p->next;
+        pending_free(p);
+    }
+}
+
+void core_free(struct core *c)
+{
+    if (!c)
+        return;
+    list_free(&c->first);
+    list_free(&c->waiters);
+    for (struct pending *p = c->working; p; p = p->next)
+        p->job = NULL; /* still with a worker, which frees it */
+    list_free(&c->working);
+    lines_free(c);
+    sealed_free(c);
+    free(c->sealed);
+    catalogue_forget(c);
+    trust_free(c->trust);
+    login_guard_free(c->guard);
+    buffer_done(&c->trust_text);
+    buffer_done(&c->log.note);
+    store_close(c->store);
+    free(c);
+}
+
+/* --- requests come and go --- */
+
+static void enqueue(struct core *c, struct pending *p)
+{
+    p->next = NULL;
+    if (c->last)
+        c->last->next = p;
+    else
+        c->first = p;
+    c->last = p;
+    c->pending_count++;
+}
+
+result core_take(struct core *c, unsigned net, uint64_t tag, struct slice payload, struct why *why)
+{
+    struct pending *p CLEANUP(pending_freep) = calloc(1, sizeof *p);
+    if (!p)
+        return FAIL(why, LIMIT, "no memory for a request");
+    p->net = net;
+    p->tag = tag;
+    buffer_init(&p->payload, CHANNEL_PAYLOAD_MAX);
+    buffer_init(&p->body, HTTP_REPLY_MAX);
+    TRY(buffer_add(&p->payload, payload, why));
+    if (!http_request_decode(buffer_slice(&p->payload), &p->request))
+        return FAIL(why, MALFORMED, "net sent something that is no request");
+    if (c->pending_count >= PENDING_MAX) {
+        struct why full = {0};
+        p->retry_after_s = 1;
+        result r = FAIL_CODE(&full, LIMIT, "too_many_requests", "", "the broker has more than it can take; come back in a second");
+        refusal_write(p, r, &full, NULL);
+        core_answer(c, MOVE(p));
+        return DONE;
+    }
+    enqueue(c, MOVE(p));
+    return DONE;
+}
+
+void core_gone(struct core *c, unsigned net, uint64_t tag)
+{
+    if (polls_drop(c, net, tag))
+        return;
+    struct pending *lists[] = {c->first, c->working};
+    for (size_t i = 0; i < 2; i++)
+        for (struct pending *p = lists[i]; p; p = p->next)
+            if (p->net == net && p->tag == tag)
+                p->gone = true; /* it is decided all the same: what was asked was asked */
+}
+
+void core_worked(struct core *c, struct password_job *job)
+{
+    for (struct pending **at = &c->working; *at; at = &(*at)->next)
+        if ((*at)->job == job) {
+            struct pending *p = *at;
+            *at = p->next;
+            p->worked = true;
+            enqueue(c, p);
+            return;
+        }
+    password_job_free(job);
+}
+
+/* --- deciding --- */
+
+static void call_init(struct call *call, struct core *c, struct pending *p)
+{
+    *call = (struct call){.core = c, .pending = p, .request = &p->request, .now_ms = host_now_ms(c->host)};
+    call->answer = json_object();
+    if (!p->worked) {
+        password_job_free(p->job);
+        p->job = NULL;
+    }
+    p->outcome = OUTCOME_ANSWER;
+    p->status = 200;
+    p->content_type = NULL;
+    p->cookie[0] = p->location[0] = 0;
+    p->retry_after_s = 0;
+    buffer_clear(&p->body);
+}
+
+static void call_done(struct call *call)
+{
+    json_free(call->body);
+    json_free(call->answer);
+    json_free(call->refusal_entry);
+    json_free(call->problem);
+}
+
+/* A refusal's effects are undone; the entry it leaves is written after that. */
+static result undo(struct core *c, struct call *call, const struct log *before, struct why *why)
+{
+    TRY(store_rollback_to(c->store, why));
+    c->log.frontier = before->frontier;
+    c->log.last_ms = before->last_ms;
+    if (call->touched & TOUCHED_CATALOGUE)
+        catalogue_forget(c);
+    if (call->touched & TOUCHED_TRUST)
+        TRY(trust_load(c, why));
+    if (call->refusal_type)
+        TRY(log_append(c, call->refusal_type, MOVE(call->refusal_entry), NULL, why));
+    return DONE;
+}
+
+/* UNAVAILABLE and worse end the batch; any other refusal is this request's own answer. */
+static result decide_one(struct core *c, struct pending *p, struct why *why)
+{
+    struct call call;
+    struct log before = {.frontier = c->log.frontier, .last_ms = c->log.last_ms};
+    struct why reason = {0};
+    bool wrote = c->wrote;
+    TRY(store_savepoint(c->store, why));
+    c->wrote = false;
+    call_init(&call, c, p);
+    result r = call_decide(&call, &reason), ended = DONE;
+    bool lost = r.code == UNAVAILABLE;
+    if (is_ok(r)) {
+        ended = store_release(c->store, why);
+    } else if (!lost) {
+        ended = undo(c, &call, &before, why);
+        c->wrote = call.refusal_type != NULL;
+        if (r.code == BROKEN)
+            log_failure(LOG_ERROR, "request_failed", r, &reason);
+        refusal_write(p, r, &reason, call.problem);
+    }
+    c->wrote = c->wrote || wrote;
+    call_done(&call);
+    if (lost && why)
+        *why = reason;
+    return lost ? r : ended;
+}
+
+/* What time alone brings: deadlines, permits that end, old tokens. */
+static result decide_due(struct core *c, struct why *why)
+{
+    if (host_now_ms(c->host) >= c->next_due_ms) {
+        TRY(permits_expire(c, why));
+        TRY(queries_end_due(c, why));
+    }
+    int64_t now = host_monotonic_ms(c->host);
+    if (now >= c->next_sweep_ms) {
+        TRY(RUN(c, TOKEN_SWEEP, NULL, why, store_integer(host_now_ms(c->host))));
+        TRY(RUN(c, IDEMPOTENCY_SWEEP, NULL, why, store_integer(host_now_ms(c->host) - IDEMPOTENCY_KEEP_MS)));
+        c->next_sweep_ms = now + SWEEP_EVERY_MS;
+    }
+    return DONE;
+}
+
+/* The batch in one transaction.  After UNAVAILABLE: *ret_unknown says whether a commit was under way. */
+static result decide_batch(struct core *c, struct pending *batch, const uint8_t mark[STORE_MARK_LEN], bool *ret_unknown,
+                           struct why *why)
+{
+    *ret_unknown = false;
+    c->wrote = false;
+    c->cut_count = 0;
+    TRY(store_begin(c->store, why));
+    TRY(decide_due(c, why));
+    for (struct pending *p = batch; p; p = p->next)
+        TRY(decide_one(c, p, why));
+    if (!c->wrote) {
+        store_rollback(c->store); /* nothing to keep, nothing to sync */
+        return DONE;
+    }
+    TRY(read_next_due(c, why));
+    TRY(store_mark(c->store, mark, why));
+    *ret_unknown = true;
+    return store_commit(c->store, why);
+}
+
+static result commit_batch(struct core *c, struct pending *batch, struct why *why)
+{
+    uint8_t mark[STORE_MARK_LEN];
+    result r = DONE;
+    for (unsigned attempt = 0; attempt <= RETRIES_MAX; attempt++) {
+        bool unknown = false;
+        if (c->stale) {
+            TRY(store_recover(c->store, attempt || !c->log.note.len ? STORE_WAIT_MS : 0, why));
+            TRY(load(c, why));
+        }
+        TRY(host_random(c->host, mark, sizeof mark, why));
+        r = decide_batch(c, batch, mark, &unknown, why);
+        if (is_ok(r))
+            return r;
+        c->stale = true;
+        store_rollback(c->store);
+        if (r.code != UNAVAILABLE || c->keys_gone)
+            return r;
+        log_failure(LOG_WARNING, "store_lost", r, why);
+        TRY(store_recover(c->store, STORE_WAIT_MS, why));
+        TRY(load(c, why));
+        bool committed = false;
+        if (unknown)
+            TRY(store_mark_is(c->store, mark, &committed, why));
+        if (committed) {
+            log_event(LOG_NOTICE, "commit_found", NULL);
+            return DONE;
+        }
+    }
+    return r;
+}
+
+/* --- delivering --- */
+
+static result deliver(struct core *c, struct pending *batch, struct why *why)
+{
+    for (unsigned i = 0; i < c->cut_count; i++)
+        c->ports.cut(c->ports.self, slice_str(c->cuts[i].text));
+    c->cut_count = 0;
+    result r = DONE;
+    while (batch) {
+        struct pending *p = batch;
+        batch = p->next;
+        p->next = NULL;
+        if (p->outcome == OUTCOME_ANSWER)
+            core_answer(c, p);
+        else if (p->outcome == OUTCOME_WORK) {
+            struct password_job *job = p->job;
+            job->core = c;
+            job->owner = c->ports.self;
+            p->next = c->working;
+            c->working = p;
+            struct why full = {0};
+            result began = c->ports.work(c->ports.self, job, &full);
+            if (!is_ok(began)) {
+                c->working = p->next;
+                p->next = NULL;
+                began = FAIL_CODE(&full, LIMIT, "too_many_requests", "", "too many passwords are being checked; come back in a second");
+                refusal_write(p, began, &full, NULL);
+                core_answer(c, p);
+            }
+        } else {
+            result parked = polls_park(c, p, why);
+            if (!is_ok(parked))
+                r = parked;
+        }
+    }
+    TRY(r);
+    return polls_settle(c, why);
+}
+
+static struct pending *take_batch(struct core *c)
+{
+    struct pending *batch = c->first, *end = NULL;
+    for (unsigned i = 0; i < TURN_REQUESTS_MAX && c->first; i++) {
+        end = c->first;
+        c->first = end->next;
+        c->pending_count--;
+    }
+    if (!c->first)
+        c->last = NULL;
+    if (end)
+        end->next = NULL;
+    return batch;
+}
+
+static void refuse_batch(struct core *c, struct pending *batch, result r, const struct why *why)
+{
+    while (batch) {
+        struct pending *p = batch;
+        batch = p->next;
+        refusal_write(p, r, why, NULL);
+        core_answer(c, p);
+    }
+}
+
+result core_turn(struct core *c, int64_t *ret_ms, struct why *why)
+{
+    struct why local = {0};
+    why = why ? why : &local;
+    struct pending *batch = take_batch(c);
+    result r = commit_batch(c, batch, why);
+    if (is_ok(r))
+        r = log_sign(c, why);
+    if (is_ok(r)) {
+        r = deliver(c, batch, why);
+    } else
+        refuse_batch(c, batch, r, why);
+    /* A store that is away is waited for; keys that are gone, or data that contradict themselves, end us. */
+    if (c->keys_gone || r.code == BROKEN || r.code == DENIED)
+        return r.code == OK ? FAIL(why, UNAVAILABLE, "keys are gone") : r;
+    if (!is_ok(r)) {
+        c->stale = true;
+        log_failure(LOG_ERROR, "turn_failed", r, why);
+    }
+    if (c->first) {
+        *ret_ms = 0;
+        return DONE;
+    }
+    int64_t next = SWEEP_EVERY_MS, now = host_now_ms(c->host), poll = polls_next_ms(c);
+    if (c->next_due_ms - now < next)
+        next = c->next_due_ms > now ? c->next_due_ms - now : 0;
+    if (poll >= 0 && poll < next)
+        next = poll;
+    *ret_ms = c->stale && next < SECOND_MS ? SECOND_MS : next;
+    return DONE;
+}

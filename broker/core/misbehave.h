@@ -1,0 +1,21 @@
+/*
+ * misbehave.h - a broker that lies, for the tests that prove that agents do not believe it.
+ * Test builds only (-Dtest_hooks=true).  INNSYN_TEST_MISBEHAVE is a comma list of
+ *   skip_checks      sends queries that its own policy refuses
+ *   drop_entry       proves another entry in place of the dispatch entry, which it took out
+ *   rewrite_entry    the dispatch entry names another account
+ *   reorder_entries  the task points at its neighbour's place in the log
+ *   no_entry         a task without entry and proof
+ *   forged_permit    a permit goes live without all its signatures
+ *   add_person       the permit's payload names one more researcher, with a key of the broker's own
+ *   old_status       a change of a permit's status is not passed on
+ */
+#ifndef INNSYN_BROKER_CORE_MISBEHAVE_H
+#define INNSYN_BROKER_CORE_MISBEHAVE_H
+
+struct core;
+bool misbehaves(const char *what);
+/* Alters one item of a poll's `tasks`. */
+MUST_CHECK result misbehave_task(struct core *c, const struct task *t, struct json *item, struct why *why);
+
+#endif

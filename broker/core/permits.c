@@ -1,0 +1,462 @@
+/*
+ * permits.c - drafts, signatures, states and sealed statuses.
+ *
+ *   state      event                                  next
+ *   draft      the last signature that was needed     live
+ *   live       suspend, revoke | its time is over     suspended, revoked | expired
+ *   suspended  live, revoke    | its time is over     live, revoked      | expired
+ *
+ * The broker writes the draft's bytes, people sign them with their own keys; the serial rises with
+ * every change of state, so that an agent never goes back.
+ */
+#include "broker/core/call.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/codec.h"
+#include "base/log.h"
+#include "base/wire.h"
+
+enum { REASON_BYTES_MAX = 4000, SEALED_MAX = 4096, STATUS_TEXT_MAX = 8192 };
+
+static const char *const state_names[] = {"draft", "live", "suspended", "revoked", "expired"};
+
+/* --- the draft --- */
+
+static struct json *copy(const struct json *v)
+{
+    struct buffer text CLEANUP(buffer_done);
+    struct json *again = NULL;
+    buffer_init(&text, PERMIT_BYTES_MAX);
+    if (!is_ok(json_print(v, &text, NULL)) || !is_ok(json_parse(buffer_slice(&text), PERMIT_BYTES_MAX, &again, NULL)))
+        return json_of_null();
+    return again;
+}
+
+static result people_json(struct core *c, const struct json *accounts, struct json *to, const char *document, struct why *why)
+{
+    for (size_t i = 0; i < json_size(accounts); i++) {
+        struct rows *rows CLEANUP(rows_freep) = NULL;
+        struct slice account = json_text(json_item(accounts, i));
+        TRY(RUN(c, ACCOUNT_GET, &rows, why, store_text(account)));
+        if (!rows_next(rows) || rows_is_null(rows, 3))
+            return FAIL_CODE(why, DENIED, "conflict", "", "the account '%.*s' has no key any more", SLICE_ARG(account));
+        struct json *person = json_object();
+        json_set(person, "account", json_of_text(account));
+        json_set(person, "key", json_of_base64(rows_bytes(rows, 3)));
+        json_add(to, person);
+        TRY(RUN(c, PARTY_ADD, NULL, why, store_str(document), store_integer(PARTY_ACCOUNT), store_text(account)));
+    }
+    return DONE;
+}
+
+result permit_draft(struct call *c, const struct document_id *application, const struct json *body,
+                    struct document_id *ret, struct why *why)
+{
+    struct core *core = c->core;
+    struct document_id id;
+    TRY(document_id_new(core->host, 'p', &id, why));
+    struct json *v CLEANUP(json_freep) = json_object(), *people = json_array();
+    json_set(v, "people", people);
+    json_set(v, "innsyn", json_of_str("permit/1"));
+    json_set(v, "id", json_of_str(id.text));
+    json_set(v, "network", json_of_str(core->network.text));
+    json_set(v, "application", json_of_str(application->text));
+    json_set(v, "purpose", copy(json_get(body, "purpose")));
+    json_set(v, "from", copy(json_get(body, "from")));
+    json_set(v, "to", copy(json_get(body, "to")));
+    json_set(v, "datasets", copy(json_get(body, "datasets")));
+    TRY(people_json(core, json_get(body, "people"), people, id.text, why));
+    struct buffer payload CLEANUP(buffer_done);
+    struct permit *permit CLEANUP(permit_freep) = NULL;
+    buffer_init(&payload, PERMIT_BYTES_MAX);
+    TRY(json_print(v, &payload, why));
+    TRY(permit_read(buffer_slice(&payload), &permit, why));
+    for (unsigned i = 0; i < permit->dataset_count; i++)
+        for (unsigned k = 0; k < permit->datasets[i].site_count; k++)
+            TRY(RUN(core, PARTY_ADD, NULL, why, store_str(id.text), store_integer(PARTY_SITE), store_str(permit->datasets[i].sites[k].text)));
+    TRY(RUN(core, PERMIT_ADD, NULL, why, store_str(id.text), store_str(application->text), store_text(buffer_slice(&payload)),
+            store_bytes(slice_of(permit->hash.at, HASH_LEN)), store_integer(permit->from_ms), store_integer(permit->to_ms),
+            store_integer(c->now_ms), store_integer(c->now_ms)));
+    struct json *entry = json_object();
+    json_set(entry, "account", json_of_str(c->who.account.text));
+    json_set(entry, "application", json_of_str(application->text));
+    json_set(entry, "permit", json_of_str(id.text));
+    json_set(entry, "permit_sha256", json_of_hex(slice_of(permit->hash.at, HASH_LEN)));
+    TRY(log_append(core, "permit_draft", entry, NULL, why));
+    *ret = id;
+    return DONE;
+}
+
+/* --- loading --- */
+
+void permit_row_done(struct permit_row *p)
+{
+    rows_free(p->rows);
+    permit_free(p->permit);
+}
+
+result permit_load(struct core *c, struct slice id, struct permit_row *ret, struct why *why)
+{
+    struct permit_row p = {0};
+    TRY(RUN(c, PERMIT_GET, &p.rows, why, store_text(id)));
+    if (!rows_next(p.rows)) {
+        permit_row_done(&p);
+        return no_such_thing(why);
+    }
+    p.state = rows_integer(p.rows, 1);
+    p.serial = (uint64_t)rows_integer(p.rows, 2);
+    p.payload = rows_text(p.rows, 3);
+    p.envelope = rows_text(p.rows, 5);
+    if (!is_ok(permit_read(p.payload, &p.permit, why))) {
+        permit_row_done(&p);
+        return FAIL(why, BROKEN, "a stored permit cannot be read");
+    }
+    *ret = p;
+    return DONE;
+}
+
+/* --- changing --- */
+
+static result wake_sites(struct core *c, const struct permit *p, struct why *why)
+{
+    for (unsigned i = 0; i < p->dataset_count; i++)
+        for (unsigned k = 0; k < p->datasets[i].site_count; k++)
+            TRY(line_wake(c, slice_str(p->datasets[i].sites[k].text), why));
+    return DONE;
+}
+
+static result change(struct core *c, const struct permit_row *p, int64_t state, struct slice envelope, const char *account,
+                     const char *reason_sha256, struct why *why)
+{
+    const struct permit *permit = p->permit;
+    uint64_t serial = p->serial + 1;
+    TRY(RUN(c, PERMIT_SET, NULL, why, store_str(permit->id.text), store_integer(state), store_integer((int64_t)serial),
+            store_text(envelope), store_integer(host_now_ms(c->host))));
+    struct json *entry = json_object();
+    json_set(entry, "account", json_of_str(account));
+    json_set(entry, "permit", json_of_str(permit->id.text));
+    json_set(entry, "permit_sha256", json_of_hex(slice_of(permit->hash.at, HASH_LEN)));
+    json_set(entry, "state", json_of_str(state_names[state]));
+    json_set(entry, "serial", json_of_integer((int64_t)serial));
+    if (reason_sha256)
+        json_set(entry, "reason_sha256", json_of_str(reason_sha256));
+    TRY(log_append(c, "permit_status", entry, NULL, why));
+    if (state == LIVE && permit->to_ms < c->next_due_ms)
+        c->next_due_ms = permit->to_ms;
+    if (state != LIVE)
+        TRY(queries_cancel_of_permit(c, slice_str(permit->id.text), account, why));
+    return wake_sites(c, permit, why);
+}
+
+result permits_expire(struct core *c, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c, PERMITS_ENDED, &rows, why, store_integer(host_now_ms(c->host)), store_integer(DUE_BATCH_MAX)));
+    while (rows_next(rows)) {
+        struct permit_row p CLEANUP(permit_row_done) = {0};
+        TRY(permit_load(c, rows_text(rows, 0), &p, why));
+        TRY(change(c, &p, EXPIRED, p.envelope, "", NULL, why));
+    }
+    return DONE;
+}
+
+/* --- signatures --- */
+
+static result build_envelope(struct core *c, const struct permit_row *p, struct envelope *ret, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(envelope_make(TYPE_PERMIT, p->payload, ret, why));
+    TRY(RUN(c, SIGNATURE_LIST, &rows, why, store_str(p->permit->id.text)));
+    while (rows_next(rows) && ret->count < ENVELOPE_SIGNATURES_MAX) {
+        struct envelope_signature *s = &ret->signatures[ret->count];
+        if (!slice_copy_str(rows_text(rows, 0), s->keyid, sizeof s->keyid) || rows_bytes(rows, 2).len != SIGNATURE_LEN)
+            return FAIL(why, BROKEN, "a stored signature cannot be read");
+        memcpy(s->sig, rows_bytes(rows, 2).at, SIGNATURE_LEN);
+        ret->count++;
+    }
+    return DONE;
+}
+
+/* The signer's key, if the trust document lets this account sign this permit with it. */
+static const struct public_key *signing_key_of(const struct call *c, const struct permit *p, struct slice keyid)
+{
+    const struct trust *t = c->core->trust;
+    char id[2 * HASH_LEN + 1];
+    for (unsigned i = 0; t && i < t->officer_count; i++) {
+        public_key_id(&t->officers[i].key, id);
+        if (c->who.roles & ROLE_OFFICER && slice_is(keyid, id) && label_equal(&t->officers[i].account, &c->who.account))
+            return &t->officers[i].key;
+    }
+    for (unsigned i = 0; t && i < t->holder_count; i++) {
+        public_key_id(&t->holders[i].key, id);
+        if (!(c->who.roles & ROLE_HOLDER) || !slice_is(keyid, id) || !label_equal(&t->holders[i].account, &c->who.account))
+            continue;
+        for (unsigned k = 0; k < p->dataset_count; k++)
+            if (permit_dataset_covers_site(&p->datasets[k], &t->holders[i].site))
+                return &t->holders[i].key;
+    }
+    return NULL;
+}
+
+static result signed_now(struct call *c, const struct permit_row *p, struct why *why)
+{
+    struct envelope e;
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, 2 * PERMIT_BYTES_MAX);
+    envelope_init(&e);
+    result r = build_envelope(c->core, p, &e, why);
+    bool complete = is_ok(r) && is_ok(permit_check_signatures(&e, p->permit, c->core->trust, NULL, NULL));
+    if (is_ok(r) && misbehaves("forged_permit"))
+        complete = true;
+    if (complete)
+        r = envelope_print(&e, &text, why);
+    envelope_done(&e);
+    TRY(r);
+    json_set(c->answer, "state", json_of_str(complete ? "live" : "draft"));
+    if (!complete)
+        return DONE;
+    struct json *entry = json_object();
+    json_set(entry, "permit", json_of_str(p->permit->id.text));
+    json_set(entry, "permit_sha256", json_of_hex(slice_of(p->permit->hash.at, HASH_LEN)));
+    json_set(entry, "application", json_of_str(p->permit->application.text));
+    json_set(entry, "purpose", json_of_text(p->permit->purpose));
+    TRY(log_append(c->core, "permit", entry, NULL, why));
+    return change(c->core, p, LIVE, buffer_slice(&text), c->who.account.text, NULL, why);
+}
+
+result permit_sign(struct call *c, struct why *why)
+{
+    struct fields f;
+    struct slice keyid, sig_text;
+    uint8_t sig[SIGNATURE_LEN];
+    struct document_id id;
+    TRY(call_fields(c, &f, why));
+    TRY(need_text(&f, "keyid", 2 * HASH_LEN, &keyid));
+    TRY(need_text(&f, "sig", 128, &sig_text));
+    TRY(fields_close(&f));
+    if (!base64_parse_exact(sig_text, sig, sizeof sig))
+        return FAIL_AT(why, MALFORMED, "/sig", "must be base64 of %d bytes (r and s)", SIGNATURE_LEN);
+    TRY(call_document_id(c, 'p', &id, why));
+    TRY(party_check(c, c->id, why));
+    struct permit_row p CLEANUP(permit_row_done) = {0};
+    TRY(permit_load(c->core, c->id, &p, why));
+    if (p.state != DRAFT)
+        return FAIL_CODE(why, DENIED, "conflict", "", "the permit is %s: it takes no more signatures", state_names[p.state]);
+    for (unsigned i = 0; i < p.permit->person_count; i++)
+        if (label_equal(&p.permit->people[i].account, &c->who.account))
+            return FAIL_CODE(why, DENIED, "not_yours", "", "nobody signs a permit that names him or her");
+    const struct public_key *key = signing_key_of(c, p.permit, keyid);
+    if (!key)
+        return FAIL_CODE(why, DENIED, "unknown_key", "/keyid", "the trust document does not name this key as yours for this permit");
+    struct buffer pae CLEANUP(buffer_done);
+    buffer_init(&pae, 2 * PERMIT_BYTES_MAX);
+    TRY(envelope_pae(TYPE_PERMIT, p.payload, &pae, why));
+    if (!is_ok(p256_verify(key, buffer_slice(&pae), sig, NULL)))
+        return FAIL_CODE(why, DENIED, "signature_invalid", "/sig", "the signature does not hold over this permit's bytes");
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c->core, SIGNATURE_ADD, &rows, why, store_str(id.text), store_text(keyid), store_str(c->who.account.text),
+            store_bytes(slice_of(sig, sizeof sig)), store_integer(log_time(c->core))));
+    json_set(c->answer, "id", json_of_str(id.text));
+    if (!rows_next(rows)) { /* signed before with this key: nothing changes */
+        json_set(c->answer, "state", json_of_str("draft"));
+        return DONE;
+    }
+    struct json *entry = json_object();
+    json_set(entry, "account", json_of_str(c->who.account.text));
+    json_set(entry, "permit", json_of_str(id.text));
+    json_set(entry, "permit_sha256", json_of_hex(slice_of(p.permit->hash.at, HASH_LEN)));
+    json_set(entry, "keyid", json_of_text(keyid));
+    TRY(log_append(c->core, "permit_signature", entry, NULL, why));
+    return signed_now(c, &p, why);
+}
+
+result permit_change(struct call *c, struct why *why)
+{
+    static const char *const states[] = {"live", "suspended", "revoked", NULL};
+    struct fields f;
+    struct slice reason = {0};
+    unsigned wanted;
+    struct document_id id;
+    TRY(call_fields(c, &f, why));
+    TRY(need_choice(&f, "state", states, &wanted));
+    TRY(may_text(&f, "reason", REASON_BYTES_MAX, &reason));
+    TRY(fields_close(&f));
+    TRY(call_document_id(c, 'p', &id, why));
+    struct permit_row p CLEANUP(permit_row_done) = {0};
+    TRY(permit_load(c->core, c->id, &p, why));
+    int64_t state = wanted == 0 ? LIVE : wanted == 1 ? SUSPENDED : REVOKED;
+    bool allowed = (p.state == LIVE && state != LIVE) || (p.state == SUSPENDED && state != SUSPENDED);
+    if (!allowed)
+        return FAIL_CODE(why, DENIED, "conflict", "/state", "a permit that is %s cannot become %s", state_names[p.state], states[wanted]);
+    char hex[2 * HASH_LEN + 1];
+    struct hash h = sha256(reason);
+    hash_print(&h, hex);
+    TRY(change(c->core, &p, state, p.envelope, c->who.account.text, hex, why));
+    json_set(c->answer, "id", json_of_str(id.text));
+    json_set(c->answer, "state", json_of_str(state_names[state]));
+    json_set(c->answer, "serial", json_of_integer((int64_t)p.serial + 1));
+    return DONE;
+}
+
+/* --- reading --- */
+
+result permit_list(struct call *c, struct why *why)
+{
+    struct page page;
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(page_read(c, &page, why));
+    TRY(RUN(c->core, PERMIT_LIST, &rows, why, store_integer(page.before_ms), store_integer(page.before_ms), store_text(page.after),
+            store_integer(c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? 1 : 0), store_str(c->who.account.text),
+            store_str(c->who.roles & ROLE_HOLDER ? c->who.account.text : ""), store_integer(page.limit)));
+    struct json *items = json_array();
+    int64_t last_ms = 0;
+    struct slice last = slice_str("");
+    while (rows_next(rows)) {
+        struct json *item = json_object();
+        struct permit *p CLEANUP(permit_freep) = NULL;
+        if (!is_ok(permit_read(rows_text(rows, 4), &p, why)))
+            return FAIL(why, BROKEN, "a stored permit cannot be read");
+        json_set(item, "id", json_of_text(rows_text(rows, 0)));
+        json_set(item, "application", json_of_text(rows_text(rows, 1)));
+        json_set(item, "state", json_of_str(state_names[rows_integer(rows, 2)]));
+        json_set(item, "purpose", json_of_text(p->purpose));
+        json_set(item, "from", json_of_instant(p->from_ms));
+        json_set(item, "to", json_of_instant(p->to_ms));
+        json_add(items, item);
+        last_ms = rows_integer(rows, 5);
+        last = rows_text(rows, 0);
+    }
+    json_free(c->answer);
+    c->answer = page_json_newest(&page, items, last_ms, last);
+    return DONE;
+}
+
+/* Who has yet to sign: "officer" as often as one is missing, "holder:<site>" for each site. */
+static struct json *needs_json(const struct core *c, const struct permit *p, const struct envelope *e)
+{
+    struct json *needs = json_array();
+    const struct trust *t = c->trust;
+    unsigned officers = 0;
+    for (unsigned i = 0; t && i < t->officer_count; i++) {
+        bool counted = false;
+        for (unsigned k = 0; k < i; k++)
+            counted = counted || (label_equal(&t->officers[k].account, &t->officers[i].account) && envelope_signed_by(e, &t->officers[k].key));
+        if (!counted && envelope_signed_by(e, &t->officers[i].key))
+            officers++;
+    }
+    for (; officers < PERMIT_OFFICERS; officers++)
+        json_add(needs, json_of_str("officer"));
+    for (unsigned i = 0; i < p->dataset_count; i++)
+        for (unsigned k = 0; k < p->datasets[i].site_count; k++) {
+            const struct site_id *site = &p->datasets[i].sites[k];
+            bool has = false;
+            for (unsigned earlier = 0; earlier < i; earlier++)
+                has = has || permit_dataset_covers_site(&p->datasets[earlier], site);
+            for (unsigned n = 0; t && n < t->holder_count && !has; n++)
+                has = site_id_equal(&t->holders[n].site, site) && envelope_signed_by(e, &t->holders[n].key);
+            char text[SITE_ID_MAX + 16];
+            snprintf(text, sizeof text, "holder:%s", site->text);
+            if (!has)
+                json_add(needs, json_of_str(text));
+        }
+    return needs;
+}
+
+result permit_get(struct call *c, struct why *why)
+{
+    struct document_id id;
+    TRY(call_document_id(c, 'p', &id, why));
+    TRY(party_check(c, c->id, why));
+    struct permit_row p CLEANUP(permit_row_done) = {0};
+    TRY(permit_load(c->core, c->id, &p, why));
+    struct envelope e;
+    envelope_init(&e);
+    result r = build_envelope(c->core, &p, &e, why);
+    if (is_ok(r)) {
+        struct json *signatures = json_array();
+        for (unsigned i = 0; i < e.count; i++) {
+            struct json *s = json_object();
+            json_set(s, "keyid", json_of_str(e.signatures[i].keyid));
+            json_set(s, "sig", json_of_base64(slice_of(e.signatures[i].sig, SIGNATURE_LEN)));
+            json_add(signatures, s);
+        }
+        json_set(c->answer, "id", json_of_str(id.text));
+        json_set(c->answer, "application", json_of_text(rows_text(p.rows, 0)));
+        json_set(c->answer, "state", json_of_str(state_names[p.state]));
+        json_set(c->answer, "serial", json_of_integer((int64_t)p.serial));
+        json_set(c->answer, "payload", json_of_base64(p.payload));
+        json_set(c->answer, "signatures", signatures);
+        json_set(c->answer, "needs", p.state == DRAFT ? needs_json(c->core, p.permit, &e) : json_array());
+    }
+    envelope_done(&e);
+    return r;
+}
+
+/* --- sealed statuses, kept in memory --- */
+
+void sealed_free(struct core *c)
+{
+    for (unsigned i = 0; i < c->sealed_count; i++)
+        buffer_done(&c->sealed[i].envelope);
+    c->sealed_count = 0;
+}
+
+static struct sealed *sealed_slot(struct core *c, const struct document_id *permit)
+{
+    struct sealed *oldest = NULL;
+    for (unsigned i = 0; i < c->sealed_count; i++) {
+        if (document_id_equal(&c->sealed[i].permit, permit))
+            return &c->sealed[i];
+        if (!oldest || c->sealed[i].at_ms < oldest->at_ms)
+            oldest = &c->sealed[i];
+    }
+    if (c->sealed_count == SEALED_MAX) {
+        oldest->permit = *permit;
+        oldest->at_ms = 0;
+        return oldest;
+    }
+    if (c->sealed_count == c->sealed_room) {
+        unsigned room = c->sealed_room ? 2 * c->sealed_room : 16;
+        struct sealed *more = reallocarray(c->sealed, room, sizeof *more);
+        if (!more)
+            return NULL;
+        c->sealed = more;
+        c->sealed_room = room;
+    }
+    struct sealed *s = &c->sealed[c->sealed_count++];
+    *s = (struct sealed){.permit = *permit};
+    buffer_init(&s->envelope, STATUS_TEXT_MAX);
+    return s;
+}
+
+result permit_sealed_status(struct core *c, const struct permit_row *p, struct slice *ret, struct why *why)
+{
+    static const enum permit_state states[] = {[LIVE] = PERMIT_LIVE, [SUSPENDED] = PERMIT_SUSPENDED, [REVOKED] = PERMIT_REVOKED, [EXPIRED] = PERMIT_EXPIRED};
+    struct sealed *s = sealed_slot(c, &p->permit->id);
+    if (!s)
+        return FAIL(why, LIMIT, "no memory for a status");
+    int64_t now = host_now_ms(c->host);
+    bool fresh = s->envelope.len && s->serial == p->serial && now - s->at_ms < STATUS_RENEW_MS && now >= s->at_ms;
+    if (misbehaves("old_status") && s->envelope.len)
+        fresh = true;
+    if (!fresh) {
+        struct permit_status status = {.permit = p->permit->id, .permit_hash = p->permit->hash, .state = states[p->state],
+                                       .serial = p->serial, .at_ms = now};
+        struct buffer payload CLEANUP(buffer_done), ask CLEANUP(buffer_done), answer CLEANUP(buffer_done);
+        buffer_init(&payload, STATUS_TEXT_MAX);
+        buffer_init(&ask, 2 * PERMIT_BYTES_MAX);
+        buffer_init(&answer, STATUS_TEXT_MAX);
+        TRY(permit_status_print(&status, &c->network, &payload, why));
+        TRY(wire_bytes(&ask, p->envelope, why));
+        TRY(wire_bytes(&ask, buffer_slice(&payload), why));
+        TRY(core_keys(c, MESSAGE_SEAL_STATUS, buffer_slice(&ask), &answer, why));
+        buffer_clear(&s->envelope);
+        TRY(buffer_add(&s->envelope, buffer_slice(&answer), why));
+        s->serial = p->serial;
+        s->at_ms = now;
+    }
+    *ret = buffer_slice(&s->envelope);
+    return DONE;
+}

@@ -1,0 +1,266 @@
+/*
+ * route.c - which call is whose: method, path, role, scope, handler, in one table.
+ * Every right is checked here at each call (I9); handlers check what depends on the thing itself.
+ */
+#include "broker/core/call.h"
+
+#include <inttypes.h>
+
+#include "base/codec.h"
+
+static const struct route routes[COMMAND_COUNT] = {
+    [COMMAND_ENROL] = {COMMAND_ENROL, 0, false, site_enrol},
+    [COMMAND_RENEW] = {COMMAND_RENEW, 0, false, site_renew},
+    [COMMAND_CATALOGUE_PUT] = {COMMAND_CATALOGUE_PUT, 0, false, catalogue_put},
+    [COMMAND_POLL] = {COMMAND_POLL, 0, false, site_poll},
+    [COMMAND_TASK_RESULT] = {COMMAND_TASK_RESULT, 0, false, task_result},
+    [COMMAND_LOGIN] = {COMMAND_LOGIN, 0, false, session_login},
+    [COMMAND_LOGOUT] = {COMMAND_LOGOUT, SCOPE_ACCOUNT, false, session_logout},
+    [COMMAND_ME] = {COMMAND_ME, SCOPE_READ, false, session_me},
+    [COMMAND_TOKEN_ADD] = {COMMAND_TOKEN_ADD, SCOPE_ACCOUNT, false, token_create},
+    [COMMAND_TOKEN_LIST] = {COMMAND_TOKEN_LIST, SCOPE_READ, false, token_list},
+    [COMMAND_TOKEN_REMOVE] = {COMMAND_TOKEN_REMOVE, SCOPE_ACCOUNT, false, token_drop},
+    [COMMAND_ACCOUNT_ADD] = {COMMAND_ACCOUNT_ADD, SCOPE_ADMIN, false, account_create},
+    [COMMAND_ACCOUNT_LIST] = {COMMAND_ACCOUNT_LIST, SCOPE_READ, false, account_list},
+    [COMMAND_SITE_ADD] = {COMMAND_SITE_ADD, SCOPE_ADMIN, false, site_create},
+    [COMMAND_SITE_LIST] = {COMMAND_SITE_LIST, SCOPE_READ, false, site_list},
+    [COMMAND_TRUST_GET] = {COMMAND_TRUST_GET, 0, false, trust_get},
+    [COMMAND_TRUST_PUT] = {COMMAND_TRUST_PUT, SCOPE_ADMIN, false, trust_put},
+    [COMMAND_CATALOGUE_LIST] = {COMMAND_CATALOGUE_LIST, SCOPE_READ, false, catalogue_list},
+    [COMMAND_CATALOGUE_GET] = {COMMAND_CATALOGUE_GET, SCOPE_READ, false, catalogue_get},
+    [COMMAND_APPLICATION_ADD] = {COMMAND_APPLICATION_ADD, SCOPE_APPLY, true, application_create},
+    [COMMAND_APPLICATION_LIST] = {COMMAND_APPLICATION_LIST, SCOPE_READ, false, application_list},
+    [COMMAND_APPLICATION_GET] = {COMMAND_APPLICATION_GET, SCOPE_READ, false, application_get},
+    [COMMAND_APPLICATION_OPINION] = {COMMAND_APPLICATION_OPINION, SCOPE_DECIDE, true, application_opinion},
+    [COMMAND_APPLICATION_DECISION] = {COMMAND_APPLICATION_DECISION, SCOPE_DECIDE, true, application_decide},
+    [COMMAND_PERMIT_LIST] = {COMMAND_PERMIT_LIST, SCOPE_READ, false, permit_list},
+    [COMMAND_PERMIT_GET] = {COMMAND_PERMIT_GET, SCOPE_READ, false, permit_get},
+    [COMMAND_PERMIT_SIGNATURE] = {COMMAND_PERMIT_SIGNATURE, SCOPE_DECIDE, true, permit_sign},
+    [COMMAND_PERMIT_STATUS] = {COMMAND_PERMIT_STATUS, SCOPE_DECIDE, true, permit_change},
+    [COMMAND_QUERY_ADD] = {COMMAND_QUERY_ADD, SCOPE_QUERY, true, query_create},
+    [COMMAND_QUERY_CHECK] = {COMMAND_QUERY_CHECK, SCOPE_QUERY, false, query_check},
+    [COMMAND_QUERY_LIST] = {COMMAND_QUERY_LIST, SCOPE_READ, false, query_list},
+    [COMMAND_QUERY_GET] = {COMMAND_QUERY_GET, SCOPE_READ, false, query_get},
+    [COMMAND_QUERY_CANCEL] = {COMMAND_QUERY_CANCEL, SCOPE_QUERY | SCOPE_DECIDE, false, query_cancel},
+    [COMMAND_LOG_CHECKPOINT] = {COMMAND_LOG_CHECKPOINT, 0, false, log_get_checkpoint},
+    [COMMAND_LOG_ENTRIES] = {COMMAND_LOG_ENTRIES, SCOPE_READ, false, log_get_entries},
+    [COMMAND_LOG_INCLUSION] = {COMMAND_LOG_INCLUSION, 0, false, log_get_inclusion},
+    [COMMAND_LOG_CONSISTENCY] = {COMMAND_LOG_CONSISTENCY, 0, false, log_get_consistency},
+};
+
+enum { BODY_MAX = HTTP_BODY_MAX, IDEMPOTENCY_KEY_MAX = 64 };
+
+static const char *method_name(unsigned method)
+{
+    static const char *const names[] = {[HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_PUT] = "PUT", [HTTP_DELETE] = "DELETE"};
+    return method <= HTTP_DELETE && names[method] ? names[method] : "";
+}
+
+static result find_route(struct call *c, struct why *why)
+{
+    enum command command = policy_command_find(method_name(c->request->method), c->request->path, &c->id);
+    for (unsigned m = HTTP_GET; command == COMMAND_COUNT && m <= HTTP_DELETE; m++)
+        if (policy_command_find(method_name(m), c->request->path, &c->id) != COMMAND_COUNT)
+            return FAIL_CODE(why, DENIED, "method_not_allowed", "", "this path does not take that method");
+    if (command == COMMAND_COUNT)
+        return no_such_thing(why);
+    unsigned callers = command_rule(command)->callers;
+    /* Each listener serves its own callers: agents come with a certificate, people without. */
+    if ((callers & CALLER_AGENT ? LISTENER_AGENTS : LISTENER_PEOPLE) != c->request->listener)
+        return no_such_thing(why);
+    c->route = &routes[command];
+    c->anyone = callers & CALLER_ANYONE;
+    return DONE;
+}
+
+static result check_who(struct call *c, struct why *why)
+{
+    enum command command = c->route->command;
+    unsigned callers = command_rule(command)->callers;
+    if (callers & CALLER_AGENT)
+        return site_check_certificate(c, why);
+    TRY(session_identify(c, why));
+    if (c->anyone)
+        return DONE;
+    if (!c->who.account.text[0])
+        return FAIL_CODE(why, DENIED, "not_signed_in", "", "sign in (POST /v1/login) and send the token");
+    if (!policy_role_may(c->who.roles, command)) {
+        char text[ROLES_TEXT_SIZE];
+        roles_print(callers & ROLES_ALL, text);
+        return FAIL_CODE(why, DENIED, "wrong_role", "", "this call is for the role %s", text);
+    }
+    if (!(c->who.scopes & c->route->scope))
+        return FAIL_CODE(why, DENIED, "wrong_role", "", "the token's scopes do not cover this call");
+    return DONE;
+}
+
+static struct hash request_hash(const struct call *c)
+{
+    struct hash h = {0};
+    struct hasher *hasher = NULL;
+    if (!is_ok(hasher_new(&hasher, NULL)))
+        return h;
+    hasher_add(hasher, slice_of(&c->request->method, 1));
+    hasher_add(hasher, c->request->path);
+    hasher_add(hasher, slice_of("", 1));
+    hasher_add(hasher, c->request->body);
+    h = hasher_end(hasher);
+    hasher_free(hasher);
+    return h;
+}
+
+/* *ret: this very request was answered before, and the answer stands in the pending request. */
+static result answered_before(struct call *c, bool *ret, struct why *why)
+{
+    struct slice key = c->request->idempotency_key;
+    *ret = false;
+    if (key.len > IDEMPOTENCY_KEY_MAX || !slice_is_utf8(key))
+        return FAIL_AT(why, MALFORMED, "Idempotency-Key", "has 1 to %d characters", IDEMPOTENCY_KEY_MAX);
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c->core, IDEMPOTENCY_GET, &rows, why, store_str(c->who.account.text), store_text(key)));
+    if (!rows_next(rows))
+        return DONE;
+    struct hash h = request_hash(c);
+    if (!slice_equal(rows_bytes(rows, 0), slice_of(h.at, HASH_LEN)))
+        return FAIL_CODE(why, DENIED, "conflict", "Idempotency-Key", "this key was used for another request");
+    c->pending->status = (unsigned)rows_integer(rows, 1);
+    TRY(buffer_add(&c->pending->body, rows_text(rows, 2), why));
+    *ret = true;
+    return DONE;
+}
+
+result call_decide(struct call *c, struct why *why)
+{
+    TRY(find_route(c, why));
+    TRY(check_who(c, why));
+    bool once = c->route->once && c->request->idempotency_key.len > 0;
+    bool before = false;
+    if (once)
+        TRY(answered_before(c, &before, why));
+    if (before)
+        return DONE;
+    TRY(c->route->handle(c, why));
+    if (c->pending->outcome != OUTCOME_ANSWER)
+        return DONE;
+    if (c->pending->body.len == 0)
+        TRY(json_print(c->answer, &c->pending->body, why));
+    if (once) {
+        struct hash h = request_hash(c);
+        TRY(RUN(c->core, IDEMPOTENCY_PUT, NULL, why, store_str(c->who.account.text), store_text(c->request->idempotency_key),
+                store_bytes(slice_of(h.at, HASH_LEN)), store_integer(c->pending->status),
+                store_text(buffer_slice(&c->pending->body)), store_integer(c->now_ms)));
+    }
+    return DONE;
+}
+
+/* --- what handlers read of a request --- */
+
+result no_such_thing(struct why *why)
+{
+    return FAIL_CODE(why, ABSENT, "no_such_thing", "", "there is no such thing, or it is not yours to see");
+}
+
+result call_fields(struct call *c, struct fields *ret, struct why *why)
+{
+    if (!c->body)
+        TRY(json_parse(c->request->body.len ? c->request->body : slice_str("{}"), BODY_MAX, &c->body, why));
+    return fields_open(c->body, "", ret, why);
+}
+
+bool call_parameter(const struct call *c, const char *name, struct slice *ret)
+{
+    struct slice rest = c->request->query;
+    size_t len = strlen(name);
+    while (rest.len) {
+        size_t end = slice_find(rest, '&');
+        struct slice one = slice_part(rest, 0, end);
+        if (one.len > len && one.at[len] == '=' && memcmp(one.at, name, len) == 0) {
+            *ret = slice_part(one, len + 1, one.len);
+            return true;
+        }
+        rest = slice_part(rest, end + 1, rest.len);
+    }
+    return false;
+}
+
+result call_number(const struct call *c, const char *name, uint64_t max, bool needed, uint64_t fallback,
+                   uint64_t *ret, struct why *why)
+{
+    struct slice text;
+    if (!call_parameter(c, name, &text)) {
+        if (needed)
+            return FAIL_AT(why, MALFORMED, name, "the parameter '%s' is needed", name);
+        *ret = fallback;
+        return DONE;
+    }
+    if (!slice_parse_u64(text, max, ret))
+        return FAIL_AT(why, MALFORMED, name, "'%s' must be a whole number from 0 to %" PRIu64, name, max);
+    return DONE;
+}
+
+result call_document_id(const struct call *c, char kind, struct document_id *ret, struct why *why)
+{
+    if (!is_ok(document_id_parse(c->id, kind, ret, NULL)))
+        return no_such_thing(why);
+    return DONE;
+}
+
+bool call_has_role(const struct call *c, unsigned role)
+{
+    return c->who.roles & role;
+}
+
+/* --- pages --- */
+
+static result page_limit(const struct call *c, struct page *ret, struct why *why)
+{
+    uint64_t limit;
+    TRY(call_number(c, "limit", PAGE_MAX, false, PAGE_DEFAULT, &limit, why));
+    ret->limit = limit ? (int64_t)limit : 1;
+    return DONE;
+}
+
+result page_read(const struct call *c, struct page *ret, struct why *why)
+{
+    struct slice cursor;
+    struct page p = {.before_ms = INT64_MAX};
+    TRY(page_limit(c, &p, why));
+    if (call_parameter(c, "cursor", &cursor)) {
+        size_t dot = slice_find(cursor, '.');
+        uint64_t ms;
+        if (dot == cursor.len || !slice_parse_u64(slice_part(cursor, 0, dot), INT64_MAX, &ms))
+            return FAIL_AT(why, MALFORMED, "cursor", "use the 'next' of the page before");
+        p.before_ms = (int64_t)ms;
+        p.after = slice_part(cursor, dot + 1, cursor.len);
+    }
+    if (!slice_is_utf8(p.after))
+        return FAIL_AT(why, MALFORMED, "cursor", "use the 'next' of the page before");
+    *ret = p;
+    return DONE;
+}
+
+result page_read_names(const struct call *c, struct page *ret, struct why *why)
+{
+    struct page p = {0};
+    TRY(page_limit(c, &p, why));
+    if (call_parameter(c, "cursor", &p.after) && !slice_is_utf8(p.after))
+        return FAIL_AT(why, MALFORMED, "cursor", "use the 'next' of the page before");
+    *ret = p;
+    return DONE;
+}
+
+struct json *page_json(const struct page *p, struct json *items, const char *cursor)
+{
+    struct json *v = json_object();
+    if ((int64_t)json_size(items) >= p->limit && cursor)
+        json_set(v, "next", json_of_str(cursor));
+    json_set(v, "items", items);
+    return v;
+}
+
+struct json *page_json_newest(const struct page *p, struct json *items, int64_t last_ms, struct slice last_id)
+{
+    char cursor[96];
+    snprintf(cursor, sizeof cursor, "%" PRId64 ".%.*s", last_ms, SLICE_ARG(last_id));
+    return page_json(p, items, cursor);
+}
