@@ -3,11 +3,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The bucket of a value in [first, last): rises with it, whatever the rounding. */
+enum { STRETCH = 512 };
+
+/* The bucket of a value: rises with it, whatever the rounding.  Below the first edge and for NaN it is 0. */
 static inline uint32_t bucket_of(const struct cells *c, double v)
 {
     double b = (v - c->first) * c->scale;
-    return b < CELLS_BUCKETS ? (uint32_t)b : CELLS_BUCKETS;
+    b = b > 0 ? b : 0;
+    return (uint32_t)(int32_t)(b < CELLS_BUCKETS ? b : CELLS_BUCKETS);
 }
 
 void cells_init_category(struct cells *c, const struct snapshot *s, unsigned variable)
@@ -23,40 +26,88 @@ void cells_init(struct cells *c, const struct snapshot *s, const struct dimensio
         cells_init_category(c, s, d->variable);
         return;
     }
-    *c = (struct cells){.column = &s->columns[d->variable], .breaks = d->breaks, .break_count = d->break_count};
+    memset(c, 0, sizeof *c);
+    c->column = &s->columns[d->variable];
+    c->edge_count = d->break_count;
     c->cells = d->break_count - 1;
     c->states = d->break_count + 2;
-    c->first = d->breaks[0];
-    c->last = nextafter(d->breaks[d->break_count - 1], INFINITY);
-    c->scale = CELLS_BUCKETS / (c->last - c->first);
-    /* All breaks of lower buckets lie at or below a value: counting up from there finds its cell. */
+    memcpy(c->edges, d->breaks, d->break_count * sizeof *d->breaks);
+    double *last = &c->edges[d->break_count - 1];
+    *last = nextafter(*last, INFINITY);
+    c->edges[d->break_count] = INFINITY;
+    c->first = c->edges[0];
+    c->scale = CELLS_BUCKETS / (*last - c->first);
     for (uint32_t b = 0, k = 0; b <= CELLS_BUCKETS; b++) {
-        while (k + 1 < c->break_count && bucket_of(c, c->breaks[k]) < b)
+        uint32_t before = k;
+        while (k < c->edge_count && bucket_of(c, c->edges[k]) < b)
             k++;
         c->bucket[b] = (uint16_t)k;
+        c->crowded = c->crowded || k > before + 1;
     }
+    c->crowded = c->crowded || c->edge_count > c->bucket[CELLS_BUCKETS] + 1u;
 }
 
 uint32_t cells_slot(const struct cells *c, uint32_t state)
 {
-    if (!c->breaks)
+    if (!c->edge_count)
         return state == 0 ? c->cells + 2 : state - 1;
     if (state == 0)
         return c->cells;
-    return state <= c->cells ? state - 1 : state == c->break_count ? c->cells + 1 : c->cells + 2;
+    return state <= c->cells ? state - 1 : state == c->edge_count ? c->cells + 1 : c->cells + 2;
 }
 
-/* How many breaks lie at or below v; the last counts only where v is above it (its cell is closed). */
-static inline uint32_t state_of(const struct cells *c, double v)
+/* The states of up to STRETCH values, in steps that each are a loop without a branch (which values of a person
+ * to the next would not let the processor foresee).  Where no bucket holds two edges, one comparison is enough. */
+static void states_of(const struct cells *c, const double *restrict at, size_t n, uint32_t *restrict states)
 {
-    if (!(v >= c->first))
-        return isnan(v) ? c->break_count + 1 : 0;
-    if (v >= c->last)
-        return c->break_count;
-    uint32_t k = c->bucket[bucket_of(c, v)];
-    while (k + 1 < c->break_count && v >= c->breaks[k])
-        k++;
-    return k;
+    double scaled[STRETCH];
+    const double first = c->first, scale = c->scale;
+    const uint32_t missing = c->edge_count + 1;
+    for (size_t i = 0; i < n; i++) {
+        double b = (at[i] - first) * scale;
+        scaled[i] = b > 0 ? b : 0; /* NaN becomes 0 too */
+    }
+    for (size_t i = 0; i < n; i++) {
+        double b = scaled[i] < CELLS_BUCKETS ? scaled[i] : CELLS_BUCKETS;
+        states[i] = (uint32_t)(int32_t)b;
+    }
+    if (c->crowded)
+        for (size_t i = 0; i < n; i++) {
+            uint32_t k = c->bucket[states[i]];
+            while (at[i] >= c->edges[k]) /* ends at infinity: values are finite */
+                k++;
+            states[i] = k;
+        }
+    else
+        for (size_t i = 0; i < n; i++) {
+            uint32_t k = c->bucket[states[i]];
+            states[i] = k + (at[i] >= c->edges[k]);
+        }
+    for (size_t i = 0; i < n; i++)
+        states[i] = isnan(at[i]) ? missing : states[i];
+}
+
+static void doubles_of_days(const int32_t *restrict at, size_t n, double *restrict to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = at[i] == SNAPSHOT_DATE_MISSING ? (double)NAN : (double)at[i];
+}
+
+static void breaks_chunk(const struct cells *c, uint64_t first, size_t n, uint32_t *restrict index)
+{
+    double days[STRETCH];
+    uint32_t states[STRETCH];
+    for (size_t done = 0; done < n; done += STRETCH) {
+        size_t m = n - done < STRETCH ? n - done : STRETCH;
+        const double *at = days;
+        if (c->column->kind == COLUMN_DAY)
+            doubles_of_days((const int32_t *)c->column->at + first + done, m, days);
+        else
+            at = (const double *)c->column->at + first + done;
+        states_of(c, at, m, states);
+        for (size_t i = 0; i < m; i++)
+            index[done + i] = index[done + i] * c->states + states[i];
+    }
 }
 
 void cells_chunk(const struct cells *c, uint64_t first, size_t n, uint32_t *restrict index)
@@ -81,18 +132,10 @@ void cells_chunk(const struct cells *c, uint64_t first, size_t n, uint32_t *rest
             index[i] = index[i] * states + at[i];
         return;
     }
-    case COLUMN_DOUBLE: {
-        const double *restrict at = (const double *)c->column->at + first;
-        for (size_t i = 0; i < n; i++)
-            index[i] = index[i] * states + state_of(c, at[i]);
+    case COLUMN_DOUBLE:
+    case COLUMN_DAY:
+        breaks_chunk(c, first, n, index);
         return;
-    }
-    case COLUMN_DAY: {
-        const int32_t *restrict at = (const int32_t *)c->column->at + first;
-        for (size_t i = 0; i < n; i++)
-            index[i] = index[i] * states + state_of(c, at[i] == SNAPSHOT_DATE_MISSING ? (double)NAN : (double)at[i]);
-        return;
-    }
     case COLUMN_NONE:
         break;
     }

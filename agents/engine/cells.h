@@ -16,14 +16,15 @@ enum { CELLS_BUCKETS = 1024 };
 struct cells {
     const struct snapshot_column *column;
     uint32_t states, cells;
-    /* breaks only */
-    const double *breaks;
-    uint32_t break_count;
-    double first, last, scale; /* last: the least value above the closed end */
-    uint16_t bucket[CELLS_BUCKETS + 1];
+    /* breaks only: the state of a value is how many edges lie at or below it */
+    uint32_t edge_count; /* 0: a category */
+    double first, scale;
+    bool crowded;                         /* some bucket holds more than one edge */
+    uint16_t bucket[CELLS_BUCKETS + 1];   /* edges in the buckets before */
+    double edges[BREAKS_MAX + 1];         /* the breaks, the last moved above its closed end; then infinity */
 };
 
-/* Borrows the column and the breaks. */
+/* Borrows the column. */
 void cells_init(struct cells *c, const struct snapshot *s, const struct dimension *d);
 /* A category without a dimension (summary's `by`). */
 void cells_init_category(struct cells *c, const struct snapshot *s, unsigned variable);

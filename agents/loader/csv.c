@@ -22,6 +22,7 @@ struct csv {
     uint64_t row, line, bytes;
     size_t at, len; /* the cursor in `in`, and what it holds */
     size_t text_len;
+    size_t text_most, in_most; /* as far as they were ever filled: so much is overwritten at the end */
     unsigned count;
     struct slice fields[CSV_COLUMNS_MAX];
     uint8_t text[CSV_ROW_BYTES_MAX];
@@ -60,7 +61,8 @@ void csv_free(struct csv *c)
 {
     if (!c)
         return;
-    wipe(c, sizeof *c);
+    wipe(c->text, c->text_most);
+    wipe(c->in, c->in_most);
     free(c);
 }
 
@@ -84,6 +86,7 @@ static result refill(struct csv *c, struct why *why)
     TRY(c->source.read(c->source.self, c->in, sizeof c->in, &n, why));
     c->ended = n == 0;
     c->len = n;
+    c->in_most = n > c->in_most ? n : c->in_most;
     c->bytes += n;
     return DONE;
 }
@@ -245,7 +248,9 @@ result csv_next(struct csv *c, struct csv_row *ret, struct why *why)
     uint64_t line = c->line;
     c->text_len = 0;
     c->count = 0;
-    TRY(read_row(c, &line, why));
+    result r = read_row(c, &line, why);
+    c->text_most = c->text_len > c->text_most ? c->text_len : c->text_most;
+    TRY(r);
     *ret = (struct csv_row){.fields = c->fields, .count = c->count, .row = c->row, .line = c->line};
     c->line = line;
     return DONE;

@@ -8,7 +8,7 @@
  *
  * Persons are told apart by 128 bits of an HMAC under a key that lives as long as the load: a duplicate
  * person key is found without keeping its text, and no two persons are taken for one (at 10 million the
- * chance is 10^-25).  The 64-bit record key would not do for that.  About 30 bytes a person are held in
+ * chance is 10^-25).  The 64-bit record key would not do for that.  30 to 60 bytes a person are held in
  * memory while loading.
  */
 #ifndef INNSYN_AGENTS_LOADER_LOAD_H

@@ -116,15 +116,19 @@ static result begin(struct snapshot_writer *w, struct why *why)
 {
     char snapshots[PATH_MAX], kept[2 * HASH_LEN + 1] = "", name[LAYOUT_NAME_SIZE];
     struct hash current;
+    struct why found = {0};
     TRY(host_make_folder(w->host, w->dataset_folder, 0700, why));
     TRY(take_lock(w, why));
     TRY(layout_path(w->dataset_folder, "snapshots", snapshots, why));
     TRY(host_make_folder(w->host, snapshots, 0700, why));
-    result r = snapshot_current(w->host, w->dataset_folder, &current, why);
-    if (is_ok(r))
+    result r = snapshot_current(w->host, w->dataset_folder, &current, &found);
+    if (is_ok(r)) {
         hash_print(&current, kept);
-    else if (r.code != ABSENT && r.code != BROKEN)
+    } else if (r.code != ABSENT && r.code != BROKEN) {
+        if (why)
+            *why = found;
         return r;
+    }
     if (r.code != BROKEN) /* else the last good one is unknown: nothing is removed until a load has put one in force */
         remove_leftovers(snapshots, kept);
     (void)snprintf(name, sizeof name, "new-%d", (int)getpid());
