@@ -345,7 +345,7 @@ static void trust_never_goes_back_and_names_our_keys(void **state)
     buffer_init(&to, ANSWER_MAX);
     (void)unlink(in_dir("keys/trust.json"));
     open_it(&s);
-    print_trust(&s, 1, "demo", &spki[STRANGER], &text); /* another seal */
+    print_trust(&s, 1, "demo", &spki[RESEARCHER], &text); /* another seal */
     assert_status(signer_answer(&s, MESSAGE_TRUST, buffer_slice(&text), &to, NULL), DENIED);
     print_trust(&s, 1, "other", &s.seal_public, &text);
     assert_false(is_ok(signer_answer(&s, MESSAGE_TRUST, buffer_slice(&text), &to, NULL)));
