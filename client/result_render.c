@@ -109,6 +109,15 @@ static bool is_partial(const struct page *p, int64_t margin, int64_t cell)
     return false;
 }
 
+/* The same for a figure that has a name of its own: "n_missing", "below", "above". */
+static bool is_named_partial(const struct page *p, const char *name)
+{
+    for (size_t i = 0; i < json_size(p->withheld); i++)
+        if (json_truth(json_get(json_item(p->withheld, i), name)))
+            return true;
+    return false;
+}
+
 static void count_text(struct page *p, const struct json *v, bool partial, char to[CELL_TEXT])
 {
     const char *mark = partial ? "*" : "";
@@ -285,13 +294,13 @@ static result other_margins(struct page *p, const struct grid *g)
     return DONE;
 }
 
-static result missing_line(struct page *p, const struct json *r)
+static result missing_line(struct page *p, const struct json *r, bool of_site)
 {
     const struct json *n = json_get(r, "n_missing");
     char text[CELL_TEXT];
     if (!n)
         return DONE;
-    count_text(p, n, false, text);
+    count_text(p, n, !of_site && is_named_partial(p, "n_missing"), text);
     return buffer_printf(p->to, p->why, "Without a value: %s\n", text);
 }
 
@@ -343,7 +352,7 @@ static result render_table(struct page *p, const struct json *r, bool of_site)
         count_text(p, json_get(r, "total"), !of_site && is_partial(p, 0, -1), total);
         TRY(buffer_printf(p->to, p->why, "Total: %s\n", total));
     }
-    return missing_line(p, r);
+    return missing_line(p, r, of_site);
 }
 
 /* --- summary -------------------------------------------------------------------------------- */
@@ -480,10 +489,10 @@ static result render_histogram(struct page *p, const struct json *r, bool of_sit
         const struct json *v = json_get(r, outside[i].key);
         if (!v || (!p->protected && json_is_number(v) && json_number(v) == 0))
             continue;
-        count_text(p, v, false, text);
+        count_text(p, v, !of_site && is_named_partial(p, outside[i].key), text);
         TRY(buffer_printf(p->to, p->why, "%s: %s\n", outside[i].say, text));
     }
-    return missing_line(p, r);
+    return missing_line(p, r, of_site);
 }
 
 /* --- the page ------------------------------------------------------------------------------- */

@@ -1,0 +1,51 @@
+# Completion of `innsyn` for bash: nouns and verbs, options of each command, files where files are taken.
+_innsyn() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} noun= verb= i
+    local -A verbs=(
+        [profile]="create" [key]="new show" [account]="list create me" [token]="create list revoke"
+        [application]="submit list show opinion decide" [permit]="list show sign revoke suspend resume"
+        [query]="check run list show cancel" [result]="show verify" [site]="list add"
+        [trust]="show pin publish root-key make sign" [audit]="verify show" [policy]="roles"
+        [login]="" [logout]="" [catalogue]="" [help]=""
+    )
+    local -A options=(
+        ["profile create"]="--url --ca --account --network --trust" ["login "]="--password-file"
+        ["account create"]="--roles --password-file --organisation --key" ["token create"]="--days --scopes"
+        ["application opinion"]="--site --text" ["application decide"]="--reason" ["permit sign"]="--yes"
+        ["permit revoke"]="--reason" ["permit suspend"]="--reason" ["permit resume"]="--reason"
+        ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title"
+        ["trust make"]="--network --version --root-public --threshold --officer --holder --site-public --broker-public --out"
+        ["trust sign"]="--key" ["audit show"]="--from --to"
+    )
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --profile) ((i++)) ;;
+            -*) ;;
+            *)
+                if [[ -z $noun ]]; then
+                    noun=${COMP_WORDS[i]}
+                elif [[ -z $verb ]]; then
+                    verb=${COMP_WORDS[i]}
+                fi
+                ;;
+        esac
+    done
+    case $before in
+        --profile) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+        --ca | --password-file | --root-public | --site-public | --broker-public | --out)
+            mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    esac
+    if [[ $word == -* ]]; then
+        [[ -n $noun && -z ${verbs[$noun]} ]] && verb=
+        mapfile -t COMPREPLY < <(compgen -W "--profile --json --ascii --help ${options["$noun $verb"]}" -- "$word")
+    elif [[ -z $noun ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "${!verbs[*]}" -- "$word")
+    elif [[ $noun == help && -z $verb ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "${!verbs[*]}" -- "$word")
+    elif [[ -z $verb && -n ${verbs[$noun]} ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "${verbs[$noun]}" -- "$word")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    fi
+}
+complete -F _innsyn innsyn
