@@ -23,7 +23,7 @@ int client_fail(enum exit_code code, const struct why *why)
         tolerate(buffer_add_byte(&text, ')', NULL));
     }
     (void)fprintf(stderr, "innsyn: %s%.*s\n", code == EXIT_UNVERIFIED ? "NOT VERIFIED: " : "", SLICE_ARG(buffer_slice(&text)));
-    return code;
+    return (int)code;
 }
 
 int client_usage(const char *format, ...)
@@ -119,11 +119,11 @@ static int say_problem(const struct client *c, const struct answer *a, bool quie
     if (problem_render(problem, a->status, a->request_id, &text, &code, &why).code != OK)
         return client_fail(EXIT_REFUSED, &why);
     if (quiet)
-        return code;
+        return (int)code;
     (void)fwrite(text.at, 1, text.len, stderr);
     if (c->json && problem)
         (void)client_print_json(problem); /* the code of the refusal matters more than this */
-    return code;
+    return (int)code;
 }
 
 static bool is_method(const struct call *call, const char *method)

@@ -274,7 +274,10 @@ class Network:
         words += ["--broker-public", self.path("broker", "broker-public.json"), "--out", trust]
         self.command(words)
         for i in (1, 3):
-            self.command([innsyn, "trust", "sign", trust, "--key", os.path.join(ceremony, f"root{i}.pem")])
+            signed = self.command([innsyn, "trust", "sign", trust, "--key", os.path.join(ceremony, f"root{i}.pem")])
+        if version == 1:  # what people take home from the ceremony: the hash they trust first
+            for person in self.people:
+                self.client(person, "trust", "pin", signed.stdout.split()[-1])
         return trust
 
     def login(self, person):
