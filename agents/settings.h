@@ -6,6 +6,7 @@
  *   <dir>/keys/               site.pem tls.pem witness.pem secret (0600)
  *   <dir>/tls/                certificate.pem ca.pem           <dir>/guard/     state, trust, journal, answers
  *   <dir>/data/<dataset>/     snapshots
+ *   <dir>/site-rules.json     the site's own rules (policy/site_rules.h); absent: none
  */
 #ifndef INNSYN_AGENTS_SETTINGS_H
 #define INNSYN_AGENTS_SETTINGS_H

@@ -45,6 +45,7 @@ static const struct problem_code CODES[] = {
     {"status_too_old", PROBLEM_PERMIT, 403, "The permit's status is too old."},
 
     {"wrong_network", PROBLEM_TRUST, 403, "The document is for another network."},
+    {"wrong_site", PROBLEM_TRUST, 403, "It is addressed to another site."},
     {"unknown_key", PROBLEM_TRUST, 403, "The trust document does not name this key."},
     {"trust_quorum", PROBLEM_TRUST, 403, "The trust document lacks root signatures."},
     {"trust_version", PROBLEM_TRUST, 409, "The trust document is not the next version."},

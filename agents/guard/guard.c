@@ -276,6 +276,7 @@ static void guard_done(struct guard *g)
     jobs_done(g);
     results_done(g);
     datasets_done(&g->datasets);
+    site_rules_free(g->rules);
     journal_free(g->journal);
     trust_free(g->trust);
     cellkey_free(g->cellkey);

@@ -17,6 +17,7 @@
 #include "agents/settings.h"
 #include "base/channel.h"
 #include "base/loop.h"
+#include "policy/site_rules.h"
 
 enum {
     JOBS_MAX = 256,
@@ -64,6 +65,8 @@ struct guard {
     int64_t journal_signed_ms;
     struct trust *trust;
     struct datasets datasets;
+    struct site_rules *rules; /* the site's own; NULL: none */
+    struct hash rules_hash;   /* of the file they were read from */
     uint64_t next_tag;
 
     uint64_t poll_tag; /* 0: none outstanding */
@@ -137,6 +140,8 @@ void upkeep(void *guard);
 MUST_CHECK result upkeep_start(struct guard *g, struct why *why);
 void guard_read_pause(struct guard *g);
 void guard_flush_state(struct guard *g);
+/* <dir>/site-rules.json.  MALFORMED: the rules in force stay. */
+MUST_CHECK result guard_read_rules(struct guard *g, struct why *why);
 bool upkeep_answered(struct guard *g, uint64_t tag, result r, unsigned status, struct slice body, const struct why *why);
 void upkeep_request_made(struct guard *g, struct slice pem);
 

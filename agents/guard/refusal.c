@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "proto/problem.h"
+
 bool refuse(struct refusal *r, const char *class, const char *code, const char *field, const char *format, ...)
 {
     *r = (struct refusal){0};
@@ -18,5 +20,7 @@ bool refuse(struct refusal *r, const char *class, const char *code, const char *
 
 bool refuse_why(struct refusal *r, const char *class, const char *code, const char *field, const struct why *why)
 {
-    return refuse(r, class, why->code ? why->code : code, why->field[0] ? why->field : field, "%s", why->text);
+    const struct problem_code *known = why->code ? problem_find(why->code) : NULL;
+    return refuse(r, known ? problem_class_name(known->class) : class, known ? known->code : code,
+                  why->field[0] ? why->field : field, "%s", why->text);
 }

@@ -350,7 +350,7 @@ static struct verify_facts facts(struct guard *g)
         .site = g->settings->site, .trust = g->trust, .now_ms = host_now_ms(g->host), .time_floor_ms = g->state.time_floor_ms,
         .peer_time_ms = g->peer_time_ms, .paused = g->paused, .log_consistent = g->log_consistent,
         .checkpoint = g->state.checkpoint, .checkpoint_at_ms = g->checkpoint_at_ms, .datasets = g->datasets.held,
-        .dataset_count = g->datasets.count, .status_seen = seen_status, .run_before = ran_before, .self = g};
+        .dataset_count = g->datasets.count, .rules = g->rules, .status_seen = seen_status, .run_before = ran_before, .self = g};
 }
 
 static bool journal_asked(struct guard *g, const struct verified *v)

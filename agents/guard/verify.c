@@ -5,10 +5,12 @@
  */
 #include "agents/guard/verify.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/codec.h"
 #include "base/instant.h"
+#include "policy/scope.h"
+#include "policy/site_rules.h"
 
 void verified_init(struct verified *v)
 {
@@ -296,38 +298,32 @@ static bool check_entry(struct checking *c, const struct json *bundle)
     return true;
 }
 
-static bool scope_has_variable(struct checking *c, const struct permit_dataset *d, unsigned variable)
+/* The permit's scope and the site's own rules, by the same library that the broker asks (I5: rules here only
+ * tighten).  A verdict of review is a refusal too: releasing by hand is not built yet. */
+static bool check_policy(struct checking *c)
 {
-    struct slice name = c->v.question->dictionary->variables[variable].name;
-    return permit_dataset_covers_variable(d, name) ||
-           refuse(c->why, "permit", "outside_scope", "/question", "the permit does not cover variable %.*s", SLICE_ARG(name));
-}
-
-static bool check_scope(struct checking *c)
-{
-    const struct question *q = c->v.question;
-    const struct permit_dataset *d = permit_find_dataset(c->v.permit, &q->dictionary->dataset);
-    if (!d || !permit_dataset_covers_site(d, &c->f->site))
-        return refuse(c->why, "permit", "outside_scope", "/question/dataset", "the permit does not cover dataset %s at this site",
-                      q->dictionary->dataset.text);
-    if (!d->statistics[q->statistic])
-        return refuse(c->why, "permit", "outside_scope", "/question/statistic", "the permit does not cover %s", statistic_name(q->statistic));
-    for (unsigned i = 0; i < q->box_count; i++)
-        if (!scope_has_variable(c, d, q->box[i].variable))
-            return false;
-    for (unsigned i = 0; i < q->dimension_count; i++)
-        if (!scope_has_variable(c, d, q->dimensions[i].variable))
-            return false;
-    for (unsigned i = 0; i < q->variable_count; i++)
-        if (!scope_has_variable(c, d, q->variables[i]))
-            return false;
-    if (q->by >= 0 && !scope_has_variable(c, d, (unsigned)q->by))
-        return false;
+    const struct verify_facts *f = c->f;
+    struct verdict *verdict = calloc(1, sizeof *verdict); /* large */
+    if (!verdict)
+        return refuse(c->why, "site", "fault", "", "no memory to decide");
+    struct scope_facts scope = {.permit = c->v.permit, .state = c->v.status.state, .question = c->v.question,
+                                .account = &c->v.account, .now_ms = f->now_ms, .sites = &f->site, .site_count = 1};
+    verdict_init(verdict);
+    scope_check(&scope, verdict);
+    if (f->rules)
+        site_rules_check(f->rules, c->v.permit, c->v.question, &c->v.account, verdict);
+    const struct reason *reason = verdict_first(verdict);
+    bool may = verdict->kind == VERDICT_PERMIT;
+    if (!may && reason)
+        refuse(c->why, problem_class_name(reason->code->class), reason->code->code, reason->field, "%s", reason->text);
+    else if (!may)
+        refuse(c->why, "policy", "refused", "", "the rules refuse it");
+    free(verdict);
     /* until its rules are built. */
-    if (q->statistic == STATISTIC_SUMMARY && q->dictionary->profile != PROFILE_OPEN)
-        return refuse(c->why, "policy", "summary_not_released", "/question/statistic",
-                      "a summary is not released under profile %s; ask for a histogram or a table", profile_name(q->dictionary->profile));
-    return true;
+    if (may && c->v.question->statistic == STATISTIC_SUMMARY && c->v.question->dictionary->profile != PROFILE_OPEN)
+        return refuse(c->why, "policy", "summary_not_released", "/question/statistic", "a summary is not released under profile %s",
+                      profile_name(c->v.question->dictionary->profile));
+    return may;
 }
 
 static bool check_replay(struct checking *c)
@@ -364,7 +360,7 @@ bool verify_task(const struct verify_facts *f, const struct json *bundle, struct
     bool opened = open_bundle(&c, bundle);
     read_names(&c);
     if (!opened || !check_clock(&c) || !check_log(&c) || !check_task(&c) || !check_permit(&c) || !check_status(&c) ||
-        !check_query(&c) || !check_question(&c) || !check_entry(&c, bundle) || !check_scope(&c) || !check_replay(&c))
+        !check_query(&c) || !check_question(&c) || !check_entry(&c, bundle) || !check_policy(&c) || !check_replay(&c))
         return false;
     *ret = c.v;
     verified_init(&c.v);

@@ -1,0 +1,369 @@
+/* Aim: what guard must remember survives a failure at any call into the world, and is either the old or the
+ * new; the journal's tree is what was signed, and a changed journal is noticed. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agents/guard/journal.h"
+#include "agents/guard/store.h"
+#include "agents/settings.h"
+#include "base/instant.h"
+#include "check.h"
+#include "fault_host.h"
+
+static char folder[64];
+static struct signing_key *site_key;
+static struct site_id site = {"one"};
+
+static struct document_id id(const char *text)
+{
+    struct document_id d = {0};
+    assert_ok(document_id_parse(slice_str(text), text[0], &d, NULL));
+    return d;
+}
+
+static void fresh_folder(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'/*", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/innsyn-guard-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    assert_ok(signing_key_new(KEY_P256, &site_key, NULL));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fresh_folder();
+    rmdir(folder);
+    signing_key_free(site_key);
+    return 0;
+}
+
+/* --- settings --- */
+
+static void settings_round_trip_and_refusals(void **state)
+{
+    (void)state;
+    struct agent_settings s = {.site = site, .agents_url = "https://127.0.0.1:1", .poll_wait_ms = 500}, got;
+    char path[AGENT_PATH_SIZE];
+    struct why why = {0};
+    fresh_folder();
+    snprintf(s.dir, sizeof s.dir, "%s", folder);
+    assert_status(agent_settings_read(host_real(), folder, &got, &why), ABSENT);
+    assert_non_null(strstr(why.text, "innsyn-agent init"));
+    assert_ok(agent_settings_write(host_real(), &s, NULL));
+    assert_ok(agent_settings_read(host_real(), folder, &got, NULL));
+    assert_string_equal(got.site.text, "one");
+    assert_string_equal(got.agents_url, "https://127.0.0.1:1");
+    assert_int_equal(got.poll_wait_ms, 500);
+    static const struct {
+        const char *text, *field;
+    } bad[] = {
+        {"{\"innsyn\":\"agent/1\"}", "/site"},
+        {"{\"innsyn\":\"agent/2\",\"site\":\"one\"}", "/innsyn"},
+        {"{\"innsyn\":\"agent/1\",\"site\":\"one\",\"colour\":1}", "/colour"},
+        {"{\"innsyn\":\"agent/1\",\"site\":\"one\",\"poll_wait_ms\":99}", "/poll_wait_ms"},
+        {"{\"innsyn\":\"agent/1\",\"site\":\"one\",\"agents_url\":\"http://x\"}", "/agents_url"},
+    };
+    agent_path(&s, "agent.json", path);
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_ok(host_write_file(host_real(), path, 0600, slice_str(bad[i].text), NULL));
+        assert_status(agent_settings_read(host_real(), folder, &got, &why), MALFORMED);
+        assert_string_equal(why.field, bad[i].field);
+    }
+}
+
+/* --- state and answers --- */
+
+static struct agent_state *state_with(uint64_t size)
+{
+    struct agent_state *s = calloc(1, sizeof *s);
+    bool changed;
+    struct permit_status status = {.permit = id("p-0000000000000000000000000g"), .state = PERMIT_REVOKED, .serial = size, .at_ms = 1000000};
+    s->checkpoint.size = size;
+    snprintf(s->checkpoint.origin, sizeof s->checkpoint.origin, "innsyn.demo/log");
+    s->time_floor_ms = 1000000 + (int64_t)size;
+    s->trust_version = 2;
+    assert_ok(state_see(s, &status, &changed, NULL));
+    assert_true(changed);
+    return s;
+}
+
+static void statuses_never_go_back(void **state)
+{
+    (void)state;
+    struct agent_state *s = state_with(7);
+    bool changed;
+    struct permit_status status = s->statuses[0];
+    status.serial = 6, status.at_ms += 5000, status.state = PERMIT_LIVE;
+    assert_status(state_see(s, &status, &changed, NULL), DENIED);
+    status.serial = 8, status.at_ms = 999999;
+    assert_status(state_see(s, &status, &changed, NULL), DENIED);
+    assert_int_equal(state_status(s, &status.permit)->state, PERMIT_REVOKED);
+    status.serial = 7; /* the same, sealed earlier: the newest stays */
+    assert_ok(state_see(s, &status, &changed, NULL));
+    assert_false(changed);
+    assert_int_equal(s->statuses[0].at_ms, 1000000);
+    status.serial = 8, status.at_ms = 1000001;
+    assert_ok(state_see(s, &status, &changed, NULL));
+    assert_true(changed);
+    assert_int_equal(s->status_count, 1);
+    free(s);
+}
+
+static result remember(const struct host *h, struct why *why)
+{
+    struct store s;
+    struct agent_state *b = state_with(8);
+    struct document_id query = id("q-0000000000000000000000000g"), task = id("t-0000000000000000000000000g");
+    struct hash hash = sha256(slice_str("query")), edition = sha256(slice_str("edition"));
+    result r = store_open(h, folder, &s, why);
+    if (is_ok(r))
+        r = store_write_state(&s, b, why);
+    if (is_ok(r))
+        r = store_write_statistic(&s, &hash, &edition, slice_str("{\"innsyn\":\"statistic/1\"}"), why);
+    if (is_ok(r))
+        r = store_write_answer(&s, &query, &task, &hash, slice_str("{\"payload\":\"x\"}"), why);
+    free(b);
+    return r;
+}
+
+/* Old or new, never torn; what was reported done is there. */
+static void any_call_may_fail(void **state)
+{
+    (void)state;
+    for (unsigned after = 0; after < 2; after++) {
+        for (unsigned long n = 0;; n++) {
+            struct fault_host f;
+            struct store s;
+            struct agent_state *a = state_with(5), *got = calloc(1, sizeof *got);
+            struct stored_answer answer = {0};
+            struct document_id query = id("q-0000000000000000000000000g");
+            fresh_folder();
+            assert_ok(store_open(host_real(), folder, &s, NULL));
+            assert_ok(store_write_state(&s, a, NULL));
+            fault_host_init(&f, n);
+            f.after = after;
+            bool done = is_ok(remember(&f.host, NULL));
+            assert_true(done != f.hit);
+            assert_ok(store_read_state(&s, got, NULL));
+            assert_true(got->checkpoint.size == 8 || (!done && got->checkpoint.size == 5));
+            assert_int_equal(got->statuses[0].serial, got->checkpoint.size);
+            assert_int_equal(got->statuses[0].state, PERMIT_REVOKED);
+            result r = store_read_answer(&s, &query, &answer, NULL);
+            assert_true(r.code == OK || (!done && r.code == ABSENT));
+            if (is_ok(r)) {
+                assert_slice(buffer_slice(&answer.result), "{\"payload\":\"x\"}");
+                assert_status(store_write_answer(&s, &query, &answer.task, &answer.query_hash, slice_str("{}"), NULL), DENIED);
+            }
+            stored_answer_done(&answer);
+            free(a);
+            free(got);
+            if (!f.hit)
+                break;
+        }
+    }
+}
+
+static void broken_state_is_said_so(void **state)
+{
+    (void)state;
+    struct store s;
+    struct agent_state *got = calloc(1, sizeof *got);
+    char path[128];
+    fresh_folder();
+    assert_ok(store_open(host_real(), folder, &s, NULL));
+    assert_ok(store_read_state(&s, got, NULL));
+    assert_int_equal(got->checkpoint.size, 0);
+    snprintf(path, sizeof path, "%s/state.json", folder);
+    assert_ok(host_write_file(host_real(), path, 0600, slice_str("{\"innsyn\":\"agent-state/1\"}"), NULL));
+    assert_status(store_read_state(&s, got, NULL), BROKEN);
+    free(got);
+}
+
+/* --- the journal --- */
+
+struct seen {
+    uint64_t count, last;
+};
+
+static result count_entry(void *self, uint64_t index, struct slice line, const struct json *entry, struct why *why)
+{
+    struct seen *s = self;
+    (void)line;
+    (void)why;
+    s->count++;
+    s->last = (uint64_t)json_integer(json_get(entry, "n"));
+    assert_int_equal(s->last, index);
+    return DONE;
+}
+
+static struct json *numbered(uint64_t n)
+{
+    struct json *v = json_object();
+    json_set(v, "n", json_of_integer((int64_t)n));
+    return v;
+}
+
+static result verify(struct journal_facts *ret, struct why *why)
+{
+    struct public_key key;
+    struct seen s = {0};
+    assert_ok(signing_key_public(site_key, &key, NULL));
+    return journal_verify(host_real(), folder, &site, &key, count_entry, &s, ret, why);
+}
+
+/* The real world without its syncs, which would make thousands of entries slow. */
+static result append_unsynced(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why)
+{
+    (void)self;
+    (void)mode;
+    FILE *f = fopen(path, "ab");
+    bool ok = f && fwrite(bytes.at, 1, bytes.len, f) == bytes.len;
+    if (f)
+        ok = fclose(f) == 0 && ok;
+    return ok ? DONE : FAIL(why, UNAVAILABLE, "append");
+}
+
+static void journal_goes_on_over_segments(void **state)
+{
+    (void)state;
+    struct host_calls calls = *host_real()->calls;
+    struct host quick = {&calls, host_real()->self};
+    calls.append_file = append_unsynced;
+    struct journal_facts facts;
+    uint64_t n = 0;
+    fresh_folder();
+    for (unsigned round = 0; round < 5; round++) {
+        struct journal *j = NULL;
+        struct seen s = {0};
+        assert_ok(journal_open(&quick, folder, &site, site_key, count_entry, &s, &j, NULL));
+        assert_int_equal(journal_size(j), n);
+        assert_true(n == 0 || s.last == n - 1);
+        assert_true(s.count <= 2 * JOURNAL_SEGMENT_ENTRIES && (s.count >= JOURNAL_SEGMENT_ENTRIES || s.count == n));
+        uint64_t end = n + (round == 3 ? JOURNAL_SEGMENT_ENTRIES : JOURNAL_SEGMENT_ENTRIES / 2); /* ends on a boundary too */
+        for (; n < end; n++)
+            assert_ok(journal_append(j, "asked", numbered(n), NULL));
+        if (round != 4)
+            assert_ok(journal_sign(j, NULL));
+        struct hash root = journal_root(j);
+        journal_free(j);
+        assert_ok(verify(&facts, NULL));
+        assert_int_equal(facts.size, n);
+        assert_true(hash_equal(&facts.root, &root));
+        assert_int_equal(facts.signed_size, round == 4 ? n - JOURNAL_SEGMENT_ENTRIES / 2 : n);
+    }
+}
+
+static void write_journal(unsigned entries, unsigned signed_entries)
+{
+    struct journal *j = NULL;
+    fresh_folder();
+    assert_ok(journal_open(host_real(), folder, &site, site_key, NULL, NULL, &j, NULL));
+    for (unsigned i = 0; i < entries; i++) {
+        assert_ok(journal_append(j, "asked", numbered(i), NULL));
+        if (i + 1 == signed_entries)
+            assert_ok(journal_sign(j, NULL));
+    }
+    journal_free(j);
+}
+
+static void change_segment(struct buffer *bytes, const char *from, const char *to)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/00000000.jsonl", folder);
+    buffer_init(bytes, 100000);
+    assert_ok(host_read_file(host_real(), path, 100000, bytes, NULL));
+    uint8_t *at = memmem(bytes->at, bytes->len, from, strlen(from));
+    assert_non_null(at);
+    memcpy(at, to, strlen(to));
+    assert_ok(host_write_file(host_real(), path, 0600, buffer_slice(bytes), NULL));
+}
+
+static void changed_journal_is_noticed(void **state)
+{
+    (void)state;
+    struct journal_facts facts;
+    struct why why = {0};
+    struct buffer bytes = {0};
+    write_journal(5, 5);
+    assert_ok(verify(&facts, NULL));
+    change_segment(&bytes, "\"asked\"", "\"ASKED\""); /* one entry rewritten */
+    assert_status(verify(&facts, &why), BROKEN);
+    buffer_done(&bytes);
+    write_journal(5, 5);
+    char path[128];
+    snprintf(path, sizeof path, "%s/00000000.jsonl", folder);
+    buffer_init(&bytes, 100000);
+    assert_ok(host_read_file(host_real(), path, 100000, &bytes, NULL));
+    size_t cut = bytes.len / 5 * 4; /* the last entry removed (all are of one length) */
+    assert_ok(host_write_file(host_real(), path, 0600, slice_of(bytes.at, cut), NULL));
+    assert_status(verify(&facts, &why), BROKEN);
+    buffer_done(&bytes);
+}
+
+static void torn_last_line_is_cut_off(void **state)
+{
+    (void)state;
+    struct journal *j = NULL;
+    struct journal_facts facts;
+    char path[128];
+    write_journal(3, 2);
+    snprintf(path, sizeof path, "%s/00000000.jsonl", folder);
+    assert_ok(host_append_file(host_real(), path, 0600, slice_str("{\"innsyn\":\"journ"), NULL));
+    assert_ok(journal_open(host_real(), folder, &site, site_key, NULL, NULL, &j, NULL));
+    assert_int_equal(journal_size(j), 3);
+    assert_ok(journal_append(j, "asked", numbered(3), NULL));
+    journal_free(j);
+    assert_ok(verify(&facts, NULL));
+    assert_int_equal(facts.size, 4);
+}
+
+/* An entry is there if and only if the call said so (or its end could not be known), and the tree holds. */
+static void journal_when_any_call_fails(void **state)
+{
+    (void)state;
+    for (unsigned long n = 0;; n++) {
+        struct fault_host f;
+        struct journal *j = NULL;
+        struct journal_facts facts;
+        uint64_t done = 0;
+        fresh_folder();
+        fault_host_init(&f, n);
+        result r = journal_open(&f.host, folder, &site, site_key, NULL, NULL, &j, NULL);
+        for (unsigned i = 0; i < 3 && is_ok(r); i++) {
+            r = journal_append(j, "asked", numbered(i), NULL);
+            done += is_ok(r);
+            if (is_ok(r))
+                r = journal_sign(j, NULL);
+        }
+        assert_true(is_ok(r) != f.hit);
+        journal_free(j);
+        assert_ok(verify(&facts, NULL));
+        assert_int_equal(facts.size, done);
+        if (!f.hit)
+            break;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_round_trip_and_refusals),
+        cmocka_unit_test(statuses_never_go_back),
+        cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(broken_state_is_said_so),
+        cmocka_unit_test(journal_goes_on_over_segments),
+        cmocka_unit_test(changed_journal_is_noticed),
+        cmocka_unit_test(torn_last_line_is_cut_off),
+        cmocka_unit_test(journal_when_any_call_fails),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
