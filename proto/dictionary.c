@@ -8,9 +8,10 @@
 
 enum { TEXT_MAX = 20000, UNIT_MAX = 100, NEAREST_EDITS_MAX = 2 };
 
-/* Powers of ten up to which a step's inverse is taken as whole (R-21: at most 6 decimals). */
+/* Up to here a grid is looked for among decimals, and a step's inverse is taken as whole (R-21: at most 6 decimals). */
 static const double INVERSE_MAX = 1e9;
 static const double GRID_TOLERANCE = 1e-9; /* of a step */
+static const double WHOLE_TOLERANCE = 1e-12; /* relative: some roundings of a decimal */
 static const double WHOLE_MAX = 9007199254740992.0; /* 2^53 */
 
 const char *variable_type_name(enum variable_type t)
@@ -69,15 +70,29 @@ double variable_lattice(const struct variable *v)
     return v->type == VARIABLE_INTEGER || v->type == VARIABLE_DATE ? 1 : 0;
 }
 
-/* The k-th cut.  Steps such as 0.1 have no exact double: k / 10 is the double nearest to the decimal,
- * k * 0.1 need not be. */
+static bool is_whole(double x)
+{
+    return fabs(x - round(x)) <= WHOLE_TOLERANCE * fabs(x);
+}
+
+/* The k-th cut.  Decimals such as 0.1 have no exact double: (1 + 2 * 1) / 10 is the double nearest to the
+ * decimal, 0.1 + 2 * 0.1 is not, and the data hold the nearest. */
 static double grid_at(const struct variable *v, double k)
 {
-    double inverse = 1 / v->grid_step, whole = round(inverse);
+    for (double scale = 1; scale <= INVERSE_MAX; scale *= 10) {
+        double origin = v->grid_origin * scale, step = v->grid_step * scale;
+        if (!is_whole(origin) || !is_whole(step))
+            continue;
+        double whole = round(origin) + k * round(step);
+        if (fabs(whole) < WHOLE_MAX)
+            return whole / scale + 0.0; /* + 0.0: no negative zero */
+        break;
+    }
+    double inverse = 1 / v->grid_step, whole = round(inverse); /* a third, say */
     double distance = v->grid_step < 1 && whole <= INVERSE_MAX && fabs(inverse - whole) <= GRID_TOLERANCE * whole
                           ? k / whole
                           : k * v->grid_step;
-    return v->grid_origin + distance + 0.0; /* + 0.0: no negative zero */
+    return v->grid_origin + distance + 0.0;
 }
 
 bool variable_on_grid(const struct variable *v, double x, double *ret, double *ret_below, double *ret_above)

@@ -205,15 +205,25 @@ static result check_officers(const struct envelope *e, const struct permit *p, c
                      PERMIT_OFFICERS, count ? ": " : "", count ? signers[0]->account.text : "");
 }
 
+static bool signed_as_officer(const struct envelope *e, const struct trust *t, const struct label *account)
+{
+    for (unsigned i = 0; i < t->officer_count; i++)
+        if (label_equal(&t->officers[i].account, account) && envelope_signed_by(e, &t->officers[i].key))
+            return true;
+    return false;
+}
+
+/* A person decides once: who has signed as an officer is not the holder too. */
 static result check_holder(const struct envelope *e, const struct permit *p, const struct trust *t, const struct site_id *site,
                            struct why *why)
 {
     for (unsigned i = 0; i < t->holder_count; i++) {
         const struct trust_holder *h = &t->holders[i];
-        if (site_id_equal(&h->site, site) && !is_person(p, &h->account, &h->key) && envelope_signed_by(e, &h->key))
+        if (site_id_equal(&h->site, site) && !is_person(p, &h->account, &h->key) && envelope_signed_by(e, &h->key) &&
+            !signed_as_officer(e, t, &h->account))
             return DONE;
     }
-    return FAIL_CODE(why, DENIED, "signatures_missing", "/signatures", "no holder of site '%s' has signed (a person of the permit does not count)",
+    return FAIL_CODE(why, DENIED, "signatures_missing", "/signatures", "no holder of site '%s' has signed (a person of the permit does not count, nor who signs as an officer)",
                      site->text);
 }
 

@@ -44,7 +44,7 @@ void permit_free(struct permit *p);
 void permit_freep(struct permit **p);
 
 /* Two officers with different accounts, none of them among the permit's people, and one holder of
- * every named site (site == NULL), or of that one site.  DENIED names what is missing. */
+ * every named site (site == NULL), or of that one site, who has not signed as an officer.  DENIED names what is missing. */
 MUST_CHECK result permit_check_signatures(const struct envelope *e, const struct permit *p, const struct trust *t,
                                           const struct site_id *site, struct why *why);
 const struct permit_dataset *permit_find_dataset(const struct permit *p, const struct label *dataset);

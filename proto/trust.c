@@ -86,7 +86,14 @@ static result read_log(struct fields *f, struct trust *t)
         char path[JSON_PATH_MAX];
         path_of_item(f, "witnesses", t->witness_count, path);
         struct slice vkey = json_text(json_item(witnesses, t->witness_count));
-        TRY(fail_there(note_key_parse(vkey, &t->witnesses[t->witness_count], f->why), f->why, path));
+        struct note_key *w = &t->witnesses[t->witness_count];
+        TRY(fail_there(note_key_parse(vkey, w, f->why), f->why, path));
+        /* A majority of them is one of different keys, whatever their names. */
+        bool known = memcmp(w->key, t->log.key, sizeof w->key) == 0;
+        for (unsigned i = 0; i < t->witness_count; i++)
+            known = known || memcmp(w->key, t->witnesses[i].key, sizeof w->key) == 0;
+        if (known)
+            return FAIL_AT(f->why, MALFORMED, path, "the key of '%s' is the log's or another witness's: each needs one of its own", w->name);
     }
     return DONE;
 }

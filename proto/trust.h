@@ -46,7 +46,7 @@ struct trust {
 };
 
 /* Every key has one use: root, officer, holder, site and seal keys are all different (one account may hold
- * several sites with one key); the log's key is named "innsyn.<network>/log".
+ * several sites with one key), and so are the log's and the witnesses'; the log's key is named "innsyn.<network>/log".
  * Verifies and reads.  previous: the version held now, or NULL for the first (then pinned must equal
  * the payload's hash unless it is NULL).  DENIED: quorum missing, version not previous+1 or the same
  * bytes, wrong network, wrong pin. */

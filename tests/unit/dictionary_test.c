@@ -2,6 +2,8 @@
  * Method: the dictionaries of six public data sets; one small document changed in one place at a time. */
 #include <stdlib.h>
 
+#include <math.h>
+
 #include "check.h"
 #include "proto/dictionary.h"
 #include "vector.h"
@@ -221,6 +223,28 @@ static void defaults(void **state)
                  "{\"grid\":{\"origin\":0,\"step\":0.01},\"label\":\"n\",\"name\":\"n\",\"sensitive\":false,\"type\":\"number\"}]}");
 }
 
+/* Neither origin nor step need be such that origin + k * step is the decimal that stands in the data; and two
+ * sites whose grids differ must come to the same cut. */
+static void cuts_are_the_decimals_whatever_origin_and_step(void **state)
+{
+    (void)state;
+    static const struct {
+        double origin, step, asked, cut;
+    } rows[] = {
+        {0.1, 0.1, 0.3, 0.3},   {0.1, 0.1, 0.1 + 0.2, 0.3}, {0, 0.3, 0.9, 0.9},    {0, 0.3, 3 * 0.3, 0.9},
+        {0.7, 0.1, 0.8, 0.8},   {36.6, 0.2, 37.8, 37.8},    {0, 1.1, 3.3, 3.3},    {-0.1, 0.1, 0.2, 0.2},
+        {0.05, 0.1, 0.35, 0.35}, {0, 0.25, 0.75, 0.75},     {0, 2.5, 7.5, 7.5},    {-0.3, 0.3, 0, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct variable v = {.type = VARIABLE_NUMBER, .grid_origin = rows[i].origin, .grid_step = rows[i].step};
+        double cut, below, above;
+        if (!variable_on_grid(&v, rows[i].asked, &cut, &below, &above))
+            fail_msg("row %zu is not on its grid", i);
+        if (!(cut <= rows[i].cut && cut >= rows[i].cut) || signbit(cut) != signbit(rows[i].cut))
+            fail_msg("row %zu: %.17g, not %.17g", i, cut, rows[i].cut);
+    }
+}
+
 static void cuts_on_a_decimal_grid_are_the_decimals(void **state)
 {
     (void)state;
@@ -255,6 +279,7 @@ int main(void)
         cmocka_unit_test(reads_the_public_sets),     cmocka_unit_test(the_heart_dictionary_in_detail),
         cmocka_unit_test(many_levels_are_found),     cmocka_unit_test(both_sides_of_each_rule),
         cmocka_unit_test(defaults),                  cmocka_unit_test(cuts_on_a_decimal_grid_are_the_decimals),
+        cmocka_unit_test(cuts_are_the_decimals_whatever_origin_and_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

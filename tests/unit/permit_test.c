@@ -155,6 +155,33 @@ static void deciders_may_not_be_people_of_the_permit(void **state)
     }
 }
 
+/* A holder who is an officer too decides once: her two keys are one person's. */
+static void one_person_does_not_count_as_officer_and_holder(void **state)
+{
+    (void)state;
+    const enum who all[] = {OFFICER1, OFFICER2, HOLDER_C, HOLDER_V};
+    struct site_id va = site("va"), cleveland = site("cleveland");
+    struct permit *p CLEANUP(permit_freep) = NULL;
+    struct envelope e;
+    struct why why = {0};
+    assert_ok(permit_read(slice_str(permit_text(person("researcher", RESEARCHER))), &p, NULL));
+    holders[1].account = label("officer1");
+    seal_with(&e, TYPE_PERMIT, document, all, 4);
+    assert_status(permit_check_signatures(&e, p, &trust, &va, &why), DENIED);
+    assert_string_equal(why.code, "signatures_missing");
+    assert_ok(permit_check_signatures(&e, p, &trust, &cleveland, NULL));
+    envelope_done(&e);
+    /* An officer who did not sign as one may sign as the holder. */
+    struct trust_person three[] = {officers[0], {label("officer3"), spki[STRANGER]}, officers[2]};
+    const enum who others[] = {OFFICER2, STRANGER, HOLDER_V};
+    trust.officers = three;
+    seal_with(&e, TYPE_PERMIT, document, others, 3);
+    assert_ok(permit_check_signatures(&e, p, &trust, &va, NULL));
+    envelope_done(&e);
+    trust.officers = officers;
+    holders[1].account = label("holder-v");
+}
+
 static void altered_or_foreign_permits(void **state)
 {
     (void)state;
@@ -455,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permit_signatures), cmocka_unit_test(deciders_may_not_be_people_of_the_permit),
+        cmocka_unit_test(one_person_does_not_count_as_officer_and_holder),
         cmocka_unit_test(altered_or_foreign_permits), cmocka_unit_test(permit_form), cmocka_unit_test(status_round_trip),
         cmocka_unit_test(query_form_and_life), cmocka_unit_test(query_signers), cmocka_unit_test(task_round_trip),
         cmocka_unit_test(an_entry_must_say_what_the_task_says),

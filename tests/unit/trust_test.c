@@ -8,12 +8,13 @@ enum { ROOT1, ROOT2, ROOT3, ROOT4, OFFICER, HOLDER, SITE, SEAL, KEYS };
 static struct signing_key *keys[KEYS];
 static char spki[KEYS][BASE64_LEN(PUBLIC_KEY_DER_MAX) + 1];
 static char log_key[VKEY_TEXT_MAX + 1], other_log[VKEY_TEXT_MAX + 1], witness[VKEY_TEXT_MAX + 1];
+static char second_name[VKEY_TEXT_MAX + 1], log_as_witness[VKEY_TEXT_MAX + 1];
 
 static int set_up(void **state)
 {
     (void)state;
     struct note_key n;
-    const uint8_t ed25519[ED25519_KEY_LEN] = {1, 2, 3};
+    const uint8_t ed25519[ED25519_KEY_LEN] = {1, 2, 3}, another[ED25519_KEY_LEN] = {4, 5, 6};
     for (int i = 0; i < KEYS; i++) {
         struct public_key k;
         assert_ok(signing_key_new(KEY_P256, &keys[i], NULL));
@@ -24,8 +25,12 @@ static int set_up(void **state)
     note_key_print(&n, log_key);
     assert_ok(note_key_make("innsyn.other/log", NOTE_ED25519, ed25519, &n, NULL));
     note_key_print(&n, other_log);
-    assert_ok(note_key_make("witness.example", NOTE_COSIGNATURE, ed25519, &n, NULL));
+    assert_ok(note_key_make("witness.example", NOTE_COSIGNATURE, another, &n, NULL));
     note_key_print(&n, witness);
+    assert_ok(note_key_make("second.example", NOTE_COSIGNATURE, another, &n, NULL));
+    note_key_print(&n, second_name);
+    assert_ok(note_key_make("third.example", NOTE_COSIGNATURE, ed25519, &n, NULL));
+    note_key_print(&n, log_as_witness);
     return 0;
 }
 
@@ -206,8 +211,26 @@ static void form(void **state)
     }
 }
 
+/* A majority of witnesses is one of different keys, whatever they are called; the log is no witness of its own. */
+static void witnesses_are_different_keys(void **state)
+{
+    (void)state;
+    const char *const others[] = {witness, second_name, log_as_witness};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        static char edited[sizeof text + VKEY_TEXT_MAX + 8];
+        struct trust *t CLEANUP(trust_freep) = NULL;
+        struct why why = {0};
+        const char *good = trust_text("demo", 1, 2, roots(ROOT1, ROOT2, ROOT3)), *hit = strstr(good, "\"witnesses\":[");
+        size_t head = (size_t)(hit - good) + strlen("\"witnesses\":[");
+        (void)snprintf(edited, sizeof edited, "%.*s\"%s\",%s", (int)head, good, others[i], good + head);
+        assert_status(open_text(edited, R1 | R2, NULL, NULL, &t, &why), MALFORMED);
+        assert_string_equal(why.field, i == 2 ? "/witnesses/0" : "/witnesses/1");
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_version), cmocka_unit_test(successors), cmocka_unit_test(form)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_version), cmocka_unit_test(successors), cmocka_unit_test(form),
+                                       cmocka_unit_test(witnesses_are_different_keys)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
