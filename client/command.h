@@ -9,7 +9,7 @@
 
 typedef int command_fn(struct client *c, const struct arguments *a);
 
-struct command {
+struct command_entry {
     const char *noun, *verb;          /* verb "": the noun alone */
     unsigned words_min, words_max;    /* after noun and verb */
     bool profile;                     /* needs a profile */

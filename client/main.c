@@ -10,7 +10,7 @@
 #define GLOBAL_OPTIONS "profile= json ascii help"
 
 /* clang-format off */
-static const struct command commands[] = {
+static const struct command_entry commands[] = {
     {"profile", "create", 1, 1, false, "url= ca= account= network= trust=", "DIR --url URL --ca FILE --account NAME [--network NAME] [--trust HASH]", "make a profile", profile_create},
     {"key", "new", 0, 0, true, "", "", "make the profile's signing key; print its public half", key_new},
     {"key", "show", 0, 0, true, "", "", "print the public half of the signing key", key_show},
@@ -51,6 +51,7 @@ static const struct command commands[] = {
     {"trust", "sign", 1, 1, false, "key=", "FILE --key ROOTKEY", "add a root key's signature (offline)", trust_sign},
     {"audit", "verify", 0, 0, true, "", "", "rebuild the whole log and check it (auditor)", audit_verify},
     {"audit", "show", 0, 0, true, "from= to=", "[--from N] [--to N]", "entries of the log (auditor)", audit_show},
+    {"policy", "roles", 0, 0, false, "", "", "who may do what", policy_roles},
 };
 /* clang-format on */
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -64,7 +65,7 @@ static int help(const char *noun)
         return client_usage("there is no command '%.40s'; see innsyn help", noun);
     (void)printf("usage: innsyn [--profile DIR] [--json] [--ascii] COMMAND\n\n");
     for (size_t i = 0; i < COMMANDS; i++) {
-        const struct command *k = &commands[i];
+        const struct command_entry *k = &commands[i];
         if (noun && strcmp(k->noun, noun) != 0)
             continue;
         if (noun)
@@ -79,7 +80,7 @@ static int help(const char *noun)
     return EXIT_DONE;
 }
 
-static const struct command *find(const char *noun, const char *verb)
+static const struct command_entry *find(const char *noun, const char *verb)
 {
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].noun, noun) == 0 && (commands[i].verb[0] == '\0' || (verb && strcmp(commands[i].verb, verb) == 0)))
@@ -125,7 +126,7 @@ static int read_profile(struct client *c, const struct arguments *a)
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_USAGE, &why);
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static int run(const struct command_entry *command, int argc, char **argv)
 {
     struct why why = {0};
     char rules[512];
