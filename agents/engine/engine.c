@@ -119,6 +119,18 @@ static const char *refusal_code(result r, const struct why *why)
     return r.code == ABSENT ? "snapshot_missing" : r.code == LIMIT ? "too_large" : r.code == MALFORMED ? "malformed" : "fault";
 }
 
+/* Refusals travel on to those who asked: paths and what is wrong with a disk are for this site's log alone. */
+static const char *refusal_text(result r, const struct why *why)
+{
+    if (r.code == DENIED || r.code == MALFORMED || (r.code == LIMIT && why->code))
+        return why->text;
+    if (r.code == ABSENT)
+        return "the site no longer has the snapshot that was asked";
+    if (r.code == LIMIT)
+        return "the question needs more memory than the site's engine may use";
+    return "the site could not read its snapshot; its operator has been told why";
+}
+
 static result refuse(struct engine *e, uint64_t tag, result r, const struct why *why)
 {
     struct engine_refusal refusal = {.status = r.code};
@@ -127,7 +139,7 @@ static result refuse(struct engine *e, uint64_t tag, result r, const struct why 
     buffer_init(&bytes, REFUSAL_BYTES_MAX);
     (void)snprintf(refusal.code, sizeof refusal.code, "%s", refusal_code(r, why));
     (void)snprintf(refusal.field, sizeof refusal.field, "%s", why->field);
-    (void)snprintf(refusal.text, sizeof refusal.text, "%s", why->text);
+    (void)snprintf(refusal.text, sizeof refusal.text, "%s", refusal_text(r, why));
     TRY(engine_refusal_encode(&refusal, &bytes, &ignored));
     return channel_send_now(e->channel, ENGINE_REFUSAL, tag, buffer_slice(&bytes), &ignored);
 }

@@ -88,6 +88,7 @@ static void assert_refused(const struct message *m, enum status status, const ch
     assert_int_equal(r.status, status);
     assert_string_equal(r.code, code);
     assert_true(r.text[0] != 0);
+    assert_null(strchr(r.text, '/')); /* the site's paths are nobody else's business */
 }
 
 #define QUESTION(statistic) "{\"innsyn\":\"question/1\",\"dataset\":\"t\",\"where\":{\"sex\":[\"1\"]},\"statistic\":{" statistic "}}"

@@ -335,12 +335,43 @@ static void test_numbers(void **state)
     assert_false(integer_parse(slice_str("-"), &v));
 }
 
+/* Every set of real and synthetic data that the tests hold loads as its own dictionary describes it. */
+static void test_sets(void **state)
+{
+    static const char *const sets[] = {"tests/data/sets/cnsim",      "tests/data/sets/flchain",        "tests/data/sets/omop",
+                                       "tests/data/sets/population", "tests/data/sets/rotterdam_gbsg", "deploy/data/heart"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        char path[512];
+        struct buffer text, csv;
+        struct json *tree = NULL;
+        snprintf(path, sizeof path, SOURCE_DIR "/%s/dictionary.json", sets[i]);
+        read_test_file(path, &text);
+        assert_ok(json_parse(buffer_slice(&text), JSON_BYTES_MAX, &tree, NULL));
+        const struct json *sites = json_get(tree, "sites");
+        assert_true(json_size(sites) > 0);
+        for (size_t k = 0; k < json_size(sites); k++) {
+            struct slice file = json_text(json_get(json_item(sites, k), "file"));
+            struct loaded l;
+            snprintf(path, sizeof path, SOURCE_DIR "/%s/%.*s", sets[i], SLICE_ARG(file));
+            read_test_file(path, &csv);
+            load_text(&l, buffer_str(&text), "", buffer_slice(&csv), 0, true);
+            if (!is_ok(l.r))
+                fail_msg("%s: %s", path, l.told.text);
+            assert_int_equal(l.report.rows, json_integer(json_get(json_item(sites, k), "rows")));
+            buffer_done(&csv);
+        }
+        json_free(tree);
+        buffer_done(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers), cmocka_unit_test(test_faults), cmocka_unit_test(test_far_rows),
         cmocka_unit_test(test_columns), cmocka_unit_test(test_events), cmocka_unit_test(test_no_key),
-        cmocka_unit_test(test_sizes),   cmocka_unit_test(test_dry_run),
+        cmocka_unit_test(test_sizes),   cmocka_unit_test(test_dry_run),  cmocka_unit_test(test_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
