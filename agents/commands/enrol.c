@@ -63,7 +63,7 @@ static result check_token(const struct token *t, const struct agent_settings *s,
 
 struct granted {
     struct json *tree;
-    struct slice certificate, ca, agents_url; /* borrowed from tree */
+    struct slice certificate, agents_url; /* borrowed from tree */
     const struct json *trust;
 };
 
@@ -73,7 +73,6 @@ static result granted_read(struct slice text, struct granted *ret, struct why *w
     TRY(json_parse(text, ENROL_ANSWER_BYTES_MAX, &ret->tree, why));
     TRY(fields_open(ret->tree, "", &f, why));
     TRY(need_text(&f, "certificate", CERTIFICATE_PEM_MAX, &ret->certificate));
-    TRY(need_text(&f, "ca", CERTIFICATE_PEM_MAX, &ret->ca));
     TRY(need_text(&f, "agents_url", AGENT_URL_MAX, &ret->agents_url));
     TRY(need_object(&f, "trust", &ret->trust));
     return fields_close(&f);
@@ -145,7 +144,7 @@ static result keep(struct agent_settings *s, const struct granted *g, const stru
     TRY(store_open(h, path, &store, why));
     TRY(keep_trust(&store, g, trust, why));
     agent_path(s, "tls/ca.pem", path);
-    TRY(host_write_file(h, path, 0644, g->ca, why));
+    TRY(host_write_file(h, path, 0644, t->ca, why)); /* the token's: it came by another way than the answer */
     agent_path(s, "tls/certificate.pem", path);
     TRY(host_write_file(h, path, 0644, g->certificate, why));
     s->network = t->network;

@@ -153,7 +153,6 @@ result site_enrol(struct call *c, struct why *why)
     TRY(json_parse(buffer_slice(&c->core->trust_text), 2 * TRUST_BYTES_MAX, &trust, why));
     json_set(c->answer, "trust", trust);
     json_set(c->answer, "certificate", json_of_text(buffer_slice(&pem)));
-    json_set(c->answer, "ca", json_of_text(c->core->trust->site_ca_pem));
     json_set(c->answer, "agents_url", json_of_str(c->core->settings->agents_url));
     return DONE;
 }
