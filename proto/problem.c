@@ -65,6 +65,8 @@ static const struct problem_code CODES[] = {
     {"disclosure", PROBLEM_DISCLOSURE, 403, "The answer is withheld to protect the persons in the data."},
     {"paused", PROBLEM_PAUSED, 409, "The site has paused."},
 
+    {"certificate_expired", PROBLEM_ACCESS, 403, "The client certificate has ended."},
+    {"wrong_origin", PROBLEM_ACCESS, 403, "With a cookie, a change must come from the portal's own pages."},
     {"not_signed_in", PROBLEM_ACCESS, 401, "Sign in first."},
     {"wrong_role", PROBLEM_ACCESS, 403, "The account's roles do not allow it."},
     {"not_yours", PROBLEM_ACCESS, 403, "It belongs to somebody else."},

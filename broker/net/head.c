@@ -85,8 +85,11 @@ static bool parse_request_line(struct slice line, struct http_head *h, struct pr
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (slice_is(method, methods[i].name))
             h->method = methods[i].method;
-    if (h->method == 0)
-        return refuse(ret, 405, "method_not_allowed", "Method not allowed", "Allowed are GET, HEAD, POST, PUT and DELETE.");
+    if (h->method == 0) {
+        (void)refuse(ret, 405, "method_not_allowed", "Method not allowed", "Allowed are GET, HEAD, POST, PUT and DELETE.");
+        ret->group = "access";
+        return false;
+    }
     if (target.at[0] != '/')
         return malformed(ret, "The target must begin with '/'.");
     for (size_t i = 0; i < target.len; i++)

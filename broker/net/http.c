@@ -353,7 +353,7 @@ static void on_timer(evutil_socket_t fd, short what, void *self)
         }
         break;
     case STATE_WAITING: {
-        static const struct problem late = {503, "busy", "site", "The broker is busy", "No answer in time; ask again."};
+        static const struct problem late = {503, "unavailable", "site", "The broker is busy", "No answer in time; ask again."};
         uint64_t tag = c->exchange->tag;
         answer_problem(c->exchange, &late, 1);
         c->front->s.on_gone(c->front->s.self, tag);
@@ -372,7 +372,7 @@ static bool gate_head(struct conn *c, struct evbuffer *in)
 {
     static const struct problem too_large = {431, "too_large", "grammar", "The header is too large",
                                              "A request's head may have 16384 bytes."};
-    static const struct problem no_memory = {503, "busy", "site", "The broker is busy", "No memory for the request."};
+    static const struct problem no_memory = {503, "unavailable", "site", "The broker is busy", "No memory for the request."};
     size_t n = evbuffer_get_length(in), room = HEAD_BYTES_MAX + 1 - c->head.len;
     uint8_t *at;
     if (c->head.len == 0)
@@ -549,7 +549,7 @@ static void hand_over(struct conn *c, struct exchange *e, SSL *ssl)
 
 static void on_complete_request(struct evhttp_request *req, void *self)
 {
-    static const struct problem busy = {503, "busy", "site", "The broker is busy", "Too many requests are waiting; ask again later."};
+    static const struct problem busy = {503, "unavailable", "site", "The broker is busy", "Too many requests are waiting; ask again later."};
     struct http_front *f = self;
     struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
     SSL *ssl = bufferevent_openssl_get_ssl(bev);

@@ -29,7 +29,8 @@ enum {
     PEOPLE_IN_FLIGHT_MAX = 2048,
     BUSY_RETRY_S = 1,
     DRAIN_PEOPLE_MS = 1000, /* for core to answer what it has begun */
-    DRAIN_WRITE_MS = 2000,  /* for peers to take their answers */
+    DRAIN_TURN_MS = 50,     /* between looks whether all have gone */
+    DRAIN_TURNS_MAX = 40,   /* for peers to take their answers */
     PATH_SIZE = 512,
 };
 
@@ -51,11 +52,12 @@ struct net {
     struct buffer message;
     struct loop_watch *on_term, *timer;
     bool draining, refused_all;
+    unsigned drain_turns;
     int status;
 };
 
-static const struct problem busy = {503, "busy", "site", "The broker is busy", "Too many requests are waiting; ask again later."};
-static const struct problem stopping = {503, "busy", "site", "The broker is stopping", "Ask again; it will be back."};
+static const struct problem busy = {503, "unavailable", "site", "The broker is busy", "Too many requests are waiting; ask again later."};
+static const struct problem stopping = {503, "unavailable", "site", "The broker is stopping", "Ask again; it will be back."};
 
 /* --- to core ----------------------------------------------------------------------------------------------- */
 
@@ -77,7 +79,7 @@ static void forward(struct side *side, const struct http_incoming *in)
     static const struct problem foreign = {403, "wrong_origin", "access", "Not from this portal",
                                            "With a cookie, a change must come from the portal's own pages (Origin)."};
     static const struct problem token_long = {401, "not_signed_in", "access", "Not signed in", "That is no token of this broker."};
-    static const struct problem no_head = {405, "method_not_allowed", "grammar", "Method not allowed", "Use GET, POST, PUT or DELETE."};
+    static const struct problem no_head = {405, "method_not_allowed", "access", "Method not allowed", "Use GET, POST, PUT or DELETE."};
     struct net *n = side->net;
     struct slice token = head_bearer(in->head->authorization);
     struct slice cookie = head_cookie(in->head->cookie, "innsyn");
@@ -118,7 +120,7 @@ static void forward(struct side *side, const struct http_incoming *in)
 static void serve_file(struct side *side, const struct http_incoming *in)
 {
     static const struct problem absent = {404, "no_such_thing", "access", "Not found", "There is no such page."};
-    static const struct problem only_read = {405, "method_not_allowed", "grammar", "Method not allowed", "Pages are read with GET or HEAD."};
+    static const struct problem only_read = {405, "method_not_allowed", "access", "Method not allowed", "Pages are read with GET or HEAD."};
     const struct portal_file *f = side->listener == LISTENER_PEOPLE ? portal_find(&side->net->portal, in->path) : NULL;
     if (!f || in->head->method > HTTP_HEAD || is_state_changing(in->head->method)) {
         http_front_refuse(side->front, in->tag, f ? &only_read : &absent, 0);
@@ -202,7 +204,7 @@ static void refuse_all(struct net *n)
     n->refused_all = true;
     for (unsigned i = 0; i < 2; i++)
         http_front_refuse_all(n->sides[i].front, &stopping, BUSY_RETRY_S);
-    loop_timer_set(n->timer, DRAIN_WRITE_MS);
+    loop_timer_set(n->timer, DRAIN_TURN_MS);
 }
 
 static void on_core_end(void *self)
@@ -221,8 +223,11 @@ static void on_core_end(void *self)
 static void on_timer(void *self)
 {
     struct net *n = self;
+    unsigned left = http_front_connections(n->sides[0].front) + http_front_connections(n->sides[1].front);
     if (!n->refused_all)
         refuse_all(n);
+    else if (left > 0 && n->drain_turns++ < DRAIN_TURNS_MAX)
+        loop_timer_set(n->timer, DRAIN_TURN_MS);
     else
         loop_stop(n->loop);
 }

@@ -132,7 +132,7 @@ static int64_t shifted_now_ms(void *self)
     return host_now_ms(host_real()) + child.clock_shift_ms;
 }
 
-static void answer_text(uint64_t tag, const char *format, ...)
+PRINTF_LIKE(2, 3) static void answer_text(uint64_t tag, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -797,7 +797,7 @@ static void limits_of_requests_in_flight(void **state)
     (void)usleep(200000);
     assert_int_equal(get(&c[2], "/x"), 503);
     assert_has(&c[2], "Retry-After: 1");
-    assert_has(&c[2], "\"code\":\"busy\"");
+    assert_has(&c[2], "\"code\":\"unavailable\"");
     hang_up(&c[0]); /* its slot is free again */
     int status = 0;
     for (int i = 0; i < 100 && status != 200; i++, (void)usleep(20000))
