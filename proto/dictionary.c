@@ -12,6 +12,7 @@ enum { TEXT_MAX = 20000, UNIT_MAX = 100, NEAREST_EDITS_MAX = 2 };
 static const double INVERSE_MAX = 1e9;
 static const double GRID_TOLERANCE = 1e-9; /* of a step */
 static const double WHOLE_TOLERANCE = 1e-12; /* relative: some roundings of a decimal */
+static const double DAY_MIN = -719162, DAY_MAX = 2932896; /* 0001-01-01 to 9999-12-31: what has a text */
 static const double WHOLE_MAX = 9007199254740992.0; /* 2^53 */
 
 const char *variable_type_name(enum variable_type t)
@@ -131,6 +132,8 @@ static result read_axis(const struct json *v, enum variable_type type, const cha
         return FAIL_AT(why, MALFORMED, path, "must lie within 2^53 of zero");
     if (type != VARIABLE_NUMBER && x != floor(x))
         return FAIL_AT(why, MALFORMED, path, "must be whole for a variable of type %s", variable_type_name(type));
+    if (type == VARIABLE_DATE && (x < DAY_MIN || x > DAY_MAX))
+        return FAIL_AT(why, MALFORMED, path, "must be a day of the years 0001 to 9999");
     *ret = x;
     return DONE;
 }
