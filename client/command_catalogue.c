@@ -94,24 +94,20 @@ static result dataset_page(const struct json *d, struct buffer *to, struct why *
 
 static result catalogue_page(const struct json *items, struct buffer *to, struct why *why)
 {
-    static const char *const titles[] = {"dataset", "title", "profile", "variables", "sites"};
+    static const char *const titles[] = {"dataset", "title", "profile", "sites"};
     struct table *t CLEANUP(table_freep) = NULL;
     TRY(table_new(&t, why));
-    for (size_t i = 0; i < 5; i++)
-        TRY(table_column(t, slice_str(titles[i]), i == 3 ? ALIGN_RIGHT : ALIGN_LEFT, why));
+    for (size_t i = 0; i < 4; i++)
+        TRY(table_column(t, slice_str(titles[i]), ALIGN_LEFT, why));
     for (size_t i = 0; i < json_size(items); i++) {
-        const struct json *d = json_item(items, i), *variables = json_get(json_get(d, "dictionary"), "variables");
-        char count[16] = "";
+        const struct json *d = json_item(items, i);
         struct buffer sites CLEANUP(buffer_done);
         buffer_init(&sites, 16 * 1024);
-        if (variables)
-            (void)snprintf(count, sizeof count, "%zu", json_size(variables));
         TRY(site_names(json_get(d, "sites"), &sites, why));
         TRY(table_row(t, why));
         TRY(table_cell(t, json_text(json_get(d, "dataset")), why));
         TRY(table_cell(t, json_text(json_get(d, "title")), why));
         TRY(table_cell(t, json_text(json_get(d, "profile")), why));
-        TRY(table_cell_str(t, count, why));
         TRY(table_cell(t, buffer_slice(&sites), why));
     }
     return table_print(t, true, to, why);

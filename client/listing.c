@@ -4,15 +4,34 @@
 
 #include "client/table_print.h"
 
+enum { LIST_COLUMNS_MAX = 16 };
+
+/* A column that no item has is left out. */
+static bool is_there(const struct json *items, const char *key)
+{
+    for (size_t i = 0; i < json_size(items); i++) {
+        const struct json *v = json_get(json_item(items, i), key);
+        if (json_kind(v) != JSON_NULL && (json_kind(v) != JSON_ARRAY || json_size(v) > 0))
+            return true;
+    }
+    return false;
+}
+
 static result list_table(const struct json *items, const struct list_column *columns, unsigned count, struct buffer *to, struct why *why)
 {
     struct table *t CLEANUP(table_freep) = NULL;
     TRY(table_new(&t, why));
-    for (unsigned k = 0; k < count; k++)
-        TRY(table_column(t, slice_str(columns[k].title), ALIGN_LEFT, why));
+    bool shown[LIST_COLUMNS_MAX] = {false};
+    for (unsigned k = 0; k < count && k < LIST_COLUMNS_MAX; k++) {
+        shown[k] = is_there(items, columns[k].key);
+        if (shown[k])
+            TRY(table_column(t, slice_str(columns[k].title), ALIGN_LEFT, why));
+    }
     for (size_t i = 0; i < json_size(items); i++) {
         TRY(table_row(t, why));
-        for (unsigned k = 0; k < count; k++) {
+        for (unsigned k = 0; k < count && k < LIST_COLUMNS_MAX; k++) {
+            if (!shown[k])
+                continue;
             const struct json *v = json_get(json_item(items, i), columns[k].key);
             struct buffer text CLEANUP(buffer_done);
             buffer_init(&text, 8192);
