@@ -11,7 +11,7 @@
 #include "agents/disclosure/parent_rule.h"
 #include "agents/disclosure/ptable.h"
 
-enum { BOX_TEXT_MAX = 256 * 1024 };
+enum { BOX_TEXT_MAX = 256 * 1024, SMALL_PUBLISHED_MAX = PTABLE_SMALLEST_PUBLISHED + 1 };
 
 struct publishing {
     const struct question *q;
@@ -146,18 +146,19 @@ static result publish_margins(const struct publishing *x, struct published *p, s
     return DONE;
 }
 
-/* A sparse table is refused as a whole: more than half of its non-zero cells hold fewer than 5 persons.
- * One cell is no table: a lone small count is what the noise is for (0 and 1..4 look alike). */
-static bool table_too_sparse(const struct question *q, const struct engine_answer *a)
+/* A sparse table is refused as a whole: most of what it would show as filled is hardly above nothing.  Judged
+ * by what would be published, never by true counts: a refusal without noise, on cells that the parent rule
+ * blanks even, would tell exactly whether anybody is in a cell of one's choice.  Counts below 5 are published
+ * as 0, 5 or 6, seldom more (the p-table).  One cell is no table: a lone small count is what the noise is for. */
+static bool table_too_sparse(const struct published *p)
 {
-    uint64_t cells = question_cells(q), filled = 0, small = 0;
-    for (uint64_t i = 0; i < cells; i++) {
-        struct part p = part_of_cell(q, i);
-        uint64_t n = part_sum(&a->base, &p).persons;
-        filled += n > 0;
-        small += n > 0 && n < PTABLE_SMALLEST_PUBLISHED;
+    uint64_t filled = 0, small = 0;
+    for (uint64_t i = 0; i < p->cell_count; i++) {
+        bool shown = p->cells[i] != CELL_WITHHELD && p->cells[i] > 0;
+        filled += shown;
+        small += shown && p->cells[i] <= SMALL_PUBLISHED_MAX;
     }
-    return cells > 1 && 2 * small > filled;
+    return p->cell_count > 1 && 2 * small > filled;
 }
 
 static result publish(const struct publishing *x, struct published *p, struct why *why)
@@ -207,8 +208,8 @@ result counts_protect(const struct question *q, const struct engine_answer *a, s
     struct published p CLEANUP(published_done);
     published_init(&p);
     TRY(publish(&x, &p, why)); /* all rules are evaluated, also for what is then refused */
-    if (table_too_sparse(q, a))
-        return FAIL(why, DENIED, "more than half of the table's non-empty cells are too small; ask for fewer or wider cells");
+    if (table_too_sparse(&p))
+        return FAIL(why, DENIED, "most of the table's non-empty cells are too small; ask for fewer or wider cells");
     *ret = p;
     published_init(&p);
     return DONE;

@@ -348,19 +348,56 @@ static void parent_rule_drops_box_and_dimension_together(void **state)
 
 /* --- whole tables --- */
 
+/* A table with one cell that everybody knows to be empty must not tell whether anybody is in the other: neither
+ * where its parents are too small, nor in groups that may be shown, beyond what the noised count tells. */
+static void refusal_of_a_table_is_no_oracle(void **state)
+{
+    struct fixture *f = *state;
+    struct question *q CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"ill\":[\"1\"]},\"statistic\":{\"table\":{\"by\":[{\"variable\":\"age\",\"breaks\":[20,60,900]}]}}}");
+    enum { SLOTS = 5 };
+    for (uint64_t n = 0; n <= 4; n++) {
+        uint64_t base[SLOTS] = {n, 0}, keys[SLOTS] = {n * 77, 0}, group[SLOTS] = {9, 0};
+        struct engine_answer a = {.base = {1, {SLOTS}, SLOTS, base, keys}, .parent_count = 1, .parents = {{1, {SLOTS}, SLOTS, group, NULL}}};
+        struct published p CLEANUP(published_done);
+        published_init(&p);
+        assert_ok(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL));
+        assert_true(p.cells[0] == CELL_WITHHELD && p.cells[1] == CELL_WITHHELD);
+    }
+    unsigned refused = 0, shown = 0;
+    for (uint64_t key = 0; key < 400; key++) {
+        uint64_t n = 3, base[SLOTS] = {n, 0, 0, 20}, keys[SLOTS] = {key, 0}, group[SLOTS] = {50, 0, 0, 20};
+        struct engine_answer a = {.base = {1, {SLOTS}, SLOTS, base, keys}, .parent_count = 1, .parents = {{1, {SLOTS}, SLOTS, group, NULL}}};
+        struct part cell = {{0, CELL_FREE, CELL_FREE, CELL_FREE}};
+        struct buffer box CLEANUP(buffer_done) = {0};
+        struct published p CLEANUP(published_done);
+        int64_t noised;
+        published_init(&p);
+        buffer_init(&box, 1000);
+        assert_ok(question_cell_box(q, cell.at, &box, NULL));
+        assert_ok(cellkey_publish(f->key, slice_str("e"), buffer_slice(&box), key, n, &noised, NULL));
+        bool ok = is_ok(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL));
+        assert_int_equal(ok, noised == 0 || noised > PTABLE_SMALLEST_PUBLISHED + 1);
+        refused += !ok;
+        shown += ok;
+    }
+    assert_true(refused > 100 && shown > 100); /* by the p-table 55 of 100 of threes are published as 5 or 6 */
+}
+
 static void sparse_table_is_refused_lone_count_is_not(void **state)
 {
     struct fixture *f = *state;
-    struct question *table CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"table\":{\"by\":[\"sex\",\"ill\"]}}}");
+    struct question *table CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"table\":{\"by\":[{\"variable\":\"age\",\"breaks\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]}]}}}");
     struct question *count CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"count\":{}}}");
-    uint64_t persons[25] = {0}, keys[25] = {0}, one[1] = {3}, one_key[1] = {42};
-    struct engine_answer a = {.base = {2, {5, 5}, 25, persons, keys}}, lone = {.base = {0, {0}, 1, one, one_key}};
+    uint64_t persons[23] = {0}, keys[23] = {0}, one[1] = {3}, one_key[1] = {42};
+    struct engine_answer a = {.base = {1, {23}, 23, persons, keys}}, lone = {.base = {0, {0}, 1, one, one_key}};
     struct published p CLEANUP(published_done);
     published_init(&p);
-    persons[0] = 4, persons[1] = 30, persons[5] = 4, persons[6] = 4; /* 3 of 4 */
+    for (unsigned i = 0; i < 20; i++)
+        persons[i] = 1 + i % 4, keys[i] = i * 1001;
     assert_status(counts_protect(table, &a, f->key, slice_str("e"), &p, NULL), DENIED);
     assert_null(p.cells);
-    persons[5] = 5; /* 2 of 4 */
+    for (unsigned i = 0; i < 20; i++)
+        persons[i] = i < 6 ? 3 : 15;
     assert_ok(counts_protect(table, &a, f->key, slice_str("e"), &p, NULL));
     published_done(&p);
     assert_ok(counts_protect(count, &lone, f->key, slice_str("e"), &p, NULL));
@@ -430,6 +467,7 @@ int main(void)
         cmocka_unit_test(open_is_exact),
         cmocka_unit_test(parent_rule_looks_at_every_parent),
         cmocka_unit_test(parent_rule_drops_box_and_dimension_together),
+        cmocka_unit_test(refusal_of_a_table_is_no_oracle),
         cmocka_unit_test(sparse_table_is_refused_lone_count_is_not),
         cmocka_unit_test(every_published_value_is_safe),
         cmocka_unit_test(summary_is_not_released_under_ck),
