@@ -180,8 +180,13 @@ static result read_dictionary(struct load_command *l, const char *path, const ch
         r = dictionary_read(tree, as, wanted, &l->dictionary, &inner);
     if (!is_ok(r))
         return FAIL_AT(why, r.code, path, "%s%s%s", inner.field, inner.field[0] ? ": " : "", inner.text);
-    if (profile && l->dictionary->profile != wanted)
-        return FAIL_AT(why, DENIED, path, "the dictionary says profile %s, which --profile %s cannot change", profile_name(l->dictionary->profile), profile);
+    enum profile said = l->dictionary->profile;
+    if (said != PROFILE_OPEN && said != PROFILE_CK)
+        return FAIL_AT(why, DENIED, path, "/profile: %s is not built yet; ck and open are", profile_name(said));
+    if (said == PROFILE_OPEN && !public_data && json_get(tree, "innsyn")) /* the published form does not say that data are public */
+        return FAIL_AT(why, DENIED, path, "/profile: open publishes true counts; if the data are public anyway, add --public-data");
+    if (profile && said != wanted)
+        return FAIL_AT(why, DENIED, path, "the dictionary says profile %s, which --profile %s cannot change", profile_name(said), profile);
     return DONE;
 }
 

@@ -197,6 +197,8 @@ static result check_cube(const struct cube *c, const struct question *q, bool ke
 result counts_protect(const struct question *q, const struct engine_answer *a, struct cellkey *key,
                       struct slice edition, struct published *ret, struct why *why)
 {
+    if (q->dictionary->profile != PROFILE_CK) /* strict and dp promise more than this gives */
+        return FAIL(why, DENIED, "profile %s is not built", profile_name(q->dictionary->profile));
     if (q->statistic != STATISTIC_COUNT && q->statistic != STATISTIC_TABLE && q->statistic != STATISTIC_HISTOGRAM)
         return FAIL(why, DENIED, "a %s is not released under profile ck", statistic_name(q->statistic));
     TRY(check_cube(&a->base, q, true, why));
@@ -253,6 +255,8 @@ result counts_open(const struct question *q, const struct engine_answer *a, stru
 {
     struct published p CLEANUP(published_done);
     published_init(&p);
+    if (q->dictionary->profile != PROFILE_OPEN)
+        return FAIL(why, DENIED, "true values leave under profile open only");
     if (q->statistic == STATISTIC_SUMMARY)
         TRY(open_summary(q, a, &p, why));
     else

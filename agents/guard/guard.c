@@ -33,7 +33,8 @@ int64_t guard_backoff_ms(struct guard *g, unsigned failures)
 
 void guard_time_floor(struct guard *g, int64_t at_ms)
 {
-    if (at_ms <= g->state.time_floor_ms)
+    /* A moment of the future, from a clock that was wrong, must not stop this site for good. */
+    if (at_ms <= g->state.time_floor_ms || at_ms - host_now_ms(g->host) > CLOCK_SKEW_MAX_MS)
         return;
     g->state.time_floor_ms = at_ms;
     g->state_dirty = true;

@@ -89,7 +89,7 @@ static void take_status(struct guard *g, const struct json *v, bool *must_write)
     if (is_ok(r))
         r = permit_status_open(&e, g->trust, &s, &why);
     if (is_ok(r))
-        r = state_see(&g->state, &s, &changed, &why);
+        r = state_see(&g->state, &s, host_now_ms(g->host), &changed, &why);
     if (!is_ok(r)) {
         log_failure(LOG_WARNING, "status_refused", r, &why);
         return;

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "proto/query.h"
+
 enum { STORE_PATH_MAX = STORE_FOLDER_MAX + 96 };
 
 const struct permit_status *state_status(const struct agent_state *s, const struct document_id *permit)
@@ -12,8 +14,10 @@ const struct permit_status *state_status(const struct agent_state *s, const stru
     return NULL;
 }
 
-result state_see(struct agent_state *s, const struct permit_status *status, bool *ret_changed, struct why *why)
+result state_see(struct agent_state *s, const struct permit_status *status, int64_t now_ms, bool *ret_changed, struct why *why)
 {
+    if (status->at_ms - now_ms > CLOCK_SKEW_MAX_MS)
+        return FAIL(why, DENIED, "status of permit %s was sealed in this site's future; compare the clocks", status->permit.text);
     for (unsigned i = 0; i < s->status_count; i++) {
         struct permit_status *held = &s->statuses[i];
         if (!document_id_equal(&held->permit, &status->permit))

@@ -28,9 +28,9 @@ struct agent_state {
 /* NULL if this permit's status was never seen. */
 const struct permit_status *state_status(const struct agent_state *s, const struct document_id *permit);
 /* Remembers a status, if it is newer than the one held (of the same serial: sealed later).  DENIED: a lower serial,
- * or a higher one of an earlier moment (R-41).
+ * or a higher one of an earlier moment (R-41); or sealed more than CLOCK_SKEW_MAX_MS after now_ms: it would shut out all later ones.
  * LIMIT: STATE_STATUSES_MAX permits; the state is as it was then.  *ret_changed: its serial or state is new. */
-MUST_CHECK result state_see(struct agent_state *s, const struct permit_status *status, bool *ret_changed, struct why *why);
+MUST_CHECK result state_see(struct agent_state *s, const struct permit_status *status, int64_t now_ms, bool *ret_changed, struct why *why);
 
 struct store {
     const struct host *host;

@@ -421,7 +421,7 @@ void task_take(struct guard *g, const struct json *bundle)
     bool changed = false;
     guard_time_floor(g, v.task.issued_ms);
     guard_time_floor(g, v.status.at_ms);
-    tolerate(state_see(&g->state, &v.status, &changed, NULL)); /* verified not to be older; a full table only forgets */
+    tolerate(state_see(&g->state, &v.status, f.now_ms, &changed, NULL)); /* verified not to be older; a full table only forgets */
     g->state_dirty = true;
     if (changed)
         guard_flush_state(g);

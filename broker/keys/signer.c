@@ -77,7 +77,9 @@ static result recall(struct signer *s, struct why *why)
         rest = slice_part(rest, end + 1, rest.len);
     }
     /* What follows the last newline was cut off by a crash, before its signature left. */
-    return s->last.size > 0 ? rewrite_memory(s, &s->last, why) : DONE;
+    if (s->last.size > 0)
+        return rewrite_memory(s, &s->last, why);
+    return text.len > 0 ? host_write_file(s->host, s->memory_path, 0600, slice_of("", 0), why) : DONE;
 }
 
 /* --- trust ---------------------------------------------------------------------------------------------------- */

@@ -294,7 +294,10 @@ static void open_is_exact(void **state)
         want[1] += x->age >= 40 && x->age <= 60;
     }
     a.missing_persons = (uint64_t)missing;
-    assert_ok(counts_open(q, &a, &p, NULL));
+    f->d->profile = PROFILE_OPEN;
+    result r = counts_open(q, &a, &p, NULL);
+    f->d->profile = PROFILE_CK;
+    assert_ok(r);
     assert_int_equal(p.cells[0], want[0]);
     assert_int_equal(p.cells[1], want[1]);
     assert_int_equal(p.below, below);
@@ -433,6 +436,26 @@ static void every_published_value_is_safe(void **state)
     assert_true(blanked > 0 && zeros > 0);
 }
 
+/* A holder who asked for strict or dp must not get the weaker ck. */
+static void a_profile_that_is_not_built_releases_nothing(void **state)
+{
+    struct fixture *f = *state;
+    static const enum profile others[] = {PROFILE_STRICT, PROFILE_DP, PROFILE_OPEN};
+    struct question *q CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"count\":{}}}");
+    struct engine_answer a CLEANUP(engine_answer_done);
+    compute(f, q, &a);
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        struct published p = {0};
+        f->d->profile = others[i];
+        assert_status(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL), DENIED);
+        if (others[i] != PROFILE_OPEN)
+            assert_status(counts_open(q, &a, &p, NULL), DENIED);
+    }
+    f->d->profile = PROFILE_CK;
+    struct published p = {0};
+    assert_status(counts_open(q, &a, &p, NULL), DENIED);
+}
+
 /* The grammar refuses it before; disclosure control does not rely on that. */
 static void summary_is_not_released_under_ck(void **state)
 {
@@ -470,6 +493,7 @@ int main(void)
         cmocka_unit_test(refusal_of_a_table_is_no_oracle),
         cmocka_unit_test(sparse_table_is_refused_lone_count_is_not),
         cmocka_unit_test(every_published_value_is_safe),
+        cmocka_unit_test(a_profile_that_is_not_built_releases_nothing),
         cmocka_unit_test(summary_is_not_released_under_ck),
         cmocka_unit_test(replies_hold_published_values_only),
     };

@@ -9,7 +9,9 @@
 #include "base/instant.h"
 #include "check.h"
 #include "fault_host.h"
+#include "proto/query.h"
 
+enum { NOW_MS = 2000000 };
 static char folder[64];
 static struct signing_key *site_key;
 static struct site_id site = {"one"};
@@ -91,7 +93,7 @@ static struct agent_state *state_with(uint64_t size)
     snprintf(s->checkpoint.origin, sizeof s->checkpoint.origin, "innsyn.demo/log");
     s->time_floor_ms = 1000000 + (int64_t)size;
     s->trust_version = 2;
-    assert_ok(state_see(s, &status, &changed, NULL));
+    assert_ok(state_see(s, &status, NOW_MS, &changed, NULL));
     assert_true(changed);
     return s;
 }
@@ -103,18 +105,24 @@ static void statuses_never_go_back(void **state)
     bool changed;
     struct permit_status status = s->statuses[0];
     status.serial = 6, status.at_ms += 5000, status.state = PERMIT_LIVE;
-    assert_status(state_see(s, &status, &changed, NULL), DENIED);
+    assert_status(state_see(s, &status, NOW_MS, &changed, NULL), DENIED);
     status.serial = 8, status.at_ms = 999999;
-    assert_status(state_see(s, &status, &changed, NULL), DENIED);
+    assert_status(state_see(s, &status, NOW_MS, &changed, NULL), DENIED);
     assert_int_equal(state_status(s, &status.permit)->state, PERMIT_REVOKED);
     status.serial = 7; /* the same, sealed earlier: the newest stays */
-    assert_ok(state_see(s, &status, &changed, NULL));
+    assert_ok(state_see(s, &status, NOW_MS, &changed, NULL));
     assert_false(changed);
     assert_int_equal(s->statuses[0].at_ms, 1000000);
     status.serial = 8, status.at_ms = 1000001;
-    assert_ok(state_see(s, &status, &changed, NULL));
+    assert_ok(state_see(s, &status, NOW_MS, &changed, NULL));
     assert_true(changed);
     assert_int_equal(s->status_count, 1);
+    /* One of the future would shut out every later one, and outlive the clock that was wrong. */
+    status.serial = 9, status.at_ms = NOW_MS + CLOCK_SKEW_MAX_MS + 1;
+    assert_status(state_see(s, &status, NOW_MS, &changed, NULL), DENIED);
+    assert_int_equal(s->statuses[0].serial, 8);
+    status.at_ms = NOW_MS + CLOCK_SKEW_MAX_MS;
+    assert_ok(state_see(s, &status, NOW_MS, &changed, NULL));
     free(s);
 }
 

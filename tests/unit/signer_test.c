@@ -235,6 +235,16 @@ static void one_history_of_checkpoints(void **state)
     assert_status(ask_checkpoint(&s, 0, 8, 0, &to), DENIED);
     assert_ok(ask_checkpoint(&s, 7, 8, 0, &to));
     signer_done(&s);
+    /* Nor does what a crash left of the very first line: the next one begins a line of its own. */
+    assert_ok(host_write_file(host_real(), in_dir("keys/last-checkpoint"), 0600, slice_str("3 00ff"), NULL));
+    open_it(&s);
+    assert_int_equal(s.last.size, 0);
+    buffer_clear(&to);
+    assert_ok(ask_checkpoint(&s, 0, 8, 0, &to));
+    signer_done(&s);
+    open_it(&s);
+    assert_int_equal(s.last.size, 8);
+    signer_done(&s);
     /* A file that goes back in size is no memory. */
     assert_ok(host_append_file(host_real(), in_dir("keys/last-checkpoint"), 0600,
                                slice_str("2 0000000000000000000000000000000000000000000000000000000000000000\n"), NULL));
