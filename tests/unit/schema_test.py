@@ -69,6 +69,12 @@ expect(len(table) > 30, "the role table was not found in policy/roles.c")
 for call in sorted(set(table) | set(described)):
     expect(table.get(call) == described.get(call), f"{call}: {table.get(call)} in policy/roles.c, {described.get(call)} in openapi.json")
 
+# The list of problem codes in the protocol is the table of proto/problem.c.
+protocol = (TOP / "docs/PROTOCOL.md").read_text(encoding="utf-8")
+listed = set(re.findall(r"`(\w+)`", re.search(r"^Codes by class: (.*)$", protocol, re.M).group(1)))
+coded = set(re.findall(r'\{"(\w+)", PROBLEM_', (TOP / "proto/problem.c").read_text()))
+expect(listed == coded, f"problem codes: only in PROTOCOL.md {listed - coded}, only in problem.c {coded - listed}")
+
 # The validator itself: both sides of what it knows.
 base = "common"
 for value, schema, ok in [
