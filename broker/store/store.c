@@ -20,6 +20,7 @@ struct store {
     bool open;      /* a transaction */
     bool savepoint;
     uint64_t calls, fail_at;
+    bool fail_once;
 };
 
 result store_open(const struct host *host, const char *where, struct store **ret, struct why *why)
@@ -64,12 +65,19 @@ const char *store_kind(const struct store *s)
 void store_fail_at(struct store *s, uint64_t call)
 {
     s->fail_at = call ? s->calls + call : 0;
+    s->fail_once = false;
+}
+
+void store_fail_once(struct store *s, uint64_t call)
+{
+    store_fail_at(s, call);
+    s->fail_once = true;
 }
 
 static result fault(struct store *s, struct why *why)
 {
     s->calls++;
-    if (s->fail_at && s->calls >= s->fail_at)
+    if (s->fail_at && (s->fail_once ? s->calls == s->fail_at : s->calls > s->fail_at - 1))
         return FAIL(why, UNAVAILABLE, "the store did not answer (injected)");
     return DONE;
 }

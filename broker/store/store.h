@@ -118,7 +118,9 @@ MUST_CHECK result store_mark(struct store *s, const uint8_t mark[STORE_MARK_LEN]
 MUST_CHECK result store_mark_is(struct store *s, const uint8_t mark[STORE_MARK_LEN], bool *ret, struct why *why);
 
 /* For tests: let the n-th call into the backend from now on fail as a lost disk or server would
- * (0: none); how many calls were made. */
+ * (0: none) and every one after it. */
 void store_fail_at(struct store *s, uint64_t call);
+/* The same, but only that one call fails. */
+void store_fail_once(struct store *s, uint64_t call);
 
 #endif
