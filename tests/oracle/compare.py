@@ -179,9 +179,11 @@ class Oracle:
         levels = [d["code"] for v in self.dictionary["variables"] if v["name"] == spec["var"] for d in v["levels"]]
         at = levels.index(spec["success_level"])
         for name, got, want in self.answers(a, where_of(spec["filter"], self.dictionary), {"table": {"by": [spec["var"]]}}):
-            report.same(name + ".successes", got["cells"][at], want["successes"])
+            if "successes" in want:  # R has none where nobody is left
+                report.same(name + ".successes", got["cells"][at], want["successes"])
             report.same(name + ".n", got["total"], want["n"])
-            report.same(name + ".n_missing", got["n_missing"], want["n_missing"])
+            if "n_missing" in want:
+                report.same(name + ".n_missing", got["n_missing"], want["n_missing"])
 
     def _year_counts(self, a, report):
         years = a["spec"]["years"]
