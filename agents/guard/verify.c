@@ -338,17 +338,22 @@ static bool check_replay(struct checking *c)
     return true;
 }
 
-/* Names for the journal from bytes that are not believed: only well-formed identifiers are taken. */
-static void read_names(struct checking *c)
+/* Names for journal and refusal from bytes that are not believed: only well-formed identifiers and hashes
+ * are taken, as the task and its entry say them, so that the broker knows what is refused. */
+static void read_names(struct checking *c, const struct json *bundle)
 {
-    struct json *task CLEANUP(json_freep) = NULL;
+    struct json *task CLEANUP(json_freep) = NULL, *entry CLEANUP(json_freep) = NULL;
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     if (c->task_e.payload.len > 0 && is_ok(json_parse(buffer_slice(&c->task_e.payload), ENVELOPE_PAYLOAD_MAX, &task, NULL))) {
         tolerate(document_id_parse(json_text(json_get(task, "id")), 't', &c->names->task, NULL));
         tolerate(document_id_parse(json_text(json_get(task, "query")), 'q', &c->names->query, NULL));
         tolerate(document_id_parse(json_text(json_get(task, "permit")), 'p', &c->names->permit, NULL));
+        (void)hex_parse(json_text(json_get(task, "query_sha256")), c->names->query_hash.at, HASH_LEN);
     }
-    if (c->query_e.payload.len > 0)
-        c->names->query_hash = envelope_hash(&c->query_e);
+    buffer_init(&bytes, ENTRY_BYTES_MAX);
+    if (is_ok(base64_parse(json_text(json_get(bundle, "entry")), &bytes, NULL)) &&
+        is_ok(json_parse(buffer_slice(&bytes), ENTRY_BYTES_MAX, &entry, NULL)))
+        (void)hex_parse(json_text(json_get(entry, "question_sha256")), c->names->question_hash.at, HASH_LEN);
 }
 
 bool verify_task(const struct verify_facts *f, const struct json *bundle, struct verified *ret,
@@ -358,7 +363,7 @@ bool verify_task(const struct verify_facts *f, const struct json *bundle, struct
     *ret_names = (struct verify_names){0};
     verified_init(ret);
     bool opened = open_bundle(&c, bundle);
-    read_names(&c);
+    read_names(&c, bundle);
     if (!opened || !check_clock(&c) || !check_log(&c) || !check_task(&c) || !check_permit(&c) || !check_status(&c) ||
         !check_query(&c) || !check_question(&c) || !check_entry(&c, bundle) || !check_policy(&c) || !check_replay(&c))
         return false;

@@ -483,6 +483,8 @@ static void each_defect_is_refused(void **state)
         assert_null(v.question);
         if (cases[i].defect != TASK_MISSING)
             assert_string_equal(names.task.text, TASK); /* there is somebody to tell */
+        static const struct hash unknown;
+        assert_false(hash_equal(&names.question_hash, &unknown)); /* nor anything to tell apart by */
         verified_done(&v);
         world_done(&w);
     }
