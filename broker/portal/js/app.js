@@ -8,7 +8,8 @@ import { isAsker, problemBox, waiting } from "./parts.js";
 const { t } = texts;
 const main = document.getElementById("main");
 
-/** Each page: (context) -> a promise of {title, node, started?, stop?}.  roles: who is shown the link. */
+/** Each module's page(context) promises {title, node, started?, stop?, focuses?}: started is called when the node
+ *  stands in the page, stop when it leaves; focuses: the page puts the focus itself. */
 const PAGES = {
   "sign-in": () => import("./pages/signin.js"),
   catalogue: (id) => (id ? import("./pages/dataset.js") : import("./pages/catalogue.js")),
@@ -133,7 +134,7 @@ async function show(moved) {
     if (mine !== turn || e.name === "AbortError") return;
     failed(e);
   }
-  if (moved) {
+  if (moved && !shown?.focuses) {
     const heading = main.querySelector("h1");
     heading?.setAttribute("tabindex", "-1");
     heading?.focus({ preventScroll: true });

@@ -41,6 +41,6 @@ export async function page({ signedIn }) {
     el("div", { class: "field" }, el("label", { htmlFor: "account" }, t("account")), account),
     el("div", { class: "field" }, el("label", { htmlFor: "password" }, t("password")), password),
     el("p", {}, button));
-  return { title: t("sign_in"), started: () => account.focus(),
+  return { title: t("sign_in"), focuses: true, started: () => account.focus(),
     node: el("div", { class: "narrow" }, el("h1", {}, t("sign_in")), el("p", { class: "lead" }, t("sign_in.lead")), form) };
 }
