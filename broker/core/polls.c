@@ -254,6 +254,20 @@ static result add_cancels(struct core *c, const struct pending *p, struct json *
     return DONE;
 }
 
+/* R-11: the version that follows the one the site holds.  It may have been away for several, and takes
+ * them one at a time, since each is vouched for by the quorum of the one before. */
+static result trust_after(struct core *c, uint64_t held, struct json **ret, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    if (c->trust->version == held + 1)
+        return parsed(buffer_slice(&c->trust_text), ret, why);
+    TRY(store_run(c->store, TRUST_ALL, NULL, 0, &rows, why));
+    while (rows_next(rows))
+        if ((uint64_t)rows_integer(rows, 0) > held)
+            return parsed(rows_text(rows, 1), ret, why);
+    return FAIL(why, BROKEN, "the store lacks a version of the trust document");
+}
+
 /* nothing: the answer of a poll that a newer one replaced. */
 static result poll_json(struct core *c, struct line *line, const struct pending *p, bool all, bool nothing, bool *ret_news,
                         struct json **ret, struct why *why)
@@ -272,7 +286,7 @@ static result poll_json(struct core *c, struct line *line, const struct pending 
     if (!nothing) {
         if (c->trust && c->trust->version > p->held_trust) {
             struct json *trust = NULL;
-            TRY(parsed(buffer_slice(&c->trust_text), &trust, why));
+            TRY(trust_after(c, p->held_trust, &trust, why));
             json_set(v, "trust", trust);
             news = true;
         }

@@ -299,14 +299,19 @@ static result task_states(struct core *c, struct slice id, struct json **ret, st
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, TASKS_OF_QUERY, &rows, why, store_text(id)));
-    struct json *sites = json_array();
+    struct json *sites CLEANUP(json_freep) = json_array();
     while (rows_next(rows)) {
         struct json *site = json_object();
         json_set(site, "site", json_of_text(rows_text(rows, 1)));
         json_set(site, "status", json_of_str(task_names[rows_integer(rows, 2)]));
         json_add(sites, site);
+        if (rows_integer(rows, 2) != TASK_REFUSED)
+            continue;
+        struct json *reason = NULL; /* I10: also where no site answered and there is no result document */
+        TRY(site_result_reason(rows_text(rows, 4), &reason, why));
+        json_set(site, "reason", reason);
     }
-    *ret = sites;
+    *ret = MOVE(sites);
     return DONE;
 }
 

@@ -41,11 +41,15 @@ static result need_same(struct fields *f, const char *key, const char *want, str
     return slice_is(got, want) ? DONE : FAIL_AT(why, MALFORMED, path, "is not that of the task");
 }
 
-static result need_same_hash(struct fields *f, const char *key, struct slice want, struct why *why)
+/* may_be_zero: a site that refuses before it has read so far names zeros. */
+static result need_same_hash(struct fields *f, const char *key, struct slice want, bool may_be_zero, struct why *why)
 {
+    static const uint8_t zero[HASH_LEN];
     uint8_t got[HASH_LEN];
     char path[JSON_PATH_MAX];
     TRY(need_hash(f, key, got));
+    if (may_be_zero && memcmp(got, zero, HASH_LEN) == 0)
+        return DONE;
     fields_path(f, key, path);
     return slice_equal(slice_of(got, HASH_LEN), want) ? DONE : FAIL_AT(why, MALFORMED, path, "is not that of the task");
 }
@@ -84,10 +88,10 @@ static result read_payload(struct core *c, const char *task, const struct rows *
     TRY(need_same(&f, "site", site, why));
     TRY(need_same(&f, "task", task, why));
     TRY(need_same(&f, "query", query, why));
-    TRY(need_same_hash(&f, "query_sha256", rows_bytes(query_row, 5), why));
-    TRY(need_same_hash(&f, "question_sha256", rows_bytes(query_row, 7), why));
-    TRY(need_instant(&f, "at", &at_ms));
     TRY(need_choice(&f, "status", statuses, &status));
+    TRY(need_same_hash(&f, "query_sha256", rows_bytes(query_row, 5), status != 0, why));
+    TRY(need_same_hash(&f, "question_sha256", rows_bytes(query_row, 7), status != 0, why));
+    TRY(need_instant(&f, "at", &at_ms));
     TRY(may_text(&f, "profile", 16, &profile));
     TRY(may_integer(&f, "engine_us", 0, INT64_C(1) << 53, &engine_us));
     s->answered = status == 0;
@@ -187,6 +191,17 @@ result task_result(struct call *c, struct why *why)
     TRY(envelope_parse(envelope, "/result", TYPE_SITE_RESULT, &s.envelope, why));
     TRY(json_print(envelope, &text, why));
     return take(c, id.text, rows, &s, buffer_slice(&text), why);
+}
+
+result site_result_reason(struct slice text, struct json **ret, struct why *why)
+{
+    struct site_result s CLEANUP(site_result_done) = {0};
+    envelope_init(&s.envelope);
+    TRY(envelope_parse_text(text, TYPE_SITE_RESULT, &s.envelope, why));
+    TRY(json_parse(buffer_slice(&s.envelope.payload), ENVELOPE_PAYLOAD_MAX, &s.tree, why));
+    const struct json *reason = json_get(s.tree, "reason");
+    *ret = reason ? json_hold((struct json *)(uintptr_t)reason) : json_of_null();
+    return DONE;
 }
 
 /* --- the end of a query --- */

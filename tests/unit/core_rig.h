@@ -533,6 +533,8 @@ static void rig_check_task(struct rig *g, int site, const struct json *item, str
     assert_ok(task_check_entry(ret, &question, buffer_slice(&entry), NULL));
 }
 
+static bool rig_question_unread; /* results then name zeros for the question, as one who refused before reading it */
+
 /* A signed site result for a task; statistic NULL: refused. */
 static void rig_result_text(struct rig *g, int key, const struct task *t, const struct json *item, const char *statistic, struct buffer *to)
 {
@@ -545,6 +547,8 @@ static void rig_result_text(struct rig *g, int key, const struct task *t, const 
     assert_ok(base64_parse(json_text(json_get(item, "entry")), &entry, NULL));
     assert_ok(json_parse(buffer_slice(&entry), RIG_TEXT, &tree, NULL));
     rig_text(tree, "question_sha256", question_hash, sizeof question_hash);
+    if (rig_question_unread)
+        memset(question_hash, '0', sizeof question_hash - 1);
     hash_print(&t->query_hash, query_hash);
     rig_moment(0, at);
     snprintf(payload, sizeof payload,

@@ -273,6 +273,79 @@ static void a_site_that_stays_away(void **state)
     rig_close(&g);
 }
 
+/* I10: the asker learns why, also where nobody answered, and where a site refused before it read the question. */
+static void every_site_refuses(void **state)
+{
+    (void)state;
+    struct rig g;
+    struct task t;
+    char permit[DOCUMENT_ID_LEN + 1], id[DOCUMENT_ID_LEN + 1], path[128];
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, RIG_TEXT);
+    rig_open(&g, NULL);
+    rig_network(&g);
+    rig_permit(&g, "[\"count\"]", DAY_MS, permit);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    rig_question_unread = true;
+    /* An answer must say what it answers. */
+    const struct rig_answer *a = rig_poll(&g, 1, "");
+    const struct json *item = json_item(json_get(a->body, "tasks"), 0);
+    rig_check_task(&g, 1, item, &t);
+    rig_result_text(&g, SITE2, &t, item, "{\"cells\":[5],\"total\":5,\"n_missing\":0}", &text);
+    snprintf(path, sizeof path, "/v1/tasks/%s/result", t.id.text);
+    EXPECT(rig_site_call(&g, 1, HTTP_POST, path, buffer_str(&text)), 400, "malformed");
+    rig_answer_task(&g, 0, NULL);
+    rig_question_unread = false;
+    rig_answer_task(&g, 1, NULL);
+    a = rig_get_query(&g, P_RESEARCHER, id);
+    assert_slice(json_text(json_get(a->body, "state")), "failed");
+    const struct json *sites = json_get(a->body, "sites");
+    assert_int_equal(json_size(sites), RIG_SITES);
+    for (size_t i = 0; i < RIG_SITES; i++) {
+        assert_slice(json_text(json_get(json_item(sites, i), "status")), "refused");
+        assert_slice(json_text(json_get(json_get(json_item(sites, i), "reason"), "code")), "statistic_not_allowed");
+    }
+    rig_close(&g);
+}
+
+/* a site that was away for several versions takes them one at a time. */
+static void trust_is_handed_out_in_order(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    struct trust *held CLEANUP(trust_freep) = NULL;
+    struct buffer first CLEANUP(buffer_done);
+    struct envelope e;
+    buffer_init(&first, 2 * RIG_TEXT);
+    rig_trust_text(&g, 1, &first);
+    envelope_init(&e);
+    assert_ok(envelope_parse_text(buffer_slice(&first), TYPE_TRUST, &e, NULL));
+    assert_ok(trust_open(&e, NULL, NULL, &held, NULL));
+    envelope_done(&e);
+    rig_give_trust(&g, 2);
+    rig_give_trust(&g, 3);
+    rig_give_trust(&g, 4);
+    for (uint64_t version = 2; version <= 4; version++) {
+        char body[128];
+        struct trust *next = NULL;
+        struct why why = {0};
+        snprintf(body, sizeof body, "{\"checkpoint\":0,\"trust\":%d,\"wait_ms\":0}", (int)version - 1);
+        const struct rig_answer *a = rig_site_call(&g, 0, HTTP_POST, "/v1/poll", body);
+        EXPECT(a, 200, NULL);
+        envelope_init(&e);
+        assert_ok(envelope_parse(json_get(a->body, "trust"), "", TYPE_TRUST, &e, NULL));
+        if (!is_ok(trust_open(&e, held, NULL, &next, &why)))
+            fail_msg("%s", why.text);
+        envelope_done(&e);
+        assert_int_equal(next->version, version);
+        trust_free(held);
+        held = next;
+    }
+    rig_close(&g);
+}
+
 /* A parked poll is answered the moment there is a task; the newest connection wins. */
 static void polls_park_and_wake(void **state)
 {
@@ -396,6 +469,8 @@ int main(void)
         cmocka_unit_test(access_is_checked_at_each_call),
         cmocka_unit_test(revocation_ends_what_runs),
         cmocka_unit_test(a_site_that_stays_away),
+        cmocka_unit_test(every_site_refuses),
+        cmocka_unit_test(trust_is_handed_out_in_order),
         cmocka_unit_test(polls_park_and_wake),
         cmocka_unit_test(restart_in_the_middle),
         cmocka_unit_test(a_restored_backup_is_refused),
