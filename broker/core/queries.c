@@ -384,17 +384,11 @@ result query_get(struct call *c, struct why *why)
 {
     struct document_id id;
     uint64_t wait_ms;
-    bool with_result = false, running = false;
-    struct json *v = NULL;
+    bool with_result = false;
     TRY(call_document_id(c, 'q', &id, why));
     TRY(may_see(c, c->id, &with_result, why));
     TRY(call_number(c, "wait_ms", INT32_MAX, false, 0, &wait_ms, why));
-    TRY(query_json(c->core, c->id, with_result, &v, &running, why));
-    json_free(c->answer);
-    c->answer = v;
-    if (wait_ms == 0)
-        return DONE;
-    /* Answered after the commit, so that the proof is in a checkpoint that is signed. */
+    /* Answered after the commit (polls.c), so that the proof is in a checkpoint that is signed. */
     c->pending->outcome = OUTCOME_WAIT;
     c->pending->waits_for = id;
     c->pending->with_result = with_result;

@@ -55,7 +55,7 @@ static const char *const rig_sites[RIG_SITES] = {"alpha", "beta"};
 
 /* --- ports --- */
 
-static void rig_reply(void *self, unsigned net, uint64_t tag, const struct http_reply *r)
+static inline void rig_reply(void *self, unsigned net, uint64_t tag, const struct http_reply *r)
 {
     struct rig *g = self;
     (void)net;
@@ -68,14 +68,14 @@ static void rig_reply(void *self, unsigned net, uint64_t tag, const struct http_
         a->body = NULL;
 }
 
-static void rig_cut(void *self, struct slice site)
+static inline void rig_cut(void *self, struct slice site)
 {
     struct rig *g = self;
     (void)site;
     g->cut_count++;
 }
 
-static result rig_keys(void *self, uint16_t kind, struct slice payload, struct buffer *ret, struct why *why)
+static inline result rig_keys(void *self, uint16_t kind, struct slice payload, struct buffer *ret, struct why *why)
 {
     struct rig *g = self;
     g->sealed += kind == MESSAGE_SEAL_TASK;
@@ -83,7 +83,7 @@ static result rig_keys(void *self, uint16_t kind, struct slice payload, struct b
     return signer_answer(&g->signer, kind, payload, ret, why);
 }
 
-static result rig_work(void *self, struct password_job *job, struct why *why)
+static inline result rig_work(void *self, struct password_job *job, struct why *why)
 {
     (void)self;
     (void)why;
@@ -92,14 +92,14 @@ static result rig_work(void *self, struct password_job *job, struct why *why)
     return DONE;
 }
 
-static struct core_ports rig_ports(struct rig *g)
+static inline struct core_ports rig_ports(struct rig *g)
 {
     return (struct core_ports){.self = g, .reply = rig_reply, .cut = rig_cut, .keys = rig_keys, .work = rig_work};
 }
 
 /* --- requests --- */
 
-static void rig_forget(struct rig *g)
+static inline void rig_forget(struct rig *g)
 {
     for (unsigned i = 0; i < g->answer_count; i++) {
         json_free(g->answers[i].body);
@@ -108,7 +108,7 @@ static void rig_forget(struct rig *g)
     g->answer_count = 0;
 }
 
-static uint64_t rig_send(struct rig *g, struct http_request *r)
+static inline uint64_t rig_send(struct rig *g, struct http_request *r)
 {
     struct buffer b CLEANUP(buffer_done);
     buffer_init(&b, 16 * 1024 * 1024);
@@ -118,7 +118,7 @@ static uint64_t rig_send(struct rig *g, struct http_request *r)
     return g->tag;
 }
 
-static int64_t rig_turn(struct rig *g)
+static inline int64_t rig_turn(struct rig *g)
 {
     int64_t next = 0;
     struct why why = {0};
@@ -128,7 +128,7 @@ static int64_t rig_turn(struct rig *g)
     return next;
 }
 
-static const struct rig_answer *rig_find(const struct rig *g, uint64_t tag)
+static inline const struct rig_answer *rig_find(const struct rig *g, uint64_t tag)
 {
     for (unsigned i = 0; i < g->answer_count; i++)
         if (g->answers[i].tag == tag)
@@ -137,7 +137,7 @@ static const struct rig_answer *rig_find(const struct rig *g, uint64_t tag)
 }
 
 /* The answer of a request that is answered in at most three turns. */
-static const struct rig_answer *rig_ask(struct rig *g, struct http_request *r)
+static inline const struct rig_answer *rig_ask(struct rig *g, struct http_request *r)
 {
     rig_forget(g);
     uint64_t tag = rig_send(g, r);
@@ -148,7 +148,7 @@ static const struct rig_answer *rig_ask(struct rig *g, struct http_request *r)
     return a;
 }
 
-static struct http_request rig_request(enum http_method method, const char *path, const char *body)
+static inline struct http_request rig_request(enum http_method method, const char *path, const char *body)
 {
     const char *mark = strchr(path, '?');
     struct slice all = slice_str(path);
@@ -157,7 +157,7 @@ static struct http_request rig_request(enum http_method method, const char *path
                                  .query = mark ? slice_str(mark + 1) : slice_str(""), .body = slice_str(body ? body : "")};
 }
 
-static const struct rig_answer *rig_call(struct rig *g, int person, enum http_method method, const char *path, const char *body)
+static inline const struct rig_answer *rig_call(struct rig *g, int person, enum http_method method, const char *path, const char *body)
 {
     struct http_request r = rig_request(method, path, body);
     if (person >= 0)
@@ -165,7 +165,7 @@ static const struct rig_answer *rig_call(struct rig *g, int person, enum http_me
     return rig_ask(g, &r);
 }
 
-static struct http_request rig_site_request(struct rig *g, int site, enum http_method method, const char *path, const char *body)
+static inline struct http_request rig_site_request(struct rig *g, int site, enum http_method method, const char *path, const char *body)
 {
     struct http_request r = rig_request(method, path, body);
     r.listener = LISTENER_AGENTS;
@@ -174,14 +174,14 @@ static struct http_request rig_site_request(struct rig *g, int site, enum http_m
     return r;
 }
 
-static const struct rig_answer *rig_site_call(struct rig *g, int site, enum http_method method, const char *path, const char *body)
+static inline const struct rig_answer *rig_site_call(struct rig *g, int site, enum http_method method, const char *path, const char *body)
 {
     struct http_request r = rig_site_request(g, site, method, path, body);
     return rig_ask(g, &r);
 }
 
 /* Status and, for a refusal, code. */
-static void rig_expect(const struct rig_answer *a, unsigned status, const char *code, const char *where, int line)
+static inline void rig_expect(const struct rig_answer *a, unsigned status, const char *code, const char *where, int line)
 {
     if (a->status == status && (!code || slice_is(json_text(json_get(a->body, "code")), code)))
         return;
@@ -189,7 +189,7 @@ static void rig_expect(const struct rig_answer *a, unsigned status, const char *
 }
 #define EXPECT(answer, status, code) rig_expect((answer), (status), (code), __FILE__, __LINE__)
 
-static const char *rig_text(const struct json *v, const char *key, char *to, size_t size)
+static inline const char *rig_text(const struct json *v, const char *key, char *to, size_t size)
 {
     assert_true(slice_copy_str(json_text(json_get(v, key)), to, size));
     return to;
@@ -197,14 +197,14 @@ static const char *rig_text(const struct json *v, const char *key, char *to, siz
 
 /* --- building the network --- */
 
-static const char *rig_key64(struct rig *g, int key)
+static inline const char *rig_key64(struct rig *g, int key)
 {
     static char text[RIG_KEYS][BASE64_LEN(PUBLIC_KEY_DER_MAX) + 1];
     base64_print_str(slice_of(g->spki[key].der, g->spki[key].der_len), text[key], sizeof text[key]);
     return text[key];
 }
 
-static void rig_start_core(struct rig *g)
+static inline void rig_start_core(struct rig *g)
 {
     struct core_ports ports = rig_ports(g);
     struct why why = {0};
@@ -213,7 +213,7 @@ static void rig_start_core(struct rig *g)
         fail_msg("core: %s %s", status_name(r.code), why.text);
 }
 
-static void rig_login(struct rig *g, int person)
+static inline void rig_login(struct rig *g, int person)
 {
     char body[256];
     snprintf(body, sizeof body, "{\"account\":\"%s\",\"password\":\"" RIG_PASSWORD "\"}", people_names[person]);
@@ -222,7 +222,7 @@ static void rig_login(struct rig *g, int person)
     rig_text(a->body, "token", g->token[person], sizeof g->token[person]);
 }
 
-static void rig_people(struct rig *g)
+static inline void rig_people(struct rig *g)
 {
     static const char *const roles[PEOPLE] = {"operator", "officer", "officer", "holder", "holder", "researcher", "researcher", "auditor"};
     rig_login(g, P_OPERATOR);
@@ -237,7 +237,7 @@ static void rig_people(struct rig *g)
     }
 }
 
-static void rig_trust_text(struct rig *g, int version, struct buffer *to)
+static inline void rig_trust_text(struct rig *g, int version, struct buffer *to)
 {
     char vkey[VKEY_TEXT_MAX + 1], payload[RIG_TEXT], seal[BASE64_LEN(PUBLIC_KEY_DER_MAX) + 1];
     struct json *ca CLEANUP(json_freep) = json_of_text(buffer_slice(&g->signer.site_ca_pem));
@@ -264,7 +264,7 @@ static void rig_trust_text(struct rig *g, int version, struct buffer *to)
     assert_non_null(buffer_str(to));
 }
 
-static void rig_give_trust(struct rig *g, int version)
+static inline void rig_give_trust(struct rig *g, int version)
 {
     struct buffer text CLEANUP(buffer_done);
     buffer_init(&text, 2 * RIG_TEXT);
@@ -273,14 +273,14 @@ static void rig_give_trust(struct rig *g, int version)
 }
 
 /* {"a":"...text..."} with the text as JSON needs it. */
-static void rig_member(struct buffer *to, const char *name, struct slice text)
+static inline void rig_member(struct buffer *to, const char *name, struct slice text)
 {
     struct json *v CLEANUP(json_freep) = json_of_text(text);
     assert_ok(buffer_printf(to, NULL, "\"%s\":", name));
     assert_ok(json_print(v, to, NULL));
 }
 
-static void rig_enrol(struct rig *g, int site)
+static inline void rig_enrol(struct rig *g, int site)
 {
     char body[256];
     struct site_id id;
@@ -320,7 +320,7 @@ static const char rig_catalogue[] =
     "{\"name\":\"age\",\"label\":\"age\",\"type\":\"integer\",\"unit\":\"years\",\"grid\":{\"origin\":0,\"step\":1},\"sensitive\":false}]},"
     "\"edition\":\"" RIG_EDITION "\",\"snapshot_at\":\"2026-01-01T00:00:00Z\"}]}";
 
-static void rig_open(struct rig *g, const char *store)
+static inline void rig_open(struct rig *g, const char *store)
 {
     *g = (struct rig){.tag = 0};
     snprintf(g->dir, sizeof g->dir, "/tmp/innsyn-core-XXXXXX");
@@ -354,7 +354,7 @@ static void rig_open(struct rig *g, const char *store)
     rig_start_core(g);
 }
 
-static void rig_network(struct rig *g)
+static inline void rig_network(struct rig *g)
 {
     rig_people(g);
     rig_give_trust(g, 1);
@@ -364,7 +364,7 @@ static void rig_network(struct rig *g)
     }
 }
 
-static void rig_close(struct rig *g)
+static inline void rig_close(struct rig *g)
 {
     rig_forget(g);
     core_free(g->core);
@@ -378,12 +378,12 @@ static void rig_close(struct rig *g)
 
 /* --- permit --- */
 
-static void rig_moment(int64_t from_now_ms, char to[INSTANT_TEXT_SIZE])
+static inline void rig_moment(int64_t from_now_ms, char to[INSTANT_TEXT_SIZE])
 {
     instant_print(host_now_ms(host_real()) + from_now_ms, to);
 }
 
-static void rig_sign_permit(struct rig *g, int person, int key, const char *permit, unsigned status, const char *code)
+static inline void rig_sign_permit(struct rig *g, int person, int key, const char *permit, unsigned status, const char *code)
 {
     char path[128], body[512], id[2 * HASH_LEN + 1], sig64[BASE64_LEN(SIGNATURE_LEN) + 1];
     uint8_t sig[SIGNATURE_LEN];
@@ -404,7 +404,7 @@ static void rig_sign_permit(struct rig *g, int person, int key, const char *perm
 }
 
 /* An application for both sites by the researcher, granted by officer1: the draft's id. */
-static void rig_draft(struct rig *g, const char *statistics, int64_t life_ms, char permit[DOCUMENT_ID_LEN + 1])
+static inline void rig_draft(struct rig *g, const char *statistics, int64_t life_ms, char permit[DOCUMENT_ID_LEN + 1])
 {
     char body[1024], path[128], id[DOCUMENT_ID_LEN + 1], from[INSTANT_TEXT_SIZE], to[INSTANT_TEXT_SIZE];
     rig_moment(-HOUR_MS, from);
@@ -425,7 +425,7 @@ static void rig_draft(struct rig *g, const char *statistics, int64_t life_ms, ch
     rig_text(a->body, "permit", permit, DOCUMENT_ID_LEN + 1);
 }
 
-static void rig_permit(struct rig *g, const char *statistics, int64_t life_ms, char permit[DOCUMENT_ID_LEN + 1])
+static inline void rig_permit(struct rig *g, const char *statistics, int64_t life_ms, char permit[DOCUMENT_ID_LEN + 1])
 {
     rig_draft(g, statistics, life_ms, permit);
     rig_sign_permit(g, P_OFFICER1, OFFICER1, permit, 200, NULL);
@@ -436,7 +436,7 @@ static void rig_permit(struct rig *g, const char *statistics, int64_t life_ms, c
 
 /* --- queries --- */
 
-static void rig_query_text(struct rig *g, int key, const char *permit, const char *question, const char *id, struct buffer *to)
+static inline void rig_query_text(struct rig *g, int key, const char *permit, const char *question, const char *id, struct buffer *to)
 {
     char payload[4096], issued[INSTANT_TEXT_SIZE], expires[INSTANT_TEXT_SIZE];
     struct envelope e CLEANUP(envelope_done);
@@ -454,7 +454,7 @@ static void rig_query_text(struct rig *g, int key, const char *permit, const cha
     assert_non_null(buffer_str(to));
 }
 
-static const struct rig_answer *rig_query(struct rig *g, int person, int key, const char *permit, const char *question, char id[DOCUMENT_ID_LEN + 1])
+static inline const struct rig_answer *rig_query(struct rig *g, int person, int key, const char *permit, const char *question, char id[DOCUMENT_ID_LEN + 1])
 {
     struct document_id fresh;
     struct buffer text CLEANUP(buffer_done);
@@ -466,7 +466,7 @@ static const struct rig_answer *rig_query(struct rig *g, int person, int key, co
 }
 
 /* An agent's poll without waiting; checks checkpoint and consistency as an agent would. */
-static const struct rig_answer *rig_poll(struct rig *g, int site, const char *running)
+static inline const struct rig_answer *rig_poll(struct rig *g, int site, const char *running)
 {
     char body[512];
     snprintf(body, sizeof body, "{\"checkpoint\":%llu,\"trust\":1,\"running\":[%s],\"paused\":false,\"wait_ms\":0,\"build\":\"test\"}",
@@ -486,7 +486,7 @@ static const struct rig_answer *rig_poll(struct rig *g, int site, const char *ru
 }
 
 /* Does what an agent checks of task number n of a poll's answer. */
-static void rig_check_task(struct rig *g, int site, const struct json *item, struct task *ret)
+static inline void rig_check_task(struct rig *g, int site, const struct json *item, struct task *ret)
 {
     struct buffer trust_text CLEANUP(buffer_done), entry CLEANUP(buffer_done);
     struct envelope e;
@@ -536,7 +536,7 @@ static void rig_check_task(struct rig *g, int site, const struct json *item, str
 static bool rig_question_unread; /* results then name zeros for the question, as one who refused before reading it */
 
 /* A signed site result for a task; statistic NULL: refused. */
-static void rig_result_text(struct rig *g, int key, const struct task *t, const struct json *item, const char *statistic, struct buffer *to)
+static inline void rig_result_text(struct rig *g, int key, const struct task *t, const struct json *item, const char *statistic, struct buffer *to)
 {
     char payload[8192], at[INSTANT_TEXT_SIZE], query_hash[65], question_hash[65];
     struct buffer entry CLEANUP(buffer_done);
@@ -567,7 +567,7 @@ static void rig_result_text(struct rig *g, int key, const struct task *t, const 
 }
 
 /* The site polls, and answers its one task. */
-static void rig_answer_task(struct rig *g, int site, const char *statistic)
+static inline void rig_answer_task(struct rig *g, int site, const char *statistic)
 {
     struct task t;
     char path[128];
@@ -587,7 +587,7 @@ static void rig_answer_task(struct rig *g, int site, const char *statistic)
     assert_int_equal(json_integer(json_get(a->body, "entry")), entry);
 }
 
-static const struct rig_answer *rig_get_query(struct rig *g, int person, const char *id)
+static inline const struct rig_answer *rig_get_query(struct rig *g, int person, const char *id)
 {
     char path[128];
     snprintf(path, sizeof path, "/v1/queries/%s", id);
