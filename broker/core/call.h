@@ -51,7 +51,7 @@ struct told {
 struct line {
     struct site_id site;
     struct pending *poll;      /* the one parked poll; newest connection wins */
-    struct lease leases[POLL_RUNNING_MAX];
+    struct lease leases[LEASES_MAX];
     unsigned lease_count;
     struct told told[POLL_STATUSES_MAX];
     unsigned told_count;

@@ -31,7 +31,9 @@ enum {
     STATUS_RENEW_MS = 5 * 60 * 1000,
     POLL_WAIT_MS_MAX = 60 * 1000,
     RESULT_WAIT_MS_MAX = 60 * 1000,
-    POLL_RUNNING_MAX = 64,
+    POLL_RUNNING_MAX = 256,       /* tasks an agent says it has */
+    POLL_OPEN_MAX = 64,           /* open tasks looked at for one answer */
+    LEASES_MAX = 64,              /* a site; a task without one is handed out again, which harms nothing */
     POLL_TASKS_MAX = 16,
     POLL_STATUSES_MAX = 128,
     QUERIES_OPEN_PER_ACCOUNT_MAX = 32,

@@ -302,37 +302,6 @@ result permit_change(struct call *c, struct why *why)
 
 /* --- reading --- */
 
-result permit_list(struct call *c, struct why *why)
-{
-    struct page page;
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(page_read(c, &page, why));
-    TRY(RUN(c->core, PERMIT_LIST, &rows, why, store_integer(page.before_ms), store_integer(page.before_ms), store_text(page.after),
-            store_integer(c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? 1 : 0), store_str(c->who.account.text),
-            store_str(c->who.roles & ROLE_HOLDER ? c->who.account.text : ""), store_integer(page.limit)));
-    struct json *items = json_array();
-    int64_t last_ms = 0;
-    struct slice last = slice_str("");
-    while (rows_next(rows)) {
-        struct json *item = json_object();
-        struct permit *p CLEANUP(permit_freep) = NULL;
-        if (!is_ok(permit_read(rows_text(rows, 4), &p, why)))
-            return FAIL(why, BROKEN, "a stored permit cannot be read");
-        json_set(item, "id", json_of_text(rows_text(rows, 0)));
-        json_set(item, "application", json_of_text(rows_text(rows, 1)));
-        json_set(item, "state", json_of_str(state_names[rows_integer(rows, 2)]));
-        json_set(item, "purpose", json_of_text(p->purpose));
-        json_set(item, "from", json_of_instant(p->from_ms));
-        json_set(item, "to", json_of_instant(p->to_ms));
-        json_add(items, item);
-        last_ms = rows_integer(rows, 5);
-        last = rows_text(rows, 0);
-    }
-    json_free(c->answer);
-    c->answer = page_json_newest(&page, items, last_ms, last);
-    return DONE;
-}
-
 /* Who has yet to sign: "officer" as often as one is missing, "holder:<site>" for each site. */
 static struct json *needs_json(const struct core *c, const struct permit *p, const struct envelope *e)
 {
@@ -362,6 +331,50 @@ static struct json *needs_json(const struct core *c, const struct permit *p, con
                 json_add(needs, json_of_str(text));
         }
     return needs;
+}
+
+static result needs_of(struct core *c, struct slice id, struct json **ret, struct why *why)
+{
+    struct permit_row p CLEANUP(permit_row_done) = {0};
+    struct envelope e CLEANUP(envelope_done);
+    envelope_init(&e);
+    TRY(permit_load(c, id, &p, why));
+    TRY(build_envelope(c, &p, &e, why));
+    *ret = p.state == DRAFT ? needs_json(c, p.permit, &e) : json_array();
+    return DONE;
+}
+
+result permit_list(struct call *c, struct why *why)
+{
+    struct page page;
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(page_read(c, &page, why));
+    TRY(RUN(c->core, PERMIT_LIST, &rows, why, store_integer(page.before_ms), store_integer(page.before_ms), store_text(page.after),
+            store_integer(c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? 1 : 0), store_str(c->who.account.text),
+            store_str(c->who.roles & ROLE_HOLDER ? c->who.account.text : ""), store_integer(page.limit)));
+    struct json *items = json_array();
+    int64_t last_ms = 0;
+    struct slice last = slice_str("");
+    while (rows_next(rows)) {
+        struct json *item = json_object(), *needs = NULL;
+        struct permit *p CLEANUP(permit_freep) = NULL;
+        if (!is_ok(permit_read(rows_text(rows, 4), &p, why)))
+            return FAIL(why, BROKEN, "a stored permit cannot be read");
+        json_set(item, "id", json_of_text(rows_text(rows, 0)));
+        json_set(item, "application", json_of_text(rows_text(rows, 1)));
+        json_set(item, "state", json_of_str(state_names[rows_integer(rows, 2)]));
+        json_set(item, "purpose", json_of_text(p->purpose));
+        TRY(needs_of(c->core, rows_text(rows, 0), &needs, why));
+        json_set(item, "needs", needs);
+        json_set(item, "from", json_of_instant(p->from_ms));
+        json_set(item, "to", json_of_instant(p->to_ms));
+        json_add(items, item);
+        last_ms = rows_integer(rows, 5);
+        last = rows_text(rows, 0);
+    }
+    json_free(c->answer);
+    c->answer = page_json_newest(&page, items, last_ms, last);
+    return DONE;
 }
 
 result permit_get(struct call *c, struct why *why)

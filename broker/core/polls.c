@@ -18,7 +18,7 @@ static result read_running(const struct json *array, struct pending *p, struct w
 {
     free(p->running);
     p->running_count = 0;
-    p->running = calloc(POLL_RUNNING_MAX, sizeof *p->running);
+    p->running = calloc(json_size(array) + 1, sizeof *p->running);
     if (!p->running)
         return FAIL(why, LIMIT, "no memory for a poll");
     for (size_t i = 0; i < json_size(array); i++)
@@ -83,11 +83,14 @@ static bool is_leased(const struct line *line, const struct document_id *task, i
 static void lease(struct core *c, struct line *line, const struct document_id *task, int64_t now)
 {
     unsigned at = line->lease_count;
-    for (unsigned i = 0; i < line->lease_count; i++)
-        if (document_id_equal(&line->leases[i].task, task) || line->leases[i].until_ms <= now)
+    for (unsigned i = 0; i < line->lease_count && at == line->lease_count; i++)
+        if (document_id_equal(&line->leases[i].task, task))
             at = i;
-    if (at == POLL_RUNNING_MAX)
-        at = 0; /* more than the agent may run at once: the first is handed out again, which harms nothing */
+    for (unsigned i = 0; i < line->lease_count && at == line->lease_count; i++)
+        if (line->leases[i].until_ms <= now)
+            at = i;
+    if (at == LEASES_MAX)
+        at = 0;
     if (at == line->lease_count)
         line->lease_count++;
     line->leases[at] = (struct lease){.task = *task, .until_ms = now + (int64_t)c->settings->lease_ms};
@@ -226,7 +229,7 @@ static result add_tasks(struct core *c, struct line *line, struct json *tasks, s
     int64_t now = host_monotonic_ms(c->host);
     if (line->paused)
         return DONE;
-    TRY(RUN(c, TASKS_OPEN, &rows, why, store_str(line->site.text), store_integer(POLL_RUNNING_MAX)));
+    TRY(RUN(c, TASKS_OPEN, &rows, why, store_str(line->site.text), store_integer(POLL_OPEN_MAX)));
     while (rows_next(rows) && json_size(tasks) < POLL_TASKS_MAX) {
         struct document_id id;
         struct json *task = NULL;
