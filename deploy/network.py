@@ -219,8 +219,8 @@ class Network:
             folder = self.path("postgres")
             self.state["postgres"] = folder
             self.save()
-            self.command(["bash", os.path.join(TOP, "tests", "pg_private.sh"), "start", folder])
-            store = f"postgres:host={folder} dbname=innsyn user=innsyn"
+            where = self.command(["bash", os.path.join(TOP, "tests", "pg_private.sh"), "start", folder]).stdout
+            store = "postgres:" + where.strip()
         else:
             store = "sqlite:" + self.path("broker", "innsyn.db")
         self.save()
