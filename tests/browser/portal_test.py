@@ -67,6 +67,8 @@ class Walk:
         self.browser.wait("a page", "return document.querySelector('main h1') && !document.querySelector('.waiting')")
 
     def speak(self, language):
+        if language == self.language and self.browser.script("return document.documentElement.lang") == language:
+            return  # the page would be drawn again with nothing to wait for
         self.browser.click(f"#language-{language}")
         self.browser.wait("the language", "return document.querySelector(`#language-${arguments[0]}[aria-pressed=true]`)"
                           " && document.querySelector('main h1') && !document.querySelector('.waiting')", language)
