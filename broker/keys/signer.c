@@ -168,6 +168,7 @@ static result sign_checkpoint(struct signer *s, struct slice payload, struct buf
     struct merkle_proof proof = {0};
     struct buffer text CLEANUP(buffer_done);
     uint8_t count;
+    buffer_init(&text, NOTE_TEXT_MAX);
     bool whole = reader_u64(&r, &c.size) && c.size > 0 && c.size <= INT64_MAX && read_hash(&r, &c.root) && reader_u8(&r, &count) &&
                  count <= MERKLE_PROOF_MAX;
     for (proof.count = 0; whole && proof.count < count; proof.count++)
@@ -176,7 +177,6 @@ static result sign_checkpoint(struct signer *s, struct slice payload, struct buf
         return FAIL(why, MALFORMED, "not a checkpoint to sign");
     TRY(check_extends(s, &c, &proof, why));
     memcpy(c.origin, s->log_name.name, sizeof c.origin);
-    buffer_init(&text, NOTE_TEXT_MAX);
     TRY(checkpoint_print(&c, &text, why));
     if (c.size != s->last.size) {
         TRY(remember(s, &c, why));
@@ -243,10 +243,10 @@ static result seal_status(struct signer *s, struct slice payload, struct buffer 
     struct envelope e CLEANUP(envelope_done);
     struct buffer printed CLEANUP(buffer_done);
     struct permit_status status;
+    envelope_init(&e);
+    buffer_init(&printed, PERMIT_BYTES_MAX + MEMORY_LINE_SIZE);
     if (!reader_bytes(&r, ENVELOPE_TEXT_MAX, &permit_text) || !reader_bytes(&r, PERMIT_BYTES_MAX, &document) || !reader_ends(&r))
         return FAIL(why, MALFORMED, "not a status to seal");
-    envelope_init(&e);
-    buffer_init(&printed, document.len + MEMORY_LINE_SIZE);
     TRY(seal(s, TYPE_PERMIT_STATUS, document, &e, why));
     TRY(permit_status_open(&e, s->trust, &status, why));
     TRY(permit_status_print(&status, &s->network, &printed, why)); /* also holds the network to ours */
