@@ -16,10 +16,11 @@ const WITHHELD_LISTED_MAX = 100;
 
 function cellNode(cell) {
   if (cell.value === null) return el("span", { class: "withheld" }, "–", el("span", { class: "hidden" }, t("cell.withheld")));
+  const mark = (kind, sign, said) => el("span", { class: kind }, el("span", { "aria-hidden": "true" }, sign), el("span", { class: "hidden" }, t(said)));
   const marks = [];
-  if (cell.floor) marks.push(el("sup", { class: "mark" }, el("span", { "aria-hidden": "true" }, "<5"), el("span", { class: "hidden" }, t("cell.floor"))));
-  if (cell.lacking.length) marks.push(el("sup", { class: "mark mark-part" }, el("span", { "aria-hidden": "true" }, "*"), el("span", { class: "hidden" }, t("cell.partial"))));
-  return [number(cell.value), marks];
+  if (cell.floor) marks.push(mark("mark", "<5", "cell.floor"));
+  if (cell.lacking.length) marks.push(mark("mark mark-part", "*", "cell.partial"));
+  return [number(cell.value), marks.length ? el("sup", {}, marks) : null]; // one place for both, or they would lie on each other
 }
 
 function rowNode(row, columns) {
