@@ -7,6 +7,7 @@
 #include "base/channel.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "base/secret.h"
 #include "base/wire.h"
 #include "base/worker.h"
 #include "broker/core/core.h"
@@ -166,6 +167,7 @@ int core_main(void *core_start)
 {
     struct process p = {0};
     struct why why = {0};
+    process_hide(); /* passwords, tokens and results pass through: no core files */
     log_init(host_real(), "core", LOG_NOTICE);
     result r = start(&p, core_start, &why);
     if (is_ok(r)) {
