@@ -20,11 +20,15 @@ struct seen {
     bool withheld, small, partial;
 };
 
+/* What a published 0 means under each profile (docs/DISCLOSURE.md). */
+enum { FLOOR_CK = 5, FLOOR_STRICT = 10 };
+
 struct page {
     const struct json *document, *dictionary;
     const struct json *withheld; /* protection.withheld */
     const struct render_options *options;
     bool protected;
+    int floor; /* the smallest count above 0 that is published */
     struct seen seen;
     struct buffer *to;
     struct why *why;
@@ -129,7 +133,7 @@ static void count_text(struct page *p, const struct json *v, bool partial, char 
     p->seen.partial = p->seen.partial || partial;
     if (p->protected && json_number(v) == 0) {
         p->seen.small = true;
-        (void)snprintf(to, CELL_TEXT, "<5%s", mark);
+        (void)snprintf(to, CELL_TEXT, "<%d%s", p->floor, mark);
     } else {
         char text[JSON_NUMBER_TEXT_SIZE];
         json_number_text(json_number(v), text);
@@ -156,7 +160,7 @@ static result render_count(struct page *p, const struct json *r, bool of_site)
     if (json_kind(n) == JSON_NULL)
         TRY(buffer_add_str(p->to, "The number is withheld", p->why));
     else if (p->protected && json_number(n) == 0)
-        TRY(buffer_add_str(p->to, "Fewer than 5 persons at each site", p->why));
+        TRY(buffer_printf(p->to, p->why, "Fewer than %d persons at each site", p->floor));
     else
         TRY(buffer_printf(p->to, p->why, "%s%s %s", p->protected ? "About " : "", text, json_number(n) == 1 ? "person" : "persons"));
     const struct json *question = json_get(p->document, "question");
@@ -540,7 +544,7 @@ static result render_notes(struct page *p)
         TRY(buffer_add_str(p->to, ".\n", p->why));
     }
     if (p->seen.small)
-        TRY(buffer_add_str(p->to, "<5  published as 0: a small number or none\n", p->why));
+        TRY(buffer_printf(p->to, p->why, "<%d%s published as 0: a small number or none\n", p->floor, p->floor < 10 ? " " : ""));
     if (p->seen.withheld)
         TRY(buffer_printf(p->to, p->why, "%s   withheld: the group, or a group it would reveal, is too small\n", p->options->utf8 ? "\u00b7" : "."));
     if (p->seen.partial)
@@ -610,6 +614,7 @@ result result_render(const struct json *document, const struct json *dictionary,
     p.withheld = json_get(protection, "withheld");
     /* What does not say that it is open is treated as protected. */
     p.protected = !slice_is(json_text(json_get(protection, "profile")), "open");
+    p.floor = slice_is(json_text(json_get(protection, "profile")), "strict") ? FLOOR_STRICT : FLOOR_CK;
     if (json_kind(r) == JSON_OBJECT) {
         TRY(render_statistic(&p, r, false));
         TRY(render_by_site(&p));

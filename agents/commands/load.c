@@ -171,8 +171,8 @@ static result read_dictionary(struct load_command *l, const char *path, const ch
         TRY(profile_parse(slice_str(profile), &wanted, why));
     if (wanted == PROFILE_OPEN && !public_data)
         return FAIL(why, DENIED, "profile open publishes true counts: it is only for data that are public anyway; if they are, add --public-data");
-    if (wanted != PROFILE_OPEN && wanted != PROFILE_CK)
-        return FAIL(why, DENIED, "profile %s is not built yet; ck and open are", profile_name(wanted));
+    if (wanted == PROFILE_DP)
+        return FAIL(why, DENIED, "profile dp is not offered yet; ck, strict and open are");
     TRY(host_read_file(host_real(), path, DICTIONARY_BYTES_MAX, &text, why));
     struct why inner = {0};
     result r = json_parse(buffer_slice(&text), DICTIONARY_BYTES_MAX, &tree, &inner);
@@ -181,8 +181,8 @@ static result read_dictionary(struct load_command *l, const char *path, const ch
     if (!is_ok(r))
         return FAIL_AT(why, r.code, path, "%s%s%s", inner.field, inner.field[0] ? ": " : "", inner.text);
     enum profile said = l->dictionary->profile;
-    if (said != PROFILE_OPEN && said != PROFILE_CK)
-        return FAIL_AT(why, DENIED, path, "/profile: %s is not built yet; ck and open are", profile_name(said));
+    if (said == PROFILE_DP)
+        return FAIL_AT(why, DENIED, path, "/profile: dp is not offered yet; ck, strict and open are");
     if (said == PROFILE_OPEN && !public_data && json_get(tree, "innsyn")) /* the published form does not say that data are public */
         return FAIL_AT(why, DENIED, path, "/profile: open publishes true counts; if the data are public anyway, add --public-data");
     if (profile && said != wanted)
@@ -192,7 +192,7 @@ static result read_dictionary(struct load_command *l, const char *path, const ch
 
 int command_load(int argc, char **argv)
 {
-    static const char usage[] = "load DIR DICTIONARY.json FILE.csv [--as NAME] [--profile ck|open] [--public-data] [--dry-run]";
+    static const char usage[] = "load DIR DICTIONARY.json FILE.csv [--as NAME] [--profile ck|strict|open] [--public-data] [--dry-run]";
     const char *words[3], *as = NULL, *profile = NULL;
     bool public_data = false;
     struct load_command l = {.csv_fd = -1};

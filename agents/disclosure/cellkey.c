@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "agents/disclosure/ptable.h"
 #include "base/wire.h"
 #include "proto/crypto.h"
 
@@ -65,15 +64,15 @@ result cellkey_draw(struct cellkey *k, const char *statistic, struct slice editi
     return DONE;
 }
 
-result cellkey_publish(struct cellkey *k, struct slice edition, struct slice box, uint64_t key_sum,
-                       uint64_t n, int64_t *ret, struct why *why)
+result cellkey_publish(struct cellkey *k, const struct ptable *noise, struct slice edition, struct slice box,
+                       uint64_t key_sum, uint64_t n, int64_t *ret, struct why *why)
 {
     if (n > INT64_MAX - PTABLE_NOISE_MAX)
         return FAIL(why, LIMIT, "the count is too large");
     uint32_t r;
     TRY(cellkey_draw(k, CELL_STATISTIC_COUNT, edition, box, key_sum, n, &r, why));
-    int64_t published = (int64_t)n + ptable_noise(n, r);
-    assert(published == 0 || published >= PTABLE_SMALLEST_PUBLISHED);
+    int64_t published = (int64_t)n + ptable_noise(noise, n, r);
+    assert(published == 0 || published >= noise->smallest_published);
     *ret = published;
     return DONE;
 }

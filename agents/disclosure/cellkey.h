@@ -7,6 +7,7 @@
 #ifndef INNSYN_AGENTS_DISCLOSURE_CELLKEY_H
 #define INNSYN_AGENTS_DISCLOSURE_CELLKEY_H
 
+#include "agents/disclosure/ptable.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/slice.h"
@@ -29,9 +30,9 @@ void cellkey_freep(struct cellkey **k);
 MUST_CHECK result cellkey_draw(struct cellkey *k, const char *statistic, struct slice edition, struct slice box,
                                uint64_t key_sum, uint64_t n, uint32_t *ret, struct why *why);
 
-/* n + noise: never negative, never 1..4; 0 for 0. */
-MUST_CHECK result cellkey_publish(struct cellkey *k, struct slice edition, struct slice box, uint64_t key_sum,
-                                  uint64_t n, int64_t *ret, struct why *why);
+/* n + noise by the table: 0 for 0, and otherwise 0 or at least the smallest that it publishes. */
+MUST_CHECK result cellkey_publish(struct cellkey *k, const struct ptable *noise, struct slice edition, struct slice box,
+                                  uint64_t key_sum, uint64_t n, int64_t *ret, struct why *why);
 
 /* --- record keys, while loading --- */
 struct recordkey;

@@ -9,14 +9,15 @@
 #include <stdlib.h>
 
 #include "agents/disclosure/parent_rule.h"
-#include "agents/disclosure/ptable.h"
+#include "agents/disclosure/profile.h"
 
-enum { BOX_TEXT_MAX = 256 * 1024, SMALL_PUBLISHED_MAX = PTABLE_SMALLEST_PUBLISHED + 1 };
+enum { BOX_TEXT_MAX = 256 * 1024 };
 
 struct publishing {
     const struct question *q;
     const struct engine_answer *a;
     struct cellkey *key; /* NULL: open, true values */
+    const struct profile_rules *rules;
     struct slice edition;
 };
 
@@ -36,12 +37,12 @@ static result publish_part(const struct publishing *x, const struct part *p, int
         return DONE;
     }
     *ret = CELL_WITHHELD;
-    if (!parent_rule_holds(x->q, x->a, p) || (x->q->dictionary->event_table && !part_is_slot(x, p)))
+    if (!parent_rule_holds(x->q, x->a, p, x->rules->parent_persons_min) || (x->q->dictionary->event_table && !part_is_slot(x, p)))
         return DONE;
     struct buffer box CLEANUP(buffer_done) = {0};
     buffer_init(&box, BOX_TEXT_MAX);
     TRY(question_cell_box(x->q, p->at, &box, why));
-    return cellkey_publish(x->key, x->edition, buffer_slice(&box), s.key_sum, s.persons, ret, why);
+    return cellkey_publish(x->key, x->rules->noise, x->edition, buffer_slice(&box), s.key_sum, s.persons, ret, why);
 }
 
 static int by_name(const void *a, const void *b)
@@ -95,12 +96,12 @@ static result publish_missing(const struct publishing *x, int64_t *ret, struct w
         return DONE;
     }
     *ret = CELL_WITHHELD;
-    if (x->q->dictionary->event_table || !parent_rule_holds_missing(x->q, x->a))
+    if (x->q->dictionary->event_table || !parent_rule_holds_missing(x->q, x->a, x->rules->parent_persons_min))
         return DONE;
     struct buffer box CLEANUP(buffer_done) = {0};
     buffer_init(&box, BOX_TEXT_MAX);
     TRY(missing_box(x->q, &box, why));
-    return cellkey_publish(x->key, x->edition, buffer_slice(&box), s.key_sum, s.persons, ret, why);
+    return cellkey_publish(x->key, x->rules->noise, x->edition, buffer_slice(&box), s.key_sum, s.persons, ret, why);
 }
 
 /* The cells in row-major order, as parts. */
@@ -148,17 +149,17 @@ static result publish_margins(const struct publishing *x, struct published *p, s
 
 /* A sparse table is refused as a whole: most of what it would show as filled is hardly above nothing.  Judged
  * by what would be published, never by true counts: a refusal without noise, on cells that the parent rule
- * blanks even, would tell exactly whether anybody is in a cell of one's choice.  Counts below 5 are published
- * as 0, 5 or 6, seldom more (the p-table).  One cell is no table: a lone small count is what the noise is for. */
-static bool table_too_sparse(const struct published *p)
+ * blanks even, would tell exactly whether anybody is in a cell of one's choice.  Under ck counts below 5 are
+ * published as 0, 5 or 6, seldom more (the p-table).  One cell is no table: a lone small count is what the noise is for. */
+static bool table_too_sparse(const struct published *p, int64_t small_published_max)
 {
     uint64_t filled = 0, small = 0;
     for (uint64_t i = 0; i < p->cell_count; i++) {
         bool shown = p->cells[i] != CELL_WITHHELD && p->cells[i] > 0;
         filled += shown;
-        small += shown && p->cells[i] <= SMALL_PUBLISHED_MAX;
+        small += shown && p->cells[i] <= small_published_max;
     }
-    return p->cell_count > 1 && 2 * small > filled;
+    return p->cell_count > 1 && 100 * small > SPARSE_PERCENT_MAX * filled;
 }
 
 static result publish(const struct publishing *x, struct published *p, struct why *why)
@@ -197,20 +198,21 @@ static result check_cube(const struct cube *c, const struct question *q, bool ke
 result counts_protect(const struct question *q, const struct engine_answer *a, struct cellkey *key,
                       struct slice edition, struct published *ret, struct why *why)
 {
-    if (q->dictionary->profile != PROFILE_CK) /* strict and dp promise more than this gives */
-        return FAIL(why, DENIED, "profile %s is not built", profile_name(q->dictionary->profile));
+    const struct profile_rules *rules = profile_rules(q->dictionary->profile);
+    if (!rules) /* dp promises more than this gives */
+        return FAIL(why, DENIED, "counts with noise of their cells are not what profile %s promises", profile_name(q->dictionary->profile));
     if (q->statistic != STATISTIC_COUNT && q->statistic != STATISTIC_TABLE && q->statistic != STATISTIC_HISTOGRAM)
-        return FAIL(why, DENIED, "a %s is not released under profile ck", statistic_name(q->statistic));
+        return FAIL(why, DENIED, "a %s is not released under profile %s", statistic_name(q->statistic), profile_name(q->dictionary->profile));
     TRY(check_cube(&a->base, q, true, why));
     if (a->parent_count != q->box_count)
         return FAIL(why, BROKEN, "the engine handed over %u parents for %u box variables", a->parent_count, q->box_count);
     for (unsigned b = 0; b < q->box_count; b++)
         TRY(check_cube(&a->parents[b], q, false, why));
-    struct publishing x = {q, a, key, edition};
+    struct publishing x = {q, a, key, rules, edition};
     struct published p CLEANUP(published_done);
     published_init(&p);
     TRY(publish(&x, &p, why)); /* all rules are evaluated, also for what is then refused */
-    if (table_too_sparse(&p))
+    if (table_too_sparse(&p, rules->small_published_max))
         return FAIL(why, DENIED, "most of the table's non-empty cells are too small; ask for fewer or wider cells");
     *ret = p;
     published_init(&p);

@@ -25,8 +25,8 @@ struct published {
 void published_init(struct published *p);
 void published_done(struct published *p); /* zeroed ones are welcome */
 
-/* Profile ck (L1, L3; sections 1.1 to 1.3).  edition: the edition's name, as text.
- * DENIED: the table is refused as a whole, the statistic is not released under ck, or the profile is another; the text never
+/* Profiles ck and strict (L1, L3; sections 1.1 to 1.3).  edition: the edition's name, as text.
+ * DENIED: the table is refused as a whole, the statistic is not released under it, or the profile is another; the text never
  * depends on the data beyond that. */
 MUST_CHECK result counts_protect(const struct question *q, const struct engine_answer *a, struct cellkey *key,
                                  struct slice edition, struct published *ret, struct why *why);

@@ -27,30 +27,30 @@ static struct part without(const struct question *q, const struct part *cell, un
     return p;
 }
 
-bool parent_rule_holds(const struct question *q, const struct engine_answer *a, const struct part *cell)
+bool parent_rule_holds(const struct question *q, const struct engine_answer *a, const struct part *cell, uint64_t persons_min)
 {
     assert(a->parent_count == q->box_count);
     for (unsigned b = 0; b < q->box_count; b++) {
         struct part p = without(q, cell, q->box[b].variable);
-        if (persons_at_least(q, &a->parents[b], &p) < PARENT_PERSONS_MIN)
+        if (persons_at_least(q, &a->parents[b], &p) < persons_min)
             return false;
     }
     for (unsigned d = 0; d < q->dimension_count; d++) {
         if (cell->at[d] == CELL_FREE || in_box(q, q->dimensions[d].variable))
             continue;
         struct part p = without(q, cell, q->dimensions[d].variable);
-        if (persons_at_least(q, &a->base, &p) < PARENT_PERSONS_MIN)
+        if (persons_at_least(q, &a->base, &p) < persons_min)
             return false;
     }
     return true;
 }
 
-bool parent_rule_holds_missing(const struct question *q, const struct engine_answer *a)
+bool parent_rule_holds_missing(const struct question *q, const struct engine_answer *a, uint64_t persons_min)
 {
     assert(a->parent_count == q->box_count);
     struct part all = {{CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE}};
     for (unsigned b = 0; b < q->box_count; b++)
-        if (persons_at_least(q, &a->parents[b], &all) < PARENT_PERSONS_MIN)
+        if (persons_at_least(q, &a->parents[b], &all) < persons_min)
             return false;
-    return persons_at_least(q, &a->base, &all) >= PARENT_PERSONS_MIN;
+    return persons_at_least(q, &a->base, &all) >= persons_min;
 }

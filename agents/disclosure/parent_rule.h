@@ -1,6 +1,6 @@
 /*
  * parent_rule.h - L1: may this cell be shown at all?  A cell is "those with a, b and c"; each of its
- * parents forgets one of the variables.  If a parent holds fewer than PARENT_PERSONS_MIN persons, the
+ * parents forgets one of the variables.  If a parent holds fewer persons than the profile asks (10), the
  * cell would tell something about them ("the only one such: is he ill?"), whatever its own count is.
  * The decision therefore looks at parents only, never at the cell.
  */
@@ -9,15 +9,13 @@
 
 #include "agents/disclosure/cells.h"
 
-enum { PARENT_PERSONS_MIN = 10 };
-
-/* True if every leave-one-variable-out parent of the part holds at least PARENT_PERSONS_MIN persons
+/* True if every leave-one-variable-out parent of the part holds at least persons_min persons
  * (0 counts as too few).  Its variables are the box's and the dimensions that are not CELL_FREE; one
  * that is both is one variable.  The answer must carry a parent cube for every box variable. */
-bool parent_rule_holds(const struct question *q, const struct engine_answer *a, const struct part *cell);
+bool parent_rule_holds(const struct question *q, const struct engine_answer *a, const struct part *cell, uint64_t persons_min);
 
 /* As parent_rule_holds for "missing in at least one dimension": dropping a dimension leaves the cohort,
  * dropping a box variable leaves that parent. */
-bool parent_rule_holds_missing(const struct question *q, const struct engine_answer *a);
+bool parent_rule_holds_missing(const struct question *q, const struct engine_answer *a, uint64_t persons_min);
 
 #endif

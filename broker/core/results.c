@@ -275,7 +275,10 @@ static struct json *protection(const struct question *q, struct json *withheld)
     struct json *v = json_object();
     enum profile profile = q->dictionary->profile;
     json_set(v, "profile", json_of_str(profile_name(profile)));
-    json_set(v, "noise_sd_per_site", profile == PROFILE_CK ? json_of_number(2.65) : json_of_null());
+    /* The square roots of the variances that parameters.inc of the agents gives, to two decimals. */
+    json_set(v, "noise_sd_per_site", profile == PROFILE_CK       ? json_of_number(2.65)
+                                     : profile == PROFILE_STRICT ? json_of_number(5.48)
+                                                                 : json_of_null());
     json_set(v, "withheld", withheld);
     json_set(v, "budget", json_of_null());
     return v;

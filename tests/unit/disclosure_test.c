@@ -4,7 +4,7 @@
 
 #include "agents/disclosure/counts.h"
 #include "agents/disclosure/parent_rule.h"
-#include "agents/disclosure/ptable.h"
+#include "agents/disclosure/profile.h"
 #include "base/codec.h"
 #include "base/host.h"
 #include "check.h"
@@ -23,48 +23,61 @@ static struct json *vectors(const char *name)
 
 /* --- the p-table --- */
 
-static void ptable_equals_vectors(void **state)
+static void ptables_equal_vectors(void **state)
 {
     (void)state;
     struct json *v CLEANUP(json_freep) = vectors("ptable.json");
-    const struct json *table = json_item(json_get(v, "tables"), 0), *rows = json_get(table, "rows");
-    assert_slice(json_text(json_get(table, "name")), "default_k5");
-    assert_int_equal(json_size(rows), PTABLE_ROWS);
-    for (unsigned i = 0; i < PTABLE_ROWS; i++) {
-        const struct ptable_row *row = ptable_row(i + 1);
-        const struct json *want = json_item(rows, i), *values = json_get(want, "v"), *bounds = json_get(want, "cum_u64");
-        assert_int_equal(row->count, json_size(values));
-        for (unsigned k = 0; k < row->count; k++) {
-            assert_int_equal(row->v[k], json_integer(json_item(values, k)));
-            assert_int_equal(row->cumulative[k], json_integer(json_item(bounds, k)));
+    const struct json *tables = json_get(v, "tables");
+    assert_int_equal(json_size(tables), 6);
+    for (size_t t = 0; t < json_size(tables); t++) {
+        const struct json *want = json_item(tables, t), *rows = json_get(want, "rows");
+        const struct ptable *table = ptable_find(json_text(json_get(want, "name")));
+        assert_non_null(table);
+        assert_int_equal(table->noise_max, json_integer(json_get(want, "D")));
+        assert_close(table->variance, json_number(json_get(want, "V")), 0);
+        assert_int_equal(table->smallest_published, json_integer(json_get(want, "js")) + 1);
+        assert_int_equal(json_size(rows), table->row_count);
+        for (unsigned i = 0; i < table->row_count; i++) {
+            const struct ptable_row *row = ptable_row(table, i + 1);
+            const struct json *one = json_item(rows, i), *values = json_get(one, "v"), *bounds = json_get(one, "cum_u64");
+            assert_int_equal(row->count, json_size(values));
+            for (unsigned k = 0; k < row->count; k++) {
+                assert_int_equal(row->v[k], json_integer(json_item(values, k)));
+                assert_int_equal(row->cumulative[k], json_integer(json_item(bounds, k)));
+            }
         }
     }
+    assert_null(ptable_find(slice_str("default")));
 }
 
-/* Over all 2^32 draws the noise of every true count sums to exactly nothing, and 1..4 are never published. */
+/* Over all 2^32 draws the noise of every true count sums to exactly nothing, and 1..js are never published. */
 static void noise_is_unbiased_and_never_small(void **state)
 {
     (void)state;
-    for (uint64_t n = 1; n < 2000; n++) {
-        const struct ptable_row *row = ptable_row(n);
-        int64_t sum = 0, squares = 0;
-        uint64_t from = 0;
-        for (unsigned k = 0; k < row->count; k++) {
-            int64_t weight = (int64_t)(row->cumulative[k] - from), published = (int64_t)n + row->v[k];
-            assert_true(weight > 0);
-            assert_true(published == 0 || published >= PTABLE_SMALLEST_PUBLISHED);
-            assert_int_equal(ptable_noise(n, (uint32_t)from), row->v[k]);
-            assert_int_equal(ptable_noise(n, (uint32_t)(row->cumulative[k] - 1)), row->v[k]);
-            sum += weight * row->v[k];
-            squares += weight * row->v[k] * row->v[k];
-            from = row->cumulative[k];
+    static const enum profile both[] = {PROFILE_CK, PROFILE_STRICT};
+    for (size_t t = 0; t < COUNT_OF(both); t++) {
+        const struct ptable *table = profile_rules(both[t])->noise;
+        for (uint64_t n = 1; n < 2000; n++) {
+            const struct ptable_row *row = ptable_row(table, n);
+            int64_t sum = 0, squares = 0;
+            uint64_t from = 0;
+            for (unsigned k = 0; k < row->count; k++) {
+                int64_t weight = (int64_t)(row->cumulative[k] - from), published = (int64_t)n + row->v[k];
+                assert_true(weight > 0);
+                assert_true(published == 0 || published >= table->smallest_published);
+                assert_int_equal(ptable_noise(table, n, (uint32_t)from), row->v[k]);
+                assert_int_equal(ptable_noise(table, n, (uint32_t)(row->cumulative[k] - 1)), row->v[k]);
+                sum += weight * row->v[k];
+                squares += weight * row->v[k] * row->v[k];
+                from = row->cumulative[k];
+            }
+            assert_int_equal(from, UINT64_C(1) << 32);
+            assert_int_equal(sum, 0);
+            assert_true((double)squares / 4294967296.0 <= table->variance + 1e-6);
         }
-        assert_int_equal(from, UINT64_C(1) << 32);
-        assert_int_equal(sum, 0);
-        assert_true((double)squares / 4294967296.0 <= PTABLE_VARIANCE + 1e-6);
+        assert_int_equal(ptable_noise(table, 0, 0), 0);
+        assert_int_equal(ptable_noise(table, 0, UINT32_MAX), 0);
     }
-    assert_int_equal(ptable_noise(0, 0), 0);
-    assert_int_equal(ptable_noise(0, UINT32_MAX), 0);
 }
 
 /* --- the keys --- */
@@ -82,6 +95,7 @@ static void keys_equal_vectors(void **state)
     assert_ok(cellkey_new(secret, "fhdab/v1/cell-key", &ck, NULL));
     assert_ok(recordkey_new(secret, "fhdab/v1/record-key", &rk, NULL));
 
+    const struct ptable *noise = profile_rules(PROFILE_CK)->noise;
     const struct json *persons = json_get(v, "persons"), *person, *cells = json_get(v, "cells");
     struct slice dataset = json_text(json_get(v, "dataset")), edition = json_text(json_get(v, "snapshot")), name;
     unsigned count = 0;
@@ -110,8 +124,8 @@ static void keys_equal_vectors(void **state)
         struct slice box = json_text(json_get(cell, "box"));
         assert_ok(cellkey_draw(ck, CELL_STATISTIC_COUNT, edition, box, sum, n, &r, NULL));
         assert_int_equal(r, json_integer(json_get(cell, "r_u32")));
-        assert_int_equal(ptable_noise(n, r), json_integer(json_get(cell, "noise")));
-        assert_ok(cellkey_publish(ck, edition, box, sum, n, &published, NULL));
+        assert_int_equal(ptable_noise(noise, n, r), json_integer(json_get(cell, "noise")));
+        assert_ok(cellkey_publish(ck, noise, edition, box, sum, n, &published, NULL));
         assert_int_equal(published, json_integer(json_get(cell, "published")));
     }
 }
@@ -264,7 +278,7 @@ static void same_cell_same_noise(void **state)
     publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"sex\":[\"M\"]},\"statistic\":{\"histogram\":{\"variable\":\"age\",\"breaks\":[20,40,60,80]}}}", &histogram);
     publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"table\":{\"by\":[{\"variable\":\"age\",\"breaks\":[20,40,60,80]},\"sex\"]}}}", &turned);
     assert_int_equal(table.cell_count, 6);
-    assert_true(table.cells[4] >= PTABLE_SMALLEST_PUBLISHED);
+    assert_true(table.cells[4] >= CK_SMALLEST_PUBLISHED);
     assert_int_equal(table.cells[4], count.cells[0]);
     assert_int_equal(table.cells[4], histogram.cells[1]);
     for (unsigned s = 0; s < 2; s++)
@@ -320,16 +334,16 @@ static void parent_rule_looks_at_every_parent(void **state)
     a.parents[1] = (struct cube){1, {SLOTS}, SLOTS, two, NULL};
     struct part first = {{0, CELL_FREE, CELL_FREE, CELL_FREE}}, second = {{1, CELL_FREE, CELL_FREE, CELL_FREE}};
     assert_int_equal(q->box_count, 2);
-    assert_true(parent_rule_holds(q, &a, &first));   /* 10 in each parent: age dropped 10, sex 10, ill 10 */
-    assert_false(parent_rule_holds(q, &a, &second)); /* one parent is empty: 0 counts as too few */
+    assert_true(parent_rule_holds(q, &a, &first, PARENT_PERSONS_MIN));   /* 10 in each parent: age dropped 10, sex 10, ill 10 */
+    assert_false(parent_rule_holds(q, &a, &second, PARENT_PERSONS_MIN)); /* one parent is empty: 0 counts as too few */
     two[0] = 9;
-    assert_false(parent_rule_holds(q, &a, &first));
+    assert_false(parent_rule_holds(q, &a, &first, PARENT_PERSONS_MIN));
     two[0] = 10, one[0] = 9;
-    assert_false(parent_rule_holds(q, &a, &first));
+    assert_false(parent_rule_holds(q, &a, &first, PARENT_PERSONS_MIN));
     one[0] = 10, base[4] = 3; /* the cohort falls to 9 */
-    assert_false(parent_rule_holds(q, &a, &first));
+    assert_false(parent_rule_holds(q, &a, &first, PARENT_PERSONS_MIN));
     base[4] = 4, base[0] = 1; /* 11 */
-    assert_true(parent_rule_holds(q, &a, &first));
+    assert_true(parent_rule_holds(q, &a, &first, PARENT_PERSONS_MIN));
 }
 
 /* A variable that is both in the box and a dimension is one variable: dropping it drops both. */
@@ -342,11 +356,11 @@ static void parent_rule_drops_box_and_dimension_together(void **state)
     a.base = (struct cube){1, {5}, 5, base, NULL};
     a.parents[0] = (struct cube){1, {5}, 5, all, NULL};
     struct part cell = {{0, CELL_FREE, CELL_FREE, CELL_FREE}}, margin = {{CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE}};
-    assert_true(parent_rule_holds(q, &a, &cell)); /* everyone: 10 */
-    assert_true(parent_rule_holds(q, &a, &margin));
+    assert_true(parent_rule_holds(q, &a, &cell, PARENT_PERSONS_MIN)); /* everyone: 10 */
+    assert_true(parent_rule_holds(q, &a, &margin, PARENT_PERSONS_MIN));
     all[4] = 0;
-    assert_false(parent_rule_holds(q, &a, &cell));
-    assert_false(parent_rule_holds(q, &a, &margin)); /* age is in its box still */
+    assert_false(parent_rule_holds(q, &a, &cell, PARENT_PERSONS_MIN));
+    assert_false(parent_rule_holds(q, &a, &margin, PARENT_PERSONS_MIN)); /* age is in its box still */
 }
 
 /* --- whole tables --- */
@@ -377,9 +391,9 @@ static void refusal_of_a_table_is_no_oracle(void **state)
         published_init(&p);
         buffer_init(&box, 1000);
         assert_ok(question_cell_box(q, cell.at, &box, NULL));
-        assert_ok(cellkey_publish(f->key, slice_str("e"), buffer_slice(&box), key, n, &noised, NULL));
+        assert_ok(cellkey_publish(f->key, profile_rules(PROFILE_CK)->noise, slice_str("e"), buffer_slice(&box), key, n, &noised, NULL));
         bool ok = is_ok(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL));
-        assert_int_equal(ok, noised == 0 || noised > PTABLE_SMALLEST_PUBLISHED + 1);
+        assert_int_equal(ok, noised == 0 || noised > CK_SMALLEST_PUBLISHED + 1);
         refused += !ok;
         shown += ok;
     }
@@ -404,7 +418,7 @@ static void sparse_table_is_refused_lone_count_is_not(void **state)
     assert_ok(counts_protect(table, &a, f->key, slice_str("e"), &p, NULL));
     published_done(&p);
     assert_ok(counts_protect(count, &lone, f->key, slice_str("e"), &p, NULL));
-    assert_true(p.cells[0] == 0 || p.cells[0] >= PTABLE_SMALLEST_PUBLISHED);
+    assert_true(p.cells[0] == 0 || p.cells[0] >= CK_SMALLEST_PUBLISHED);
 }
 
 /* Whatever is asked: each value that leaves is withheld, 0, or at least 5; failing cells are blanked. */
@@ -426,21 +440,40 @@ static void every_published_value_is_safe(void **state)
             continue;
         for (unsigned k = 0; k < p.cell_count; k++) {
             struct part cell = {{(int)k, CELL_FREE, CELL_FREE, CELL_FREE}};
-            assert_true(p.cells[k] == CELL_WITHHELD || p.cells[k] == 0 || p.cells[k] >= PTABLE_SMALLEST_PUBLISHED);
-            assert_int_equal(p.cells[k] == CELL_WITHHELD, !parent_rule_holds(q, &a, &cell));
+            assert_true(p.cells[k] == CELL_WITHHELD || p.cells[k] == 0 || p.cells[k] >= CK_SMALLEST_PUBLISHED);
+            assert_int_equal(p.cells[k] == CELL_WITHHELD, !parent_rule_holds(q, &a, &cell, PARENT_PERSONS_MIN));
             blanked += p.cells[k] == CELL_WITHHELD;
             zeros += p.cells[k] == 0;
         }
-        assert_true(p.total == CELL_WITHHELD || p.total == 0 || p.total >= PTABLE_SMALLEST_PUBLISHED);
+        assert_true(p.total == CELL_WITHHELD || p.total == 0 || p.total >= CK_SMALLEST_PUBLISHED);
     }
     assert_true(blanked > 0 && zeros > 0);
 }
 
-/* A holder who asked for strict or dp must not get the weaker ck. */
+/* The same question under strict: every value is withheld, 0 or at least 10, and cells differ from ck's. */
+static void strict_is_stricter(void **state)
+{
+    struct fixture *f = *state;
+    unsigned zeros = 0, ten = 0;
+    f->d->profile = PROFILE_STRICT;
+    for (int from = 20; from < 78; from++) {
+        char text[300];
+        struct published p CLEANUP(published_done);
+        snprintf(text, sizeof text, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"age\":{\"from\":%d,\"to\":%d}},\"statistic\":{\"count\":{}}}", from, from + 2);
+        publish(f, text, &p);
+        assert_true(p.cells[0] == CELL_WITHHELD || p.cells[0] == 0 || p.cells[0] >= STRICT_SMALLEST_PUBLISHED);
+        zeros += p.cells[0] == 0;
+        ten += p.cells[0] >= STRICT_SMALLEST_PUBLISHED;
+    }
+    f->d->profile = PROFILE_CK;
+    assert_true(zeros > 0 && ten > 0);
+}
+
+/* A holder who asked for dp must not get the weaker ck. */
 static void a_profile_that_is_not_built_releases_nothing(void **state)
 {
     struct fixture *f = *state;
-    static const enum profile others[] = {PROFILE_STRICT, PROFILE_DP, PROFILE_OPEN};
+    static const enum profile others[] = {PROFILE_DP, PROFILE_OPEN};
     struct question *q CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"count\":{}}}");
     struct engine_answer a CLEANUP(engine_answer_done);
     compute(f, q, &a);
@@ -483,7 +516,7 @@ static void replies_hold_published_values_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ptable_equals_vectors),
+        cmocka_unit_test(ptables_equal_vectors),
         cmocka_unit_test(noise_is_unbiased_and_never_small),
         cmocka_unit_test(keys_equal_vectors),
         cmocka_unit_test(same_cell_same_noise),
@@ -493,6 +526,7 @@ int main(void)
         cmocka_unit_test(refusal_of_a_table_is_no_oracle),
         cmocka_unit_test(sparse_table_is_refused_lone_count_is_not),
         cmocka_unit_test(every_published_value_is_safe),
+        cmocka_unit_test(strict_is_stricter),
         cmocka_unit_test(a_profile_that_is_not_built_releases_nothing),
         cmocka_unit_test(summary_is_not_released_under_ck),
         cmocka_unit_test(replies_hold_published_values_only),

@@ -1,7 +1,8 @@
 // tables.js - a result as rows and columns, and as bars.  Numbers come from the result document and nowhere else.
 //
 // A cell is {value, lacking, floor}: value null: no site published it; lacking: the sites that withheld it, so
-// that the number is the others' sum; floor: a published 0 that means "fewer than 5".
+// that the number is the others' sum; floor: of a published 0 the number it means "fewer than"
+// of (5, strict 10); of others false.
 
 import { t } from "./texts.js";
 import { levelWords, variableWords, headWords, intervalsWords, siteWords, unitWords } from "./words.js";
@@ -20,11 +21,11 @@ function lackingAt(withheld, place) {
 /** Makes cells out of values.  `site`: the view is one site's, where nothing is partial. */
 function cellMaker(result, site) {
   const { profile, withheld } = result.protection ?? {};
-  const floored = profile !== undefined && profile !== "open";
+  const floor = profile === undefined || profile === "open" ? false : profile === "strict" ? 10 : 5;
   return (value, place) => ({
     value: value ?? null,
     lacking: site || value === null || value === undefined ? [] : lackingAt(withheld, place),
-    floor: floored && value === 0,
+    floor: value === 0 && floor,
   });
 }
 

@@ -18,7 +18,7 @@ function cellNode(cell) {
   if (cell.value === null) return el("span", { class: "withheld" }, "–", el("span", { class: "hidden" }, t("cell.withheld")));
   const mark = (kind, sign, said) => el("span", { class: kind }, el("span", { "aria-hidden": "true" }, sign), el("span", { class: "hidden" }, t(said)));
   const marks = [];
-  if (cell.floor) marks.push(mark("mark", "<5", "cell.floor"));
+  if (cell.floor) marks.push(mark("mark", `<${cell.floor}`, cell.floor === 10 ? "cell.floor.strict" : "cell.floor"));
   if (cell.lacking.length) marks.push(mark("mark mark-part", "*", "cell.partial"));
   return [number(cell.value), marks.length ? el("sup", {}, marks) : null]; // one place for both, or they would lie on each other
 }
@@ -54,7 +54,9 @@ function marginNodes(view) {
 function legend(view, site) {
   const cells = cellsOf(view);
   const notes = [];
-  if (cells.some((c) => c.floor)) notes.push(el("li", {}, el("span", { class: "mark" }, "0 ", el("sup", {}, "<5")), " ", t(site ? "protection.zero" : "legend.floor")));
+  const floor = cells.find((c) => c.floor)?.floor;
+  if (floor) notes.push(el("li", {}, el("span", { class: "mark" }, "0 ", el("sup", {}, `<${floor}`)), " ", floor === 10
+    ? t(site ? "protection.zero.strict" : "legend.floor.strict") : t(site ? "protection.zero" : "legend.floor")));
   if (cells.some((c) => c.lacking.length)) notes.push(el("li", {}, el("span", { class: "mark mark-part" }, "*"), " ", t("legend.partial")));
   if (cells.some((c) => c.value === null)) notes.push(el("li", {}, el("span", { class: "withheld" }, "–"), " ", t(site ? "legend.withheld_one" : "legend.withheld")));
   return notes.length ? el("ul", { class: "marks" }, notes) : null;
@@ -121,8 +123,9 @@ function withheldWords(set, result, w) {
 function protectionBox(set, result) {
   const p = result.protection ?? {};
   const answered = result.sites.filter((s) => s.status === "answered").length;
+  const strict = p.profile === "strict";
   const said = [el("p", {}, codeWords("profile.text", p.profile, p.profile))];
-  if (p.profile !== "open") said.push(el("p", {}, el("strong", {}, t("protection.zero"))));
+  if (p.profile !== "open") said.push(el("p", {}, el("strong", {}, t(strict ? "protection.zero.strict" : "protection.zero"))));
   if (typeof p.noise_sd_per_site === "number") {
     said.push(el("p", {}, t("protection.noise", { sd: number(p.noise_sd_per_site) })));
     if (answered > 1) said.push(el("p", {}, t("protection.noise_sum", { n: number(answered),
