@@ -101,6 +101,8 @@ static const struct command_rule RULES[COMMAND_COUNT] = {
     {COMMAND_LOG_ENTRIES, "GET", "/v1/log/entries", ROLE_AUDITOR, NULL},
     {COMMAND_LOG_INCLUSION, "GET", "/v1/log/inclusion", CALLER_ANYONE, NULL},
     {COMMAND_LOG_CONSISTENCY, "GET", "/v1/log/consistency", CALLER_ANYONE, NULL},
+    {COMMAND_LOG_TILE, "GET", "/v1/log/tile/{tile*}", CALLER_ANYONE, NULL},
+    {COMMAND_LOG_BUNDLE, "GET", "/v1/log/tile/entries/{tile*}", ROLE_AUDITOR, NULL}, /* behind the wider one: it wins */
 };
 
 const struct command_rule *command_rule(enum command c)
@@ -114,7 +116,7 @@ bool policy_role_may(unsigned roles, enum command c)
     return rule && (rule->callers & (roles | CALLER_ANYONE)) != 0;
 }
 
-/* Does the path fit the pattern?  {..} stands for one part that is not empty. */
+/* Does the path fit the pattern?  {..} stands for one part that is not empty, {..*} for all that is left. */
 static bool path_fits(const char *pattern, struct slice path, struct slice *ret_id)
 {
     *ret_id = (struct slice){0};
@@ -122,14 +124,13 @@ static bool path_fits(const char *pattern, struct slice path, struct slice *ret_
     for (const char *p = pattern; *p;) {
         if (*p == '{') {
             size_t from = at;
-            while (at < path.len && path.at[at] != '/')
+            const char *end = strchr(p, '}');
+            while (at < path.len && (path.at[at] != '/' || end[-1] == '*'))
                 at++;
             if (at == from)
                 return false;
             *ret_id = slice_part(path, from, at);
-            while (*p != '}')
-                p++;
-            p++;
+            p = end + 1;
         } else if (at < path.len && path.at[at] == (uint8_t)*p) {
             at++;
             p++;

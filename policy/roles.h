@@ -71,13 +71,15 @@ enum command {
     COMMAND_LOG_ENTRIES,
     COMMAND_LOG_INCLUSION,
     COMMAND_LOG_CONSISTENCY,
+    COMMAND_LOG_TILE,
+    COMMAND_LOG_BUNDLE,
     COMMAND_COUNT,
 };
 
 struct command_rule {
     enum command command;
     const char *method;   /* "GET" */
-    const char *path;     /* "/v1/queries/{id}" */
+    const char *path;     /* "/v1/queries/{id}"; {name*} stands for the rest, with its '/' */
     unsigned callers;     /* roles, CALLER_ANYONE or CALLER_AGENT */
     const char *relation; /* what else must hold, NULL: nothing */
 };

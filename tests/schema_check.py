@@ -137,7 +137,7 @@ def operation(method, path):
     """The openapi.json operation of a call; what is spelled out wins over {..}.  None: there is none."""
     path = path.split("?")[0]
     for pattern, operations in sorted(load("openapi")["paths"].items(), key=lambda p: "{" in p[0]):
-        if method.lower() in operations and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
+        if method.lower() in operations and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", re.sub(r"\{\w+\*\}", ".+", pattern)), path):
             return operations[method.lower()]
     return None
 

@@ -215,6 +215,7 @@ MUST_CHECK result log_entry_bytes(struct core *c, uint64_t index, struct buffer 
 MUST_CHECK result log_inclusion_json(struct core *c, uint64_t index, uint64_t size, struct json **ret, struct why *why);
 MUST_CHECK result log_consistency_json(struct core *c, uint64_t from, uint64_t to, struct json **ret, struct why *why);
 handler_fn log_get_checkpoint, log_get_entries, log_get_inclusion, log_get_consistency;
+handler_fn log_get_tile, log_get_bundle; /* tiles.c */
 
 /* --- session.c, password.c, accounts.c --- */
 struct login_guard;

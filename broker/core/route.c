@@ -46,6 +46,8 @@ static const struct route routes[COMMAND_COUNT] = {
     [COMMAND_LOG_ENTRIES] = {COMMAND_LOG_ENTRIES, SCOPE_READ, false, log_get_entries},
     [COMMAND_LOG_INCLUSION] = {COMMAND_LOG_INCLUSION, 0, false, log_get_inclusion},
     [COMMAND_LOG_CONSISTENCY] = {COMMAND_LOG_CONSISTENCY, 0, false, log_get_consistency},
+    [COMMAND_LOG_TILE] = {COMMAND_LOG_TILE, 0, false, log_get_tile},
+    [COMMAND_LOG_BUNDLE] = {COMMAND_LOG_BUNDLE, SCOPE_READ, false, log_get_bundle},
 };
 
 enum { BODY_MAX = HTTP_BODY_MAX, IDEMPOTENCY_KEY_MAX = 64 };

@@ -23,6 +23,8 @@
     S(LOG_ENTRY, "SELECT body, leaf, at_ms FROM log_entries WHERE idx = $1")                                           \
     S(LOG_LAST, "SELECT idx, at_ms FROM log_entries ORDER BY idx DESC LIMIT 1")                                        \
     S(LOG_RANGE, "SELECT body FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")                             \
+    S(LOG_LEAVES, "SELECT leaf FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")                            \
+    S(LOG_NODES, "SELECT hash FROM log_nodes WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx")                \
     /* --- accounts and tokens --- */                                                                                  \
     S(ACCOUNT_ADD, "INSERT INTO accounts (account, password, roles, organisation, key, created_ms)"                   \
                    " VALUES ($1, $2, $3, $4, $5, $6)"                                                                  \
