@@ -110,6 +110,26 @@ static void fail_one(const struct cohort *c, unsigned b, uint64_t first, size_t 
     abort(); /* question_read refuses the person key */
 }
 
+bool cohort_is_all(const struct cohort *c)
+{
+    return c->question->box_count == 0 && c->snapshot->left_out_count == 0;
+}
+
+/* A person left out fails everything, the parents too. */
+static void fail_left_out(const struct snapshot *s, uint64_t first, size_t n, uint8_t *restrict fails)
+{
+    size_t low = 0, high = s->left_out_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->left_out[middle] < first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < s->left_out_count && s->left_out[low] < first + n; low++)
+        fails[s->left_out[low] - first] = COHORT_LEFT_OUT;
+}
+
 void cohort_chunk(const struct cohort *c, uint64_t first, size_t n, uint8_t *restrict fails, uint8_t *restrict which)
 {
     uint8_t one[CHUNK_ROWS];
@@ -122,4 +142,5 @@ void cohort_chunk(const struct cohort *c, uint64_t first, size_t n, uint8_t *res
             for (size_t i = 0; i < n; i++)
                 which[i] = one[i] ? (uint8_t)b : which[i];
     }
+    fail_left_out(c->snapshot, first, n, fails);
 }

@@ -8,7 +8,7 @@
 #include "agents/snapshot/snapshot.h"
 #include "proto/question.h"
 
-enum { CHUNK_ROWS = 4096 };
+enum { CHUNK_ROWS = 4096, COHORT_LEFT_OUT = 255 };
 
 struct cohort {
     const struct snapshot *snapshot;
@@ -20,7 +20,11 @@ struct cohort {
 MUST_CHECK result cohort_init(struct cohort *c, const struct snapshot *s, const struct question *q, struct why *why);
 void cohort_done(struct cohort *c); /* zeroed cohorts are welcome */
 
-/* For rows first .. first+n-1 (n <= CHUNK_ROWS): how many box variables each fails, 0 for the cohort; and in
+/* Every row is in the cohort: an empty box, and nobody is left out.  Only then may a kernel go without cohort_chunk. */
+bool cohort_is_all(const struct cohort *c);
+
+/* For rows first .. first+n-1 (n <= CHUNK_ROWS): how many box variables each fails, 0 for the cohort, COHORT_LEFT_OUT
+ * for a person whom the edition leaves out; and in
  * which[i], unless NULL, the index in the box of one that it fails (of no meaning where fails[i] is 0). */
 void cohort_chunk(const struct cohort *c, uint64_t first, size_t n, uint8_t *restrict fails, uint8_t *restrict which);
 

@@ -70,7 +70,7 @@ static void place(const struct counting *c, uint64_t first, size_t n, uint32_t *
     memset(index, 0, n * sizeof *index);
     for (unsigned d = 0; d < q->dimension_count; d++)
         cells_chunk(&c->cells[d], first, n, index);
-    if (q->box_count == 0)
+    if (cohort_is_all(&c->cohort))
         return;
     if (c->blocks == 1) {
         cohort_chunk(&c->cohort, first, n, fails, NULL);

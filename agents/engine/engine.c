@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agents/engine/cube.h"
+#include "agents/engine/left_out.h"
 #include "agents/engine/moments.h"
 #include "base/channel.h"
 #include "base/log.h"
@@ -17,6 +18,7 @@ enum { ENGINE_WAIT_MS = 60 * 1000, REFUSAL_BYTES_MAX = 1024 };
 struct mapped {
     struct label dataset;
     struct snapshot *snapshot;
+    struct left_out left_out;
     uint64_t used; /* number of the plan that used it last */
 };
 
@@ -61,11 +63,12 @@ static struct mapped *place_for(struct engine *e)
         if (e->mapped[i].used < oldest->used)
             oldest = &e->mapped[i];
     snapshot_close(oldest->snapshot);
+    left_out_done(&oldest->left_out);
     *oldest = (struct mapped){0};
     return oldest;
 }
 
-static result find_snapshot(struct engine *e, const struct plan *p, const struct snapshot **ret, struct why *why)
+static result find_snapshot(struct engine *e, const struct plan *p, struct mapped **ret, struct why *why)
 {
     char folder[PATH_MAX];
     struct label dataset;
@@ -74,7 +77,7 @@ static result find_snapshot(struct engine *e, const struct plan *p, const struct
         struct mapped *m = &e->mapped[i];
         if (m->snapshot && label_equal(&m->dataset, &dataset) && hash_equal(&m->snapshot->facts.name, &p->snapshot)) {
             m->used = e->plans;
-            *ret = m->snapshot;
+            *ret = m;
             return DONE;
         }
     }
@@ -87,7 +90,7 @@ static result find_snapshot(struct engine *e, const struct plan *p, const struct
         return FAIL(why, BROKEN, "the snapshot in the folder of %s is one of %s", dataset.text, s->facts.dataset.text);
     struct mapped *m = place_for(e);
     *m = (struct mapped){.dataset = dataset, .snapshot = MOVE(s), .used = e->plans};
-    *ret = m->snapshot;
+    *ret = m;
     return DONE;
 }
 
@@ -102,11 +105,13 @@ static result read_question(struct slice text, const struct snapshot *s, struct 
 
 static result answer(struct engine *e, const struct plan *p, struct slice text, struct buffer *to, struct why *why)
 {
-    const struct snapshot *s = NULL;
+    struct mapped *m = NULL;
     struct question *q CLEANUP(question_freep) = NULL;
     struct engine_answer a CLEANUP(engine_answer_done);
     engine_answer_init(&a);
-    TRY(find_snapshot(e, p, &s, why));
+    TRY(find_snapshot(e, p, &m, why));
+    TRY(left_out_apply(&m->left_out, p->left_out, m->snapshot, why));
+    const struct snapshot *s = m->snapshot;
     TRY(read_question(text, s, &q, why));
     TRY(engine_compute(s, q, p->protect, &a, why));
     return engine_answer_encode(&a, to, why);
@@ -205,8 +210,10 @@ int engine_main(void *self)
     if (!is_ok(r))
         log_failure(LOG_ERROR, "engine_stopped", r, &why);
     channel_free(e->channel);
-    for (unsigned i = 0; i < ENGINE_SNAPSHOTS_MAX; i++)
+    for (unsigned i = 0; i < ENGINE_SNAPSHOTS_MAX; i++) {
         snapshot_close(e->mapped[i].snapshot);
+        left_out_done(&e->mapped[i].left_out);
+    }
     free(e);
     return is_ok(r) ? 0 : 1;
 }

@@ -117,7 +117,7 @@ static void add_chunk(const struct summing *s, uint64_t first, size_t n, bool sq
     uint32_t group[CHUNK_ROWS];
     uint8_t fails[CHUNK_ROWS];
     double room[CHUNK_ROWS];
-    bool grouped = s->question->by >= 0, boxed = s->question->box_count > 0;
+    bool grouped = s->question->by >= 0, boxed = !cohort_is_all(&s->cohort);
     if (grouped) {
         memset(group, 0, n * sizeof *group);
         cells_chunk(&s->by, first, n, group);

@@ -15,20 +15,22 @@ result plan_encode(const struct plan *p, struct buffer *to, struct why *why)
     TRY(wire_str(to, p->dataset, why));
     TRY(wire_bytes(to, slice_of(p->snapshot.at, sizeof p->snapshot.at), why));
     TRY(wire_u8(to, p->protect, why));
+    TRY(wire_bytes(to, p->left_out, why));
     return wire_bytes(to, buffer_slice(&p->question->canonical), why);
 }
 
 result plan_decode(struct slice bytes, struct plan *ret, struct slice *ret_question, struct why *why)
 {
     struct reader r = reader_of(bytes);
-    struct slice dataset, snapshot, question;
+    struct slice dataset, snapshot, question, left_out;
     struct label label;
     uint8_t protect;
     if (!reader_bytes(&r, LABEL_MAX, &dataset) || !reader_bytes(&r, HASH_LEN, &snapshot) || snapshot.len != HASH_LEN ||
-        !reader_u8(&r, &protect) || protect > 1 || !reader_bytes(&r, QUESTION_BYTES_MAX, &question) || !reader_ends(&r))
+        !reader_u8(&r, &protect) || protect > 1 || !reader_bytes(&r, LEFT_OUT_MAX * RECORD_KEY_LEN, &left_out) || left_out.len % RECORD_KEY_LEN ||
+        !reader_bytes(&r, QUESTION_BYTES_MAX, &question) || !reader_ends(&r))
         return FAIL(why, MALFORMED, "not a plan");
     TRY(label_parse(dataset, &label, why)); /* it becomes a part of a path */
-    *ret = (struct plan){.protect = protect};
+    *ret = (struct plan){.protect = protect, .left_out = left_out};
     memcpy(ret->dataset, label.text, sizeof ret->dataset);
     memcpy(ret->snapshot.at, snapshot.at, HASH_LEN);
     *ret_question = question;

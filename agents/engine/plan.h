@@ -15,7 +15,8 @@
 #include "proto/question.h"
 #include "stats/aggregate.h"
 
-enum { CUBE_SLOTS_EXTRA = 3, CUBE_SLOTS_MAX = 1000000, ENGINE_ANSWER_TIMEOUT_MS = 120000 };
+enum { CUBE_SLOTS_EXTRA = 3, CUBE_SLOTS_MAX = 1000000, ENGINE_ANSWER_TIMEOUT_MS = 120000,
+       RECORD_KEY_LEN = 8, LEFT_OUT_MAX = 100000 };
 /* CUBE_SLOTS_MAX bounds the slots of base and parents together, so that an answer fits a channel frame. */
 
 /* ENGINE_ASK carries a plan; ENGINE_ANSWER an answer; ENGINE_REFUSAL a refusal; ENGINE_STOP ends the engine. */
@@ -33,6 +34,8 @@ struct plan {
     char dataset[LABEL_MAX + 1];
     struct hash snapshot;        /* the manifest's hash; the engine refuses any other */
     const struct question *question;
+    struct slice left_out;       /* record keys of the persons whom the edition leaves out: 8 bytes each, big-endian,
+                                  * rising; borrowed.  How many there are reaches nobody (docs/decisions). */
     bool protect;                /* also hand over key sums and the parents */
 };
 

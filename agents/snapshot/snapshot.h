@@ -57,6 +57,9 @@ struct snapshot {
     const uint64_t *keys;            /* by person */
     const uint32_t *person;          /* by row, event tables; NULL: the row is the person */
     const uint32_t *by_person;       /* rows ordered by person, event tables; NULL: they stand so already */
+    /* Rows, rising, of the persons whom the edition at hand leaves out (agents/engine/left_out.h); set by the engine. */
+    const uint64_t *left_out;
+    size_t left_out_count;
     struct snapshot_maps *maps;      /* what stands behind the pointers above */
 };
 
