@@ -43,6 +43,7 @@ static const struct problem_code CODES[] = {
     {"signatures_missing", PROBLEM_PERMIT, 403, "Signatures are missing."},
     {"signature_invalid", PROBLEM_PERMIT, 403, "A signature does not hold."},
     {"status_too_old", PROBLEM_PERMIT, 403, "The permit's status is too old."},
+    {"status_not_kept", PROBLEM_PERMIT, 403, "The site cannot remember the permit's status."},
 
     {"wrong_network", PROBLEM_TRUST, 403, "The document is for another network."},
     {"wrong_site", PROBLEM_TRUST, 403, "It is addressed to another site."},

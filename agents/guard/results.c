@@ -127,6 +127,8 @@ void results_retry(struct guard *g)
     int64_t now = host_monotonic_ms(g->host);
     for (struct owed *o = g->owed, *next; o; o = next) {
         next = o->next;
+        if (g->paused && o->journalled)
+            continue; /* a paused site answers nothing; refusals leave */
         if (o->tag == 0 && o->next_try_ms <= now)
             send_owed(g, o);
     }

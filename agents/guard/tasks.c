@@ -52,6 +52,38 @@ static void set_id(struct json *o, const char *key, const char *id)
         json_set(o, key, json_of_str(id));
 }
 
+/* --- what is known ----------------------------------------------------------------------------- */
+
+static bool seen_status(void *self, const struct document_id *permit, struct permit_status *ret)
+{
+    struct guard *g = self;
+    const struct permit_status *s = state_status(&g->state, permit);
+    if (s)
+        *ret = *s;
+    return s != NULL;
+}
+
+static bool ran_before(void *self, const struct document_id *query, struct document_id *ret_task, struct hash *ret_query_hash)
+{
+    struct guard *g = self;
+    struct stored_answer a CLEANUP(stored_answer_done) = {0};
+    result r = store_read_answer(&g->store, query, &a, NULL);
+    if (r.code == ABSENT)
+        return false;
+    *ret_task = a.task; /* an answer that cannot be read names no task: the query is then refused as replayed */
+    *ret_query_hash = a.query_hash;
+    return true;
+}
+
+static struct verify_facts facts(struct guard *g)
+{
+    return (struct verify_facts){
+        .site = g->settings->site, .trust = g->trust, .now_ms = host_now_ms(g->host), .time_floor_ms = g->state.time_floor_ms,
+        .peer_time_ms = g->peer_time_ms, .paused = g->paused, .log_consistent = g->log_consistent,
+        .checkpoint = g->state.checkpoint, .checkpoint_at_ms = g->checkpoint_at_ms, .datasets = g->datasets.held,
+        .dataset_count = g->datasets.count, .statuses_full = g->state.status_count == STATE_STATUSES_MAX, .rules = g->rules, .status_seen = seen_status, .run_before = ran_before, .self = g};
+}
+
 /* --- refusing ---------------------------------------------------------------------------------- */
 
 /* A refusal before anything ran is not stored: the same task may be handed out again and then pass. */
@@ -95,6 +127,19 @@ static void fail_task(struct guard *g, const struct verified *v, const struct re
 {
     struct verify_names n = names_of(v);
     refuse_task(g, &n, why_not);
+}
+
+/* The holder may have paused the site and the unit suspended the permit since the task was verified: this is asked
+ * before anything is computed, and before an answer leaves.  False: it was refused. */
+static bool still_may(struct guard *g, const struct verified *v)
+{
+    struct refusal refusal;
+    guard_read_pause(g);
+    struct verify_facts f = facts(g);
+    if (verify_still(&f, v, &refusal))
+        return true;
+    fail_task(g, v, &refusal);
+    return false;
 }
 
 /* --- answering --------------------------------------------------------------------------------- */
@@ -251,6 +296,11 @@ static void next_job(struct guard *g)
         struct why why = {0};
         g->queue = j->next;
         j->next = NULL;
+        if (!still_may(g, &j->v)) {
+            g->job_count--;
+            job_free(j);
+            continue;
+        }
         result r = ask_engine(g, &j->v, &why);
         if (is_ok(r)) {
             g->computing = j;
@@ -277,7 +327,7 @@ static void finish(struct guard *g, const struct message *m)
     struct why why = {0};
     struct refusal refusal;
     struct engine_refusal said;
-    if (j->cancelled)
+    if (j->cancelled || !still_may(g, &j->v))
         return;
     if (m->kind == ENGINE_REFUSAL && is_ok(engine_refusal_decode(m->payload, &said, &why))) {
         refuse(&refusal, refusal_class(said.status), said.code, said.field, "%s", said.text);
@@ -322,36 +372,6 @@ void engine_late(void *guard)
 }
 
 /* --- taking ------------------------------------------------------------------------------------ */
-
-static bool seen_status(void *self, const struct document_id *permit, struct permit_status *ret)
-{
-    struct guard *g = self;
-    const struct permit_status *s = state_status(&g->state, permit);
-    if (s)
-        *ret = *s;
-    return s != NULL;
-}
-
-static bool ran_before(void *self, const struct document_id *query, struct document_id *ret_task, struct hash *ret_query_hash)
-{
-    struct guard *g = self;
-    struct stored_answer a CLEANUP(stored_answer_done) = {0};
-    result r = store_read_answer(&g->store, query, &a, NULL);
-    if (r.code == ABSENT)
-        return false;
-    *ret_task = a.task; /* an answer that cannot be read names no task: the query is then refused as replayed */
-    *ret_query_hash = a.query_hash;
-    return true;
-}
-
-static struct verify_facts facts(struct guard *g)
-{
-    return (struct verify_facts){
-        .site = g->settings->site, .trust = g->trust, .now_ms = host_now_ms(g->host), .time_floor_ms = g->state.time_floor_ms,
-        .peer_time_ms = g->peer_time_ms, .paused = g->paused, .log_consistent = g->log_consistent,
-        .checkpoint = g->state.checkpoint, .checkpoint_at_ms = g->checkpoint_at_ms, .datasets = g->datasets.held,
-        .dataset_count = g->datasets.count, .rules = g->rules, .status_seen = seen_status, .run_before = ran_before, .self = g};
-}
 
 static bool journal_asked(struct guard *g, const struct verified *v)
 {
@@ -421,7 +441,13 @@ void task_take(struct guard *g, const struct json *bundle)
     bool changed = false;
     guard_time_floor(g, v.task.issued_ms);
     guard_time_floor(g, v.status.at_ms);
-    tolerate(state_see(&g->state, &v.status, f.now_ms, &changed, NULL)); /* verified not to be older; a full table only forgets */
+    struct why why = {0};
+    result r = state_see(&g->state, &v.status, f.now_ms, &changed, &why);
+    if (!is_ok(r)) { /* what cannot be remembered could be taken back by an older one */
+        refuse(&refusal, "permit", r.code == LIMIT ? "status_not_kept" : "status_too_old", "/status", "%s", why.text);
+        refuse_task(g, &names, &refusal);
+        return;
+    }
     g->state_dirty = true;
     if (changed)
         guard_flush_state(g);

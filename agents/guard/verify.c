@@ -9,6 +9,7 @@
 
 #include "base/codec.h"
 #include "base/instant.h"
+#include "policy/purpose.h"
 #include "policy/scope.h"
 #include "policy/site_rules.h"
 
@@ -130,6 +131,11 @@ static bool open_bundle(struct checking *c, const struct json *bundle)
            open_member(c, bundle, "query", "/query", TYPE_QUERY, "permit", "signature_invalid", &c->query_e);
 }
 
+static bool check_pause(const struct verify_facts *f, struct refusal *why)
+{
+    return !f->paused || refuse(why, "paused", "paused", "", "the data holder has paused this site");
+}
+
 static bool check_task(struct checking *c)
 {
     const struct verify_facts *f = c->f;
@@ -146,8 +152,15 @@ static bool check_task(struct checking *c)
         return refuse(c->why, "clock", "clock", "/task/issued", "the task was sealed in this site's future; set the clock");
     if (t->expires_ms <= f->now_ms)
         return refuse(c->why, "clock", "query_expired", "/task/expires", "the task has expired");
-    if (f->paused)
-        return refuse(c->why, "paused", "paused", "", "the data holder has paused this site");
+    return check_pause(f, c->why);
+}
+
+static bool check_period(const struct verify_facts *f, const struct permit *p, struct refusal *why)
+{
+    if (f->now_ms < p->from_ms)
+        return refuse(why, "permit", "permit_not_live", "/permit/from", "the permit's period has not begun");
+    if (f->now_ms >= p->to_ms)
+        return refuse(why, "permit", "permit_expired", "/permit/to", "the permit's period has ended");
     return true;
 }
 
@@ -167,10 +180,20 @@ static bool check_permit(struct checking *c)
         return refuse(c->why, "trust", "wrong_network", "/permit/network", "the permit is of another network");
     if (!is_ok(permit_check_signatures(&c->permit_e, p, f->trust, &f->site, &why)))
         return refuse_why(c->why, "permit", "signatures_missing", "/permit/signatures", &why);
-    if (f->now_ms < p->from_ms)
-        return refuse(c->why, "permit", "permit_not_live", "/permit/from", "the permit's period has not begun");
-    if (f->now_ms >= p->to_ms)
-        return refuse(c->why, "permit", "permit_expired", "/permit/to", "the permit's period has ended");
+    if (!purpose_find(p->purpose))
+        return refuse(c->why, "policy", "purpose_unknown", "/permit/purpose", "the permit's purpose is none of Article 53(1)");
+    return check_period(f, p, c->why);
+}
+
+static bool check_state(const struct verify_facts *f, const struct permit_status *s, struct refusal *why)
+{
+    if (f->now_ms - s->at_ms > PERMIT_STATUS_AGE_MAX_MS)
+        return refuse(why, "permit", "status_too_old", "/status/at", "the permit's status is more than 15 minutes old");
+    if (s->at_ms - f->now_ms > CLOCK_SKEW_MAX_MS)
+        return refuse(why, "clock", "clock", "/status/at", "the status was sealed in this site's future; set the clock");
+    if (s->state != PERMIT_LIVE)
+        return refuse(why, "permit", s->state == PERMIT_EXPIRED ? "permit_expired" : "permit_not_live", "/status/state",
+                      "the permit is %s", permit_state_name(s->state));
     return true;
 }
 
@@ -183,20 +206,16 @@ static bool check_status(struct checking *c)
         return refuse_why(c->why, "permit", "signature_invalid", "/status", &why);
     if (!document_id_equal(&s->permit, &c->v.permit->id) || !hash_equal(&s->permit_hash, &c->v.permit->hash))
         return refuse(c->why, "permit", "signature_invalid", "/status/permit", "the status is of another permit");
-    if (f->status_seen(f->self, &s->permit, &seen) && hash_equal(&seen.permit_hash, &s->permit_hash)) {
+    bool known = f->status_seen(f->self, &s->permit, &seen);
+    if (!known && f->statuses_full) /* it could be taken back later by an older one */
+        return refuse(c->why, "permit", "status_not_kept", "/status", "this site remembers the statuses of as many permits as it can");
+    if (known && hash_equal(&seen.permit_hash, &s->permit_hash)) {
         if (s->serial == seen.serial && s->at_ms < seen.at_ms)
             *s = seen; /* the same status, sealed anew since: the newest is in force */
         if (s->serial < seen.serial || s->at_ms < seen.at_ms)
             return refuse(c->why, "permit", "status_too_old", "/status/serial", "this site has seen a later status of the permit");
     }
-    if (f->now_ms - s->at_ms > PERMIT_STATUS_AGE_MAX_MS)
-        return refuse(c->why, "permit", "status_too_old", "/status/at", "the permit's status is more than 15 minutes old");
-    if (s->at_ms - f->now_ms > CLOCK_SKEW_MAX_MS)
-        return refuse(c->why, "clock", "clock", "/status/at", "the status was sealed in this site's future; set the clock");
-    if (s->state != PERMIT_LIVE)
-        return refuse(c->why, "permit", s->state == PERMIT_EXPIRED ? "permit_expired" : "permit_not_live", "/status/state",
-                      "the permit is %s", permit_state_name(s->state));
-    return true;
+    return check_state(f, s, c->why);
 }
 
 static bool query_names_site(const struct query *q, const struct site_id *site)
@@ -370,4 +389,14 @@ bool verify_task(const struct verify_facts *f, const struct json *bundle, struct
     *ret = c.v;
     verified_init(&c.v);
     return true;
+}
+
+bool verify_still(const struct verify_facts *f, const struct verified *v, struct refusal *ret_refusal)
+{
+    struct permit_status newest = v->status, seen;
+    if (v->task.expires_ms <= f->now_ms)
+        return refuse(ret_refusal, "clock", "query_expired", "/task/expires", "the task has expired");
+    if (f->status_seen(f->self, &v->permit->id, &seen) && hash_equal(&seen.permit_hash, &v->permit->hash) && seen.serial >= newest.serial)
+        newest = seen;
+    return check_pause(f, ret_refusal) && check_period(f, v->permit, ret_refusal) && check_state(f, &newest, ret_refusal);
 }

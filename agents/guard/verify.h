@@ -39,6 +39,7 @@ struct verify_facts {
     int64_t checkpoint_at_ms;       /* local time at which it was delivered */
     const struct held_dataset *datasets;
     unsigned dataset_count;
+    bool statuses_full;             /* the status of a permit not seen before could not be remembered */
     const struct site_rules *rules; /* NULL: none of its own */
     /* The status accepted last for a permit; false: none. */
     bool (*status_seen)(void *self, const struct document_id *permit, struct permit_status *ret);
@@ -72,6 +73,11 @@ void verified_done(struct verified *v); /* zeroed ones are welcome */
  * False: *ret_refusal says why, *ret is empty.  *ret_names is filled as far as possible either way. */
 bool verify_task(const struct verify_facts *f, const struct json *bundle, struct verified *ret,
                  struct verify_names *ret_names, struct refusal *ret_refusal);
+
+/* May what was verified still be done?  Asked again right before a task is computed and right before its answer
+ * leaves: a pause, a permit that ended or whose newest status (R-41) is not live or is too old, a task whose time
+ * is over.  False: *ret_refusal says why. */
+bool verify_still(const struct verify_facts *f, const struct verified *v, struct refusal *ret_refusal);
 
 /* R-62: a checkpoint signed by the log's key that continues the one held (size 0: none held yet).
  * DENIED: not signed, smaller, another root at the same size, or the proof fails; *ret is untouched. */

@@ -15,9 +15,9 @@ enum defect {
     TASK_FOREIGN_KEY, TASK_OTHER_SITE, TASK_OTHER_NETWORK, TASK_EXPIRED, TASK_FROM_FUTURE, TASK_MISSING, PAUSED,
     /* permit */
     PERMIT_MISSING, PERMIT_ALTERED, PERMIT_ONE_OFFICER, PERMIT_ONE_OFFICER_TWICE, PERMIT_NO_HOLDER, PERMIT_OTHER_HOLDER,
-    PERMIT_OFFICER_IS_PERSON, PERMIT_ENDED, PERMIT_NOT_BEGUN,
+    PERMIT_OFFICER_IS_PERSON, PERMIT_PURPOSE_UNKNOWN, PERMIT_ENDED, PERMIT_NOT_BEGUN,
     /* status */
-    STATUS_OLD, STATUS_REVOKED, STATUS_SUSPENDED, STATUS_LOWER_SERIAL, STATUS_FOREIGN_KEY, STATUS_FROM_FUTURE, STATUS_OTHER_PERMIT,
+    STATUS_OLD, STATUS_REVOKED, STATUS_SUSPENDED, STATUS_LOWER_SERIAL, STATUS_FOREIGN_KEY, STATUS_FROM_FUTURE, STATUS_OTHER_PERMIT, STATUSES_FULL,
     /* query */
     QUERY_STRANGER, QUERY_ALTERED, QUERY_OTHER_SITES, QUERY_EXPIRED, QUERY_FROM_FUTURE,
     /* question */
@@ -165,7 +165,7 @@ static void make_permit(struct world *w, struct envelope *ret)
     struct json *v = object("permit/1"), *dataset = json_object(), *datasets = json_array(), *person = json_object(), *people = json_array();
     json_set(v, "id", json_of_str(PERMIT));
     json_set(v, "application", json_of_str("a-0000000000000000000000000g"));
-    json_set(v, "purpose", json_of_str("53.1.e"));
+    json_set(v, "purpose", json_of_str(d == PERMIT_PURPOSE_UNKNOWN ? "53.1.z" : "53.1.e"));
     json_set(v, "from", json_of_instant(d == PERMIT_NOT_BEGUN ? now + HOUR_MS : now - DAY_MS));
     json_set(v, "to", json_of_instant(d == PERMIT_ENDED ? now : now + DAY_MS));
     json_set(dataset, "dataset", json_of_str("heart"));
@@ -382,6 +382,7 @@ static struct verify_facts facts(struct world *w)
         .peer_time_ms = d == CLOCK_OFF_BROKER ? now - 2 * MINUTE_MS - 1 : now - 2 * MINUTE_MS, .paused = d == PAUSED,
         .log_consistent = d != LOG_INCONSISTENT, .checkpoint = w->checkpoint,
         .checkpoint_at_ms = d == OLD_CHECKPOINT ? now - 10 * MINUTE_MS - 1 : now - 10 * MINUTE_MS, .datasets = &w->held, .dataset_count = 1,
+        .statuses_full = d == STATUSES_FULL,
         .status_seen = seen, .run_before = ran, .self = w};
     assert_ok(site_id_parse(slice_str("one"), &f.site, NULL));
     return f;
@@ -410,12 +411,14 @@ static const struct {
     {PERMIT_NO_HOLDER, "no holder", "permit", "signatures_missing"},
     {PERMIT_OTHER_HOLDER, "only another site's holder", "permit", "signatures_missing"},
     {PERMIT_OFFICER_IS_PERSON, "an officer among its people", "permit", "signatures_missing"},
+    {PERMIT_PURPOSE_UNKNOWN, "a purpose that is none of Article 53", "policy", "purpose_unknown"},
     {PERMIT_ENDED, "an ended permit", "permit", "permit_expired"},
     {PERMIT_NOT_BEGUN, "a permit not begun", "permit", "permit_not_live"},
     {STATUS_OLD, "a status 15 minutes and 1 ms old", "permit", "status_too_old"},
     {STATUS_REVOKED, "revoked", "permit", "permit_not_live"},
     {STATUS_SUSPENDED, "suspended", "permit", "permit_not_live"},
     {STATUS_LOWER_SERIAL, "a lower serial than seen", "permit", "status_too_old"},
+    {STATUSES_FULL, "a new permit's status that cannot be remembered", "permit", "status_not_kept"},
     {STATUS_FOREIGN_KEY, "a status sealed by a foreign key", "permit", "signature_invalid"},
     {STATUS_FROM_FUTURE, "a status from the future", "clock", "clock"},
     {STATUS_OTHER_PERMIT, "a status of another permit", "permit", "signature_invalid"},
@@ -513,6 +516,49 @@ static void newest_status_is_in_force(void **state)
     world_done(&w);
 }
 
+/* What was right when it came is refused when the site is paused, the permit's newest status is no longer live or
+ * grew old, or the time is over, before it is computed or its answer leaves. */
+static void what_ended_meanwhile_is_refused(void **state)
+{
+    (void)state;
+    struct world w;
+    struct verified v CLEANUP(verified_done);
+    struct verify_names names;
+    struct refusal r = {0};
+    world_init(&w, NONE);
+    struct verify_facts f = facts(&w);
+    assert_true(verify_task(&f, w.bundle, &v, &names, &r));
+    assert_true(verify_still(&f, &v, &r));
+    f.paused = true;
+    assert_false(verify_still(&f, &v, &r));
+    assert_string_equal(r.class, "paused");
+    f.paused = false;
+    w.has_seen = true;
+    w.seen = v.status;
+    w.seen.serial = v.status.serial + 1;
+    w.seen.at_ms = now;
+    w.seen.state = PERMIT_SUSPENDED;
+    assert_false(verify_still(&f, &v, &r));
+    assert_string_equal(r.code, "permit_not_live");
+    w.seen.state = PERMIT_LIVE;
+    assert_true(verify_still(&f, &v, &r));
+    w.seen.serial = v.status.serial - 1; /* an older one says nothing */
+    w.seen.state = PERMIT_REVOKED;
+    assert_true(verify_still(&f, &v, &r));
+    w.has_seen = false;
+    f.now_ms = v.status.at_ms + 15 * MINUTE_MS + 1;
+    assert_false(verify_still(&f, &v, &r));
+    assert_string_equal(r.code, "status_too_old");
+    f.now_ms = v.task.expires_ms;
+    assert_false(verify_still(&f, &v, &r));
+    assert_string_equal(r.code, "query_expired");
+    f.now_ms = now;
+    v.permit->to_ms = now;
+    assert_false(verify_still(&f, &v, &r));
+    assert_string_equal(r.code, "permit_expired");
+    world_done(&w);
+}
+
 static void garbage_is_refused(void **state)
 {
     (void)state;
@@ -595,6 +641,7 @@ int main(void)
         cmocka_unit_test(right_task_is_answered),
         cmocka_unit_test(each_defect_is_refused),
         cmocka_unit_test(newest_status_is_in_force),
+        cmocka_unit_test(what_ended_meanwhile_is_refused),
         cmocka_unit_test(garbage_is_refused),
         cmocka_unit_test(log_must_continue),
     };
