@@ -227,8 +227,7 @@ static result add_tasks(struct core *c, struct line *line, struct json *tasks, s
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
     int64_t now = host_monotonic_ms(c->host);
-    if (line->paused)
-        return DONE;
+    /* A paused site gets its tasks too: it refuses them itself, signed, and nobody waits for the deadline. */
     TRY(RUN(c, TASKS_OPEN, &rows, why, store_str(line->site.text), store_integer(POLL_OPEN_MAX)));
     while (rows_next(rows) && json_size(tasks) < POLL_TASKS_MAX) {
         struct document_id id;
