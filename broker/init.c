@@ -108,6 +108,7 @@ result broker_init(const struct host *host, const struct broker_settings *s, str
     TRY(make_ca(host, s, SITE_CA_KEY_FILE, SITE_CA_FILE, "sites", &site_ca, why));
     TRY(make_ca(host, s, SERVER_CA_KEY_FILE, SERVER_CA_FILE, "server", &server_ca, why));
     TRY(make_server(host, s, why));
+    TRY(signer_first_memory(host, s->dir, why)); /* from now on its absence is a loss, not a beginning */
     TRY(write_public(host, s, log, seal, &site_ca, &server_ca, why));
     return broker_settings_write(host, s, why);
 }

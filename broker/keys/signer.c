@@ -9,6 +9,8 @@
 #include "proto/permit.h"
 #include "proto/query.h"
 
+#define MEMORY_FILE "keys/last-checkpoint"
+
 enum { MEMORY_FILE_MAX = 1024 * 1024, MEMORY_LINE_SIZE = 128, TRUST_FILE_MAX = 2 * TRUST_BYTES_MAX, ENVELOPE_TEXT_MAX = 3 * 1024 * 1024 };
 
 static bool print_path(char to[SIGNER_PATH_SIZE], const char *dir, const char *name)
@@ -48,6 +50,15 @@ static result rewrite_memory(struct signer *s, const struct checkpoint *c, struc
     return DONE;
 }
 
+result signer_first_memory(const struct host *host, const char *dir, struct why *why)
+{
+    struct signer s = {.host = host};
+    struct checkpoint none = {.root = sha256((struct slice){0})}; /* the root of the empty log */
+    if (!print_path(s.memory_path, dir, MEMORY_FILE))
+        return FAIL(why, LIMIT, "the folder's path is too long");
+    return rewrite_memory(&s, &none, why);
+}
+
 static result remember(struct signer *s, const struct checkpoint *c, struct why *why)
 {
     char line[MEMORY_LINE_SIZE];
@@ -63,9 +74,11 @@ static result recall(struct signer *s, struct why *why)
 {
     struct buffer text CLEANUP(buffer_done);
     buffer_init(&text, MEMORY_FILE_MAX);
+    bool said = false;
     result r = host_read_file(s->host, s->memory_path, MEMORY_FILE_MAX, &text, why);
     if (r.code == ABSENT)
-        return DONE;
+        return FAIL(why, BROKEN, "%s is missing: without it a second history of the log could be signed; put it back from "
+                    "the newest backup, or write into it the size and root of the newest checkpoint that a site or auditor holds", s->memory_path);
     TRY(r);
     struct slice rest = buffer_slice(&text);
     for (size_t end = slice_find(rest, '\n'); end < rest.len; end = slice_find(rest, '\n')) {
@@ -74,12 +87,13 @@ static result recall(struct signer *s, struct why *why)
             return FAIL(why, BROKEN, "%s does not say which checkpoint was signed last", s->memory_path);
         s->last.size = next.size;
         s->last.root = next.root;
+        said = true;
         rest = slice_part(rest, end + 1, rest.len);
     }
+    if (!said)
+        return FAIL(why, BROKEN, "%s does not say which checkpoint was signed last", s->memory_path);
     /* What follows the last newline was cut off by a crash, before its signature left. */
-    if (s->last.size > 0)
-        return rewrite_memory(s, &s->last, why);
-    return text.len > 0 ? host_write_file(s->host, s->memory_path, 0600, slice_of("", 0), why) : DONE;
+    return rewrite_memory(s, &s->last, why);
 }
 
 /* --- trust ---------------------------------------------------------------------------------------------------- */
@@ -321,7 +335,7 @@ static result open_signer(struct signer *s, const char *dir, const char *network
 {
     char path[SIGNER_PATH_SIZE];
     TRY(label_parse(slice_str(network), &s->network, why));
-    if (!print_path(s->memory_path, dir, "keys/last-checkpoint") || !print_path(s->trust_path, dir, "keys/trust.json") ||
+    if (!print_path(s->memory_path, dir, MEMORY_FILE) || !print_path(s->trust_path, dir, "keys/trust.json") ||
         !print_path(path, dir, SITE_CA_FILE))
         return FAIL(why, LIMIT, "the folder's path is too long");
     TRY(load(s->host, dir, LOG_KEY_FILE, KEY_ED25519, &s->log, why));

@@ -39,8 +39,11 @@ struct signer {
     struct checkpoint last;             /* size 0: none signed */
 };
 
-/* Reads the keys and what was remembered.  ABSENT: a key file is missing.  BROKEN: what was remembered
- * contradicts itself.  On failure *ret needs no signer_done. */
+/* Writes the memory of a log that is still empty: for init, once.  Without it signer_open refuses. */
+MUST_CHECK result signer_first_memory(const struct host *host, const char *dir, struct why *why);
+
+/* Reads the keys and what was remembered.  ABSENT: a key file is missing.  BROKEN: the memory is missing, says
+ * nothing or contradicts itself.  On failure *ret needs no signer_done. */
 MUST_CHECK result signer_open(const struct host *host, const char *dir, const char *network, struct signer *ret,
                               struct why *why);
 void signer_done(struct signer *s);

@@ -96,6 +96,12 @@ static const char *base64_of(const struct public_key *k)
     return to;
 }
 
+/* As after init. */
+static void forget(void)
+{
+    assert_ok(signer_first_memory(host_real(), dir, NULL));
+}
+
 /* --- init -------------------------------------------------------------------------------------------------- */
 
 static void init_makes_a_whole_folder_once(void **state)
@@ -202,7 +208,7 @@ static void one_history_of_checkpoints(void **state)
     struct buffer to CLEANUP(buffer_done);
     struct checkpoint c;
     buffer_init(&to, ANSWER_MAX);
-    (void)unlink(in_dir("keys/last-checkpoint"));
+    forget();
     open_it(&s);
     assert_ok(signer_answer(&s, MESSAGE_LAST_CHECKPOINT, (struct slice){0}, &to, NULL));
     struct reader r = reader_of(buffer_slice(&to));
@@ -236,7 +242,8 @@ static void one_history_of_checkpoints(void **state)
     assert_ok(ask_checkpoint(&s, 7, 8, 0, &to));
     signer_done(&s);
     /* Nor does what a crash left of the very first line: the next one begins a line of its own. */
-    assert_ok(host_write_file(host_real(), in_dir("keys/last-checkpoint"), 0600, slice_str("3 00ff"), NULL));
+    forget();
+    assert_ok(host_append_file(host_real(), in_dir("keys/last-checkpoint"), 0600, slice_str("3 00ff"), NULL));
     open_it(&s);
     assert_int_equal(s.last.size, 0);
     buffer_clear(&to);
@@ -249,7 +256,28 @@ static void one_history_of_checkpoints(void **state)
     assert_ok(host_append_file(host_real(), in_dir("keys/last-checkpoint"), 0600,
                                slice_str("2 0000000000000000000000000000000000000000000000000000000000000000\n"), NULL));
     assert_status(signer_open(host_real(), dir, "demo", &s, NULL), BROKEN);
-    (void)unlink(in_dir("keys/last-checkpoint"));
+    forget();
+}
+
+/* A memory that was lost is no beginning: whoever removes it gets no second history. */
+static void no_memory_no_signer(void **state)
+{
+    (void)state;
+    struct signer s;
+    struct why why = {0};
+    forget();
+    open_it(&s);
+    assert_int_equal(s.last.size, 0);
+    signer_done(&s);
+    assert_int_equal(unlink(in_dir("keys/last-checkpoint")), 0);
+    assert_status(signer_open(host_real(), dir, "demo", &s, &why), BROKEN);
+    assert_non_null(strstr(why.text, "last-checkpoint is missing"));
+    static const char *const none[] = {"", "3 00ff", "\n"};
+    for (unsigned i = 0; i < COUNT_OF(none); i++) {
+        assert_ok(host_write_file(host_real(), in_dir("keys/last-checkpoint"), 0600, slice_str(none[i]), NULL));
+        assert_status(signer_open(host_real(), dir, "demo", &s, &why), BROKEN);
+    }
+    forget();
 }
 
 static void remembered_before_the_signature_leaves(void **state)
@@ -262,7 +290,7 @@ static void remembered_before_the_signature_leaves(void **state)
             struct signer s, again;
             struct buffer to CLEANUP(buffer_done);
             buffer_init(&to, ANSWER_MAX);
-            (void)unlink(in_dir("keys/last-checkpoint"));
+            forget();
             open_it(&s);
             assert_ok(ask_checkpoint(&s, 0, 3, 0, &to));
             buffer_clear(&to);
@@ -279,7 +307,7 @@ static void remembered_before_the_signature_leaves(void **state)
         }
     }
     assert_false(hit);
-    (void)unlink(in_dir("keys/last-checkpoint"));
+    forget();
 }
 
 /* --- trust ---------------------------------------------------------------------------------------------------------- */
@@ -557,6 +585,7 @@ int main(void)
         cmocka_unit_test(init_makes_a_whole_folder_once),
         cmocka_unit_test(settings_are_strict),
         cmocka_unit_test(one_history_of_checkpoints),
+        cmocka_unit_test(no_memory_no_signer),
         cmocka_unit_test(remembered_before_the_signature_leaves),
         cmocka_unit_test(trust_never_goes_back_and_names_our_keys),
         cmocka_unit_test(tasks_are_read_before_they_are_sealed),
