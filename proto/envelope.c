@@ -51,6 +51,12 @@ static result signature_parse(const struct json *v, const char *path, unsigned i
     return DONE;
 }
 
+/* Of these documents any of many keys may be a signer's: without key ids each would be tried with every signature. */
+static bool has_many_keys(const char *type)
+{
+    return strcmp(type, TYPE_TRUST) == 0 || strcmp(type, TYPE_PERMIT) == 0 || strcmp(type, TYPE_QUERY) == 0;
+}
+
 static result parse_into(const struct json *v, const char *path, const char *type, struct envelope *e, struct why *why)
 {
     struct fields f;
@@ -70,8 +76,13 @@ static result parse_into(const struct json *v, const char *path, const char *typ
         fields_path(&f, "payload", here);
         return FAIL_AT(why, MALFORMED, here, "the payload must be base64 of at most %d bytes", (int)ENVELOPE_PAYLOAD_MAX);
     }
-    for (size_t i = 0; i < json_size(signatures); i++)
+    for (size_t i = 0; i < json_size(signatures); i++) {
         TRY(signature_parse(json_item(signatures, i), path, (unsigned)i, &e->signatures[i], why));
+        if (e->signatures[i].keyid[0] || !has_many_keys(type))
+            continue;
+        (void)snprintf(here, sizeof here, "%.40s/signatures/%zu/keyid", path, i);
+        return FAIL_AT(why, MALFORMED, here, "a signature that one of many keys may have made names its key: \"keyid\" is the SHA-256 of the key");
+    }
     e->count = (unsigned)json_size(signatures);
     memcpy(e->type, named.at, named.len);
     e->type[named.len] = 0;
@@ -126,12 +137,14 @@ bool envelope_signed_by(const struct envelope *e, const struct public_key *key)
     if (!key->der_len || !e->count)
         return false;
     public_key_id(key, keyid);
-    if (!is_ok(pae_of(e, &pae, NULL)))
-        return false;
+    buffer_init(&pae, 0);
     for (unsigned i = 0; i < e->count && !holds; i++) {
         const struct envelope_signature *s = &e->signatures[i];
-        if (!s->keyid[0] || strcmp(s->keyid, keyid) == 0)
-            holds = is_ok(p256_verify(key, buffer_slice(&pae), s->sig, NULL));
+        if (s->keyid[0] && strcmp(s->keyid, keyid) != 0)
+            continue;
+        if (!pae.len && !is_ok(pae_of(e, &pae, NULL))) /* built once, and only for a key that a signature names */
+            return false;
+        holds = is_ok(p256_verify(key, buffer_slice(&pae), s->sig, NULL));
     }
     buffer_done(&pae);
     return holds;

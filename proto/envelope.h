@@ -21,7 +21,7 @@ enum { ENVELOPE_PAYLOAD_MAX = 1024 * 1024, ENVELOPE_SIGNATURES_MAX = 64 };
 #define TYPE_SITE_RULES "application/vnd.innsyn.site-rules.v1+json"
 
 struct envelope_signature {
-    char keyid[2 * HASH_LEN + 1]; /* "" when absent: only a hint */
+    char keyid[2 * HASH_LEN + 1]; /* "" when absent: says which key to try, proves nothing */
     uint8_t sig[SIGNATURE_LEN];
 };
 
@@ -35,7 +35,8 @@ struct envelope {
 void envelope_init(struct envelope *e);
 void envelope_done(struct envelope *e); /* zeroed envelopes are welcome */
 
-/* MALFORMED: not an envelope, or its type is not `type`.  The payload is not looked at. */
+/* MALFORMED: not an envelope, its type is not `type`, or a signature of a trust document, permit or query (which many
+ * keys may have signed) does not name its key.  The payload is not looked at. */
 MUST_CHECK result envelope_parse(const struct json *v, const char *path, const char *type, struct envelope *ret, struct why *why);
 MUST_CHECK result envelope_parse_text(struct slice text, const char *type, struct envelope *ret, struct why *why);
 

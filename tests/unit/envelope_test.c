@@ -110,6 +110,37 @@ static void there_and_back(void **state)
     buffer_done(&text);
 }
 
+/* Where many keys may have signed, a signature names its key: else each would cost a check for every key. */
+static void many_keys_need_ids(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        enum status want;
+    } cases[] = {{TYPE_TRUST, MALFORMED}, {TYPE_PERMIT, MALFORMED}, {TYPE_QUERY, MALFORMED}, {TYPE_TASK, OK}, {TYPE_SITE_RESULT, OK}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct envelope e, back;
+        struct buffer text;
+        buffer_init(&text, 100000);
+        assert_ok(envelope_make(cases[i].type, slice_str("{}"), &e, &why));
+        assert_ok(envelope_sign(&e, alice, &why));
+        assert_ok(envelope_sign(&e, bob, &why));
+        assert_ok(envelope_print(&e, &text, &why));
+        assert_ok(envelope_parse_text(buffer_slice(&text), cases[i].type, &back, &why));
+        envelope_done(&back);
+        e.signatures[1].keyid[0] = 0;
+        buffer_clear(&text);
+        assert_ok(envelope_print(&e, &text, &why));
+        assert_status(envelope_parse_text(buffer_slice(&text), cases[i].type, &back, &why), cases[i].want);
+        if (cases[i].want == OK)
+            envelope_done(&back);
+        else
+            assert_string_equal(why.field, "/signatures/1/keyid");
+        envelope_done(&e);
+        buffer_done(&text);
+    }
+}
+
 static void signed_elsewhere(void **state)
 {
     (void)state;
@@ -147,6 +178,7 @@ static void signed_elsewhere(void **state)
     buffer_done(&pae);
 }
 
+#define ID "0000000000000000000000000000000000000000000000000000000000000000"
 #define SIG "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="
 #define TYPE "\"payloadType\":\"" TYPE_QUERY "\""
 
@@ -166,7 +198,7 @@ static void refused(void **state)
         {"{" TYPE ",\"payload\":\"e30=\",\"signatures\":{}}", "/signatures"},
         {"{" TYPE ",\"payload\":\"e30=\",\"signatures\":[],\"x\":1}", "/x"},
         {"{" TYPE ",\"payload\":\"e30=\",\"signatures\":[1]}", "/signatures/0"},
-        {"{" TYPE ",\"payload\":\"e30=\",\"signatures\":[{\"sig\":\"" SIG "\"},{}]}", "/signatures/1/sig"},
+        {"{" TYPE ",\"payload\":\"e30=\",\"signatures\":[{\"sig\":\"" SIG "\",\"keyid\":\"" ID "\"},{}]}", "/signatures/1/sig"},
         {"{" TYPE ",\"payload\":\"e30=\",\"signatures\":[{\"sig\":\"AAAA\"}]}", "/signatures/0/sig"},
         {"{" TYPE ",\"payload\":\"e30=\",\"signatures\":[{\"sig\":\"" SIG "\",\"keyid\":\"k\"}]}", "/signatures/0/keyid"},
         {"{" TYPE ",\"payload\":\"e30=\",\"signatures\":[{\"sig\":\"" SIG "\",\"cert\":\"k\"}]}", "/signatures/0/cert"},
@@ -179,7 +211,7 @@ static void refused(void **state)
         assert_string_equal(why.field, rows[i].field);
     }
     assert_memory_equal(&e, &before, sizeof e);
-    assert_ok(envelope_parse_text(slice_str("{" TYPE ",\"payload\":\"e30=\",\"signatures\":[{\"sig\":\"" SIG "\"}]}"), TYPE_QUERY, &e, &why));
+    assert_ok(envelope_parse_text(slice_str("{" TYPE ",\"payload\":\"e30=\",\"signatures\":[{\"sig\":\"" SIG "\",\"keyid\":\"" ID "\"}]}"), TYPE_QUERY, &e, &why));
     assert_false(envelope_signed_by(&e, &alice_public));
     envelope_done(&e);
     struct envelope zero = {.count = 0};
@@ -189,7 +221,8 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_vector), cmocka_unit_test(there_and_back), cmocka_unit_test(signed_elsewhere),
+        cmocka_unit_test(published_vector), cmocka_unit_test(there_and_back), cmocka_unit_test(many_keys_need_ids),
+        cmocka_unit_test(signed_elsewhere),
         cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
