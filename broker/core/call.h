@@ -279,8 +279,8 @@ MUST_CHECK result queries_cancel_of_permit(struct core *c, struct slice permit, 
 /* results.c: ends the query if every task has ended; open tasks become `open_as` first (TASK_OPEN: left alone). */
 MUST_CHECK result query_end(struct core *c, struct slice id, int64_t open_as, const char *account, struct why *why);
 handler_fn site_poll, task_result;
-/* The `reason` of a stored site-result envelope that refuses; null when it gives none. */
-MUST_CHECK result site_result_reason(struct slice text, struct json **ret, struct why *why);
+/* The `reason` and the `edition` of a stored site-result envelope, NULL where it gives none; the caller frees. */
+MUST_CHECK result site_result_said(struct slice text, struct json **ret_reason, struct json **ret_edition, struct why *why);
 /* After the commit: parks or answers what the turn decided (p: a poll or a waiter, taken over). */
 MUST_CHECK result polls_park(struct core *c, struct pending *p, struct why *why);
 /* Answers parked polls and waiters whose time has come or that the turn touched. */

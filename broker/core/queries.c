@@ -305,11 +305,11 @@ static result task_states(struct core *c, struct slice id, struct json **ret, st
         json_set(site, "site", json_of_text(rows_text(rows, 1)));
         json_set(site, "status", json_of_str(task_names[rows_integer(rows, 2)]));
         json_add(sites, site);
-        if (rows_integer(rows, 2) != TASK_REFUSED)
-            continue;
-        struct json *reason = NULL; /* I10: also where no site answered and there is no result document */
-        TRY(site_result_reason(rows_text(rows, 4), &reason, why));
-        json_set(site, "reason", reason);
+        struct json *reason = NULL, *edition = NULL;
+        if (rows_integer(rows, 2) == TASK_REFUSED || rows_integer(rows, 2) == TASK_ANSWERED)
+            TRY(site_result_said(rows_text(rows, 4), &reason, &edition, why));
+        json_set(site, "reason", reason ? reason : json_of_null()); /* I10: also where the result is another's, or there is none */
+        json_set(site, "edition", edition ? edition : json_of_null());
     }
     *ret = MOVE(sites);
     return DONE;

@@ -193,14 +193,19 @@ result task_result(struct call *c, struct why *why)
     return take(c, id.text, rows, &s, buffer_slice(&text), why);
 }
 
-result site_result_reason(struct slice text, struct json **ret, struct why *why)
+static struct json *held(const struct json *v)
+{
+    return v ? json_hold((struct json *)(uintptr_t)v) : NULL;
+}
+
+result site_result_said(struct slice text, struct json **ret_reason, struct json **ret_edition, struct why *why)
 {
     struct site_result s CLEANUP(site_result_done) = {0};
     envelope_init(&s.envelope);
     TRY(envelope_parse_text(text, TYPE_SITE_RESULT, &s.envelope, why));
     TRY(json_parse(buffer_slice(&s.envelope.payload), ENVELOPE_PAYLOAD_MAX, &s.tree, why));
-    const struct json *reason = json_get(s.tree, "reason");
-    *ret = reason ? json_hold((struct json *)(uintptr_t)reason) : json_of_null();
+    *ret_reason = held(json_get(s.tree, "reason"));
+    *ret_edition = held(json_get(s.tree, "edition"));
     return DONE;
 }
 

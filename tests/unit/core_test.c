@@ -305,6 +305,29 @@ static void every_site_refuses(void **state)
         assert_slice(json_text(json_get(json_item(sites, i), "status")), "refused");
         assert_slice(json_text(json_get(json_get(json_item(sites, i), "reason"), "code")), "statistic_not_allowed");
     }
+    /* Whoever watches sees the same reasons, and no result. */
+    a = rig_get_query(&g, P_OFFICER1, id);
+    sites = json_get(a->body, "sites");
+    assert_int_equal(json_size(sites), RIG_SITES);
+    for (size_t i = 0; i < RIG_SITES; i++) {
+        assert_slice(json_text(json_get(json_get(json_item(sites, i), "reason"), "code")), "statistic_not_allowed");
+        assert_int_equal(json_kind(json_get(json_item(sites, i), "edition")), JSON_NULL);
+    }
+    /* Of an answer they see whose edition it is made of, not the statistic. */
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    for (int i = 0; i < RIG_SITES; i++)
+        rig_answer_task(&g, i, "{\"cells\":[5],\"total\":5,\"n_missing\":0}");
+    a = rig_get_query(&g, P_AUDITOR, id);
+    assert_slice(json_text(json_get(a->body, "state")), "done");
+    assert_null(json_get(a->body, "result"));
+    sites = json_get(a->body, "sites");
+    for (size_t i = 0; i < RIG_SITES; i++) {
+        const struct json *site = json_item(sites, i);
+        assert_slice(json_text(json_get(site, "status")), "answered");
+        assert_int_equal(json_text(json_get(site, "edition")).len, 2 * HASH_LEN);
+        assert_int_equal(json_kind(json_get(site, "reason")), JSON_NULL);
+        assert_null(json_get(site, "statistic"));
+    }
     rig_close(&g);
 }
 
