@@ -163,6 +163,13 @@ class Network:
             self.command(["bash", os.path.join(TOP, "tests", "pg_private.sh"), "stop", self.state["postgres"]],
                          check=False)
 
+    def remove_store(self):
+        """Removes a PostgreSQL server's files, which may lie outside of the run's folder."""
+        folder = self.state.pop("postgres", None)
+        if folder and os.path.isdir(folder):
+            self.command(["bash", os.path.join(TOP, "tests", "pg_private.sh"), "remove", folder], check=False)
+        self.save()
+
     def broker_env(self):
         return {}
 
@@ -378,6 +385,7 @@ class Network:
             if not os.path.exists(self.state_path):
                 sys.exit(f"{self.run}: is not empty and not a run of the demo; give another --dir")
             self.stop_all()
+            self.remove_store()
             shutil.rmtree(self.run)
         self.state = {}
         os.makedirs(self.run, mode=0o700)

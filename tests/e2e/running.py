@@ -65,6 +65,7 @@ def running(data=HEART, build_folder=None, store="sqlite", permit=True, keep_on_
     finally:
         net.stop_all()
         if good or not keep_on_error:
+            net.remove_store()
             shutil.rmtree(folder, ignore_errors=True)
         else:
             print(f"kept for a look: {folder}", file=sys.stderr)
