@@ -378,6 +378,10 @@ class Network:
     def ask_json(self, question, person="researcher", **more):
         return json.loads(self.ask(question, person, **more).stdout)
 
+    def log_entries(self):
+        """Every entry of the broker's log, as the auditor reads it."""
+        return self.client_json("auditor", "audit", "show", "--from", "0")["entries"]
+
     # --- all of it --------------------------------------------------------------------------------------
     def create(self, say=lambda text: None):
         """From nothing to a running network with loaded data and a live permit.  `say` tells the steps."""

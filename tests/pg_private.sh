@@ -2,13 +2,14 @@
 # A private PostgreSQL server for tests: a unix socket in DIR, no TCP, no password, its own data.
 #   tests/pg_private.sh start DIR   prints the connection text for "postgres:" and returns when it answers
 #   tests/pg_private.sh stop DIR    (add "immediate" to kill it as a power cut would)
+#   tests/pg_private.sh kill DIR    kill -9 of every process of it, at once
 #   tests/pg_private.sh restart DIR
 #   tests/pg_private.sh remove DIR  stops it and removes what it made
 # Run as root, the server runs as another user; where that user cannot reach DIR (a folder below /root),
 # data and socket lie in a folder of its own under /tmp that DIR/place names.
 # Exit 77: the distribution's PostgreSQL is not installed.
 set -eu
-usage="usage: pg_private.sh start|stop|restart|remove DIR [fast|immediate]"
+usage="usage: pg_private.sh start|stop|kill|restart|remove DIR [fast|immediate]"
 what=${1:?$usage}; dir=${2:?$usage}; mode=${3:-fast}
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
 [ -n "$bin" ] && [ -x "$bin/initdb" ] || { echo "PostgreSQL's server package is not installed" >&2; exit 77; }
@@ -52,9 +53,27 @@ stop() {
     place
     (cd "$dir" && as "$bin/pg_ctl" -D "$dir/data" -m "$mode" -w -t 60 stop >/dev/null 2>&1) || true
 }
+# The postmaster is stopped first, so that it neither reaps nor replaces those that die before it.
+killed() {
+    place
+    [ -f "$dir/data/postmaster.pid" ] || return 0
+    master=$(head -1 "$dir/data/postmaster.pid")
+    kill -STOP "$master" 2>/dev/null || return 0
+    children=$(cat "/proc/$master/task/$master/children" 2>/dev/null || ps -o pid= --ppid "$master" || true)
+    kill -9 $children $master 2>/dev/null || true
+    for pid in $master $children; do
+        tries=0
+        while kill -0 "$pid" 2>/dev/null && [ $tries -lt 100 ] && ! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null; do
+            sleep 0.05; tries=$((tries + 1))
+        done
+    done
+    # Where nobody reaps orphans the dead postmaster's number stays taken, and the next would not start.
+    rm -f "$dir/data/postmaster.pid" "$dir"/.s.PGSQL.*.lock
+}
 case $what in
     start) start ;;
     stop) stop ;;
+    kill) killed ;;
     restart) asked=$dir; stop; dir=$asked; start ;;
     remove) asked=$dir; mode=immediate; stop; rm -rf "$dir" "$asked" ;;
     *) echo "$usage" >&2; exit 2 ;;

@@ -77,6 +77,7 @@ struct core {
     struct label network;
     struct store *store;
     bool stale;                /* the store failed: what is below must be read again */
+    int64_t lost_ms;           /* monotonic; when the store went away; 0: it is there */
     bool keys_gone;
     struct log log;
     struct trust *trust;       /* NULL until the first version arrives */

@@ -381,6 +381,23 @@ static result decide_batch(struct core *c, struct pending *batch, const uint8_t 
     return store_commit(c->store, why);
 }
 
+static void note_loss(struct core *c)
+{
+    c->stale = true;
+    if (c->lost_ms == 0)
+        c->lost_ms = host_monotonic_ms(c->host);
+}
+
+/* A store that went away is waited for once, STORE_WAIT_MS from then: a restart of it is not noticed.
+ * Longer away, each request is told at once. */
+static int64_t wait_left_ms(const struct core *c)
+{
+    if (c->lost_ms == 0)
+        return STORE_WAIT_MS;
+    int64_t left = c->lost_ms + STORE_WAIT_MS - host_monotonic_ms(c->host);
+    return left > 0 ? left : 0;
+}
+
 static result commit_batch(struct core *c, struct pending *batch, struct why *why)
 {
     uint8_t mark[STORE_MARK_LEN];
@@ -388,24 +405,27 @@ static result commit_batch(struct core *c, struct pending *batch, struct why *wh
     for (unsigned attempt = 0; attempt <= RETRIES_MAX; attempt++) {
         bool unknown = false;
         if (c->stale) {
-            TRY(store_recover(c->store, attempt || !c->log.note.len ? STORE_WAIT_MS : 0, why));
+            TRY(store_recover(c->store, wait_left_ms(c), why));
             TRY(load(c, why));
         }
         TRY(host_random(c->host, mark, sizeof mark, why));
         r = decide_batch(c, batch, mark, &unknown, why);
-        if (is_ok(r))
+        if (is_ok(r)) {
+            c->lost_ms = 0;
             return r;
-        c->stale = true;
+        }
         store_rollback(c->store);
+        note_loss(c);
         if (r.code != UNAVAILABLE || c->keys_gone)
             return r;
         log_failure(LOG_WARNING, "store_lost", r, why);
-        TRY(store_recover(c->store, STORE_WAIT_MS, why));
+        TRY(store_recover(c->store, wait_left_ms(c), why));
         TRY(load(c, why));
         bool committed = false;
         if (unknown)
             TRY(store_mark_is(c->store, mark, &committed, why));
         if (committed) {
+            c->lost_ms = 0;
             log_event(LOG_NOTICE, "commit_found", NULL);
             return DONE;
         }
@@ -492,11 +512,13 @@ result core_turn(struct core *c, int64_t *ret_ms, struct why *why)
     /* A store that is away is waited for; keys that are gone, or data that contradict themselves, end us. */
     if (c->keys_gone || r.code == BROKEN || r.code == DENIED)
         return r.code == OK ? FAIL(why, UNAVAILABLE, "keys are gone") : r;
+    bool waited = c->lost_ms && wait_left_ms(c) == 0;
     if (!is_ok(r)) {
-        c->stale = true;
-        log_failure(LOG_ERROR, "turn_failed", r, why);
+        note_loss(c);
+        if (!waited || batch) /* once a second would only fill the disk */
+            log_failure(LOG_ERROR, "turn_failed", r, why);
     }
-    if (c->first) {
+    if (c->first || (c->stale && !waited)) {
         *ret_ms = 0;
         return DONE;
     }

@@ -308,7 +308,12 @@ static result try_answer(struct core *c, struct line *line, struct pending *p, b
     struct json *v CLEANUP(json_freep) = NULL;
     bool news = false;
     *ret_answered = false;
-    TRY(poll_json(c, line, p, final, false, &news, &v, why));
+    struct why local = {0};
+    result r = poll_json(c, line, p, final, false, &news, &v, why ? why : &local);
+    if (!is_ok(r)) {
+        line->lease_count = line->told_count = 0; /* what was meant for this answer has not left */
+        return r;
+    }
     if (!news && !final)
         return DONE;
     core_answer_json(c, p, 200, v);
@@ -375,9 +380,10 @@ result polls_park(struct core *c, struct pending *p, struct why *why)
         return park_poll(c, p, why);
     bool answered = false;
     result r = try_waiter(c, p, p->until_ms <= host_monotonic_ms(c->host) || c->parked_count >= PARKED_MAX, &answered, why);
-    if (!is_ok(r))
+    if (!is_ok(r) && (r.code != UNAVAILABLE || p->until_ms <= host_monotonic_ms(c->host) || c->parked_count >= PARKED_MAX))
         refuse_parked(p, c, r, why);
     else if (!answered) {
+        c->ended = c->ended || !is_ok(r); /* the store went away: look again when it is back */
         p->next = c->waiters;
         c->waiters = p;
         c->parked_count++;
@@ -418,16 +424,16 @@ static result settle_waiters(struct core *c, int64_t now, struct why *why)
         struct pending *next = p->next;
         bool answered = false, final = p->until_ms <= now;
         result r = c->ended || final ? try_waiter(c, p, final, &answered, why) : DONE;
-        if (!is_ok(r))
-            refuse_parked(p, c, r, why);
-        if (is_ok(r) && !answered) {
-            at = &p->next;
-            continue;
-        }
-        *at = next;
-        c->parked_count--;
         if (r.code == UNAVAILABLE)
             worst = r;
+        if (!answered && (is_ok(r) || (r.code == UNAVAILABLE && !final))) {
+            at = &p->next; /* it waits on, for its query or for the store */
+            continue;
+        }
+        if (!is_ok(r))
+            refuse_parked(p, c, r, why);
+        *at = next;
+        c->parked_count--;
     }
     return worst;
 }
@@ -437,7 +443,7 @@ result polls_settle(struct core *c, struct why *why)
     int64_t now = host_monotonic_ms(c->host);
     result lines = settle_lines(c, now, why);
     result waiters = settle_waiters(c, now, why);
-    c->ended = false;
+    c->ended = waiters.code == UNAVAILABLE;
     return is_ok(lines) ? waiters : lines;
 }
 
