@@ -633,6 +633,16 @@ static struct json *question_json(const struct question *q)
     return o;
 }
 
+result question_cohort(const struct question *q, struct buffer *to, struct why *why)
+{
+    struct question count = *q; /* borrows everything */
+    count.statistic = STATISTIC_COUNT;
+    count.by_site = false;
+    count.site_count = 0;
+    struct json *v CLEANUP(json_freep) = question_json(&count);
+    return json_print(v, to, why);
+}
+
 /* --- life -------------------------------------------------------------------------------------- */
 
 result question_dataset(const struct json *v, struct label *ret, struct why *why)

@@ -78,6 +78,10 @@ void question_freep(struct question **q);
 /* Only the dataset's name, before its dictionary is known. */
 MUST_CHECK result question_dataset(const struct json *v, struct label *ret, struct why *why);
 
+/* Appends the canonical text of a count question on this question's box, whatever it asks and of whichever sites:
+ * what two questions about the same cohort have in common. */
+MUST_CHECK result question_cohort(const struct question *q, struct buffer *to, struct why *why);
+
 /* Cells of a dimension without below, above and missing. */
 unsigned dimension_cells(const struct question *q, unsigned dimension);
 /* Cells of the whole table, margins not counted (a count has 1). */

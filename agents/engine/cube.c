@@ -185,8 +185,11 @@ static void answer_from_persons(const struct counting *c, struct engine_answer *
         a->cohort += n;
         if (a->base.key_sums)
             a->base.key_sums[p.slot] = c->key_sums[g];
-        for (unsigned b = 0; b < a->parent_count; b++)
-            a->parents[b].persons[p.slot] = n + c->counts[(b + 1) * c->states + g];
+        for (unsigned b = 0; b < a->parent_count; b++) {
+            uint64_t in_parent = n + c->counts[(b + 1) * c->states + g];
+            a->parents[b].persons[p.slot] = in_parent;
+            a->parent_cohorts[b] += in_parent;
+        }
         if (p.missing)
             a->missing_persons += n;
         if (!p.inside)
@@ -202,7 +205,7 @@ static void answer_from_persons(const struct counting *c, struct engine_answer *
 struct stamps {
     uint32_t *slot;    /* by block * states + group: 1 + the person counted there last */
     uint32_t *margin[TABLE_DIMENSIONS_MAX];
-    uint32_t table, missing, cohort;
+    uint32_t table, missing, cohort, parents[BOX_VARIABLES_MAX];
 };
 
 static void stamps_done(struct stamps *s)
@@ -223,11 +226,15 @@ static void count_event(const struct counting *c, struct stamps *s, uint32_t per
 {
     struct position p = position_of(c, &a->base, at % c->states);
     if (at >= c->states) { /* fails one box variable: of that parent alone */
-        a->parents[at / c->states - 1].persons[p.slot] += stamp(&s->slot[at], person);
+        uint32_t b = at / c->states - 1;
+        a->parents[b].persons[p.slot] += stamp(&s->slot[at], person);
+        a->parent_cohorts[b] += stamp(&s->parents[b], person);
         return;
     }
-    for (unsigned b = 0; b < a->parent_count; b++)
+    for (unsigned b = 0; b < a->parent_count; b++) {
         a->parents[b].persons[p.slot] += stamp(&s->slot[(b + 1) * c->states + at], person);
+        a->parent_cohorts[b] += stamp(&s->parents[b], person);
+    }
     a->cohort += stamp(&s->cohort, person);
     if (stamp(&s->slot[at], person)) {
         a->base.persons[p.slot]++;

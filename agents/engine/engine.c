@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agents/engine/cube.h"
+#include "agents/engine/difference.h"
 #include "agents/engine/left_out.h"
 #include "agents/engine/moments.h"
 #include "base/channel.h"
@@ -26,6 +27,8 @@ struct engine {
     const struct engine_start *start;
     struct channel *channel;
     struct mapped mapped[ENGINE_SNAPSHOTS_MAX];
+    struct bitmaps *bitmaps;
+    struct difference_plan differences; /* large */
     uint64_t plans;
 };
 
@@ -68,14 +71,14 @@ static struct mapped *place_for(struct engine *e)
     return oldest;
 }
 
-static result find_snapshot(struct engine *e, const struct plan *p, struct mapped **ret, struct why *why)
+static result find_snapshot(struct engine *e, const char *name, const struct hash *hash, struct mapped **ret, struct why *why)
 {
     char folder[PATH_MAX];
     struct label dataset;
-    TRY(label_parse(slice_str(p->dataset), &dataset, why));
+    TRY(label_parse(slice_str(name), &dataset, why));
     for (unsigned i = 0; i < ENGINE_SNAPSHOTS_MAX; i++) {
         struct mapped *m = &e->mapped[i];
-        if (m->snapshot && label_equal(&m->dataset, &dataset) && hash_equal(&m->snapshot->facts.name, &p->snapshot)) {
+        if (m->snapshot && label_equal(&m->dataset, &dataset) && hash_equal(&m->snapshot->facts.name, hash)) {
             m->used = e->plans;
             *ret = m;
             return DONE;
@@ -85,7 +88,7 @@ static result find_snapshot(struct engine *e, const struct plan *p, struct mappe
     if (len < 0 || (size_t)len >= sizeof folder)
         return FAIL(why, LIMIT, "the path of the data folder is too long");
     struct snapshot *s CLEANUP(snapshot_closep) = NULL;
-    TRY(snapshot_open(e->start->host, folder, &p->snapshot, true, &s, why));
+    TRY(snapshot_open(e->start->host, folder, hash, true, &s, why));
     if (!label_equal(&s->facts.dataset, &dataset))
         return FAIL(why, BROKEN, "the snapshot in the folder of %s is one of %s", dataset.text, s->facts.dataset.text);
     struct mapped *m = place_for(e);
@@ -109,12 +112,27 @@ static result answer(struct engine *e, const struct plan *p, struct slice text, 
     struct question *q CLEANUP(question_freep) = NULL;
     struct engine_answer a CLEANUP(engine_answer_done);
     engine_answer_init(&a);
-    TRY(find_snapshot(e, p, &m, why));
+    TRY(find_snapshot(e, p->dataset, &p->snapshot, &m, why));
     TRY(left_out_apply(&m->left_out, p->left_out, m->snapshot, why));
     const struct snapshot *s = m->snapshot;
     TRY(read_question(text, s, &q, why));
     TRY(engine_compute(s, q, p->protect, &a, why));
     return engine_answer_encode(&a, to, why);
+}
+
+/* Persons in exactly one of two cohorts, for each pair. */
+static result differ(struct engine *e, struct slice payload, struct buffer *to, struct why *why)
+{
+    struct mapped *m = NULL;
+    uint64_t *all = NULL;
+    TRY(difference_plan_decode(payload, &e->differences, why));
+    TRY(find_snapshot(e, e->differences.dataset, &e->differences.snapshot, &m, why));
+    TRY(left_out_apply(&m->left_out, e->differences.left_out, m->snapshot, why));
+    TRY(difference_compute(e->bitmaps, m->snapshot, &e->differences, &all, why));
+    result r = differences_encode(all, e->differences.pair_count, to, why);
+    wipe(all, e->differences.pair_count * sizeof *all);
+    free(all);
+    return r;
 }
 
 static const char *refusal_code(result r, const struct why *why)
@@ -160,12 +178,18 @@ static result serve(struct engine *e, const struct message *m, struct why *why)
     struct slice question;
     struct buffer bytes CLEANUP(wipe_buffer);
     buffer_init(&bytes, CHANNEL_FRAME_BYTES_MAX);
-    TRY(plan_decode(m->payload, &p, &question, why));
     uint64_t tag = m->tag;
+    bool differences = m->kind == ENGINE_DIFFER;
+    result r;
     e->plans++;
-    result r = answer(e, &p, question, &bytes, why);
+    if (differences) {
+        r = differ(e, m->payload, &bytes, why);
+    } else {
+        TRY(plan_decode(m->payload, &p, &question, why));
+        r = answer(e, &p, question, &bytes, why);
+    }
     if (is_ok(r))
-        return channel_send_now(e->channel, ENGINE_ANSWER, tag, buffer_slice(&bytes), why);
+        return channel_send_now(e->channel, differences ? ENGINE_DIFFERENCES : ENGINE_ANSWER, tag, buffer_slice(&bytes), why);
     log_failure(LOG_WARNING, "plan_refused", r, why);
     return refuse(e, tag, r, why);
 }
@@ -180,7 +204,7 @@ static result live(struct engine *e, struct why *why)
         TRY(r);
         if (m.kind == ENGINE_STOP)
             return DONE;
-        if (m.kind != ENGINE_ASK)
+        if (m.kind != ENGINE_ASK && m.kind != ENGINE_DIFFER)
             return FAIL(why, MALFORMED, "the engine takes plans, not messages of kind %u", (unsigned)m.kind);
         *why = (struct why){0};
         TRY(serve(e, &m, why));
@@ -190,6 +214,7 @@ static result live(struct engine *e, struct why *why)
 static result begin(struct engine *e, struct why *why)
 {
     process_hide();
+    TRY(bitmaps_new(&e->bitmaps, why));
     TRY(channel_new(NULL, e->start->channel_fd, NULL, NULL, NULL, &e->channel, why));
     return sandbox_enter(SANDBOX_FILES_READ, why);
 }
@@ -214,6 +239,7 @@ int engine_main(void *self)
         snapshot_close(e->mapped[i].snapshot);
         left_out_done(&e->mapped[i].left_out);
     }
+    bitmaps_free(e->bitmaps);
     free(e);
     return is_ok(r) ? 0 : 1;
 }

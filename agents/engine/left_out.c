@@ -109,5 +109,6 @@ result left_out_apply(struct left_out *l, struct slice keys, struct snapshot *s,
     }
     s->left_out = l->rows;
     s->left_out_count = l->count;
+    s->left_out_name = l->keys;
     return DONE;
 }

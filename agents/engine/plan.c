@@ -37,6 +37,58 @@ result plan_decode(struct slice bytes, struct plan *ret, struct slice *ret_quest
     return DONE;
 }
 
+/* --- differences ------------------------------------------------------------------------------ */
+
+result difference_plan_encode(const struct difference_plan *p, struct buffer *to, struct why *why)
+{
+    TRY(wire_str(to, p->dataset, why));
+    TRY(wire_bytes(to, slice_of(p->snapshot.at, sizeof p->snapshot.at), why));
+    TRY(wire_bytes(to, p->left_out, why));
+    TRY(wire_bytes(to, p->question, why));
+    TRY(wire_u32(to, p->pair_count, why));
+    for (unsigned i = 0; i < p->pair_count; i++) {
+        TRY(wire_bytes(to, p->pairs[i].box, why));
+        TRY(wire_bytes(to, p->pairs[i].without, why));
+    }
+    return DONE;
+}
+
+result difference_plan_decode(struct slice bytes, struct difference_plan *ret, struct why *why)
+{
+    struct reader r = reader_of(bytes);
+    struct slice dataset, snapshot;
+    struct label label;
+    uint32_t count;
+    if (!reader_bytes(&r, LABEL_MAX, &dataset) || !reader_bytes(&r, HASH_LEN, &snapshot) || snapshot.len != HASH_LEN ||
+        !reader_bytes(&r, (size_t)LEFT_OUT_MAX * RECORD_KEY_LEN, &ret->left_out) || ret->left_out.len % RECORD_KEY_LEN != 0 ||
+        !reader_bytes(&r, QUESTION_BYTES_MAX, &ret->question) || !reader_u32(&r, &count) || count > DIFFERENCE_PAIRS_MAX)
+        return FAIL(why, MALFORMED, "not a difference plan");
+    TRY(label_parse(dataset, &label, why));
+    memcpy(ret->dataset, label.text, sizeof ret->dataset);
+    memcpy(ret->snapshot.at, snapshot.at, HASH_LEN);
+    ret->pair_count = count;
+    for (unsigned i = 0; i < count; i++)
+        if (!reader_bytes(&r, QUESTION_BYTES_MAX, &ret->pairs[i].box) || !reader_bytes(&r, VARIABLE_MAX, &ret->pairs[i].without))
+            return FAIL(why, MALFORMED, "not a difference plan: a pair is cut short");
+    return reader_ends(&r) ? DONE : FAIL(why, MALFORMED, "not a difference plan: something is left over");
+}
+
+result differences_encode(const uint64_t *differences, unsigned count, struct buffer *to, struct why *why)
+{
+    for (unsigned i = 0; i < count; i++)
+        TRY(wire_u64(to, differences[i], why));
+    return DONE;
+}
+
+result differences_decode(struct slice bytes, unsigned count, uint64_t *ret, struct why *why)
+{
+    struct reader r = reader_of(bytes);
+    for (unsigned i = 0; i < count; i++)
+        if (!reader_u64(&r, &ret[i]))
+            return FAIL(why, MALFORMED, "the engine's differences are cut short");
+    return reader_ends(&r) ? DONE : FAIL(why, MALFORMED, "the engine sent more differences than were asked");
+}
+
 /* --- refusals --------------------------------------------------------------------------------- */
 
 result engine_refusal_encode(const struct engine_refusal *r, struct buffer *to, struct why *why)
@@ -201,6 +253,8 @@ result engine_answer_encode(const struct engine_answer *a, struct buffer *to, st
     TRY(wire_u32(to, a->parent_count, why));
     for (unsigned i = 0; i < a->parent_count; i++)
         TRY(cube_encode(&a->parents[i], to, why));
+    for (unsigned i = 0; i < a->parent_count; i++)
+        TRY(wire_u64(to, a->parent_cohorts[i], why));
     return summary_encode(a, to, why);
 }
 
@@ -265,6 +319,9 @@ static result answer_decode(struct slice bytes, const struct question *q, struct
         ret->parent_count = i + 1;
         TRY(cube_decode(&r, &shape, &ret->parents[i], why));
     }
+    for (unsigned i = 0; i < parents; i++)
+        if (!reader_u64(&r, &ret->parent_cohorts[i]))
+            return FAIL(why, MALFORMED, "not an answer of the engine: its parents are cut short");
     TRY(summary_decode(&r, q, ret, why));
     return reader_ends(&r) ? DONE : FAIL(why, MALFORMED, "not an answer of the engine: something is left over");
 }

@@ -19,8 +19,9 @@ enum { CUBE_SLOTS_EXTRA = 3, CUBE_SLOTS_MAX = 1000000, ENGINE_ANSWER_TIMEOUT_MS 
        RECORD_KEY_LEN = 8, LEFT_OUT_MAX = 100000 };
 /* CUBE_SLOTS_MAX bounds the slots of base and parents together, so that an answer fits a channel frame. */
 
-/* ENGINE_ASK carries a plan; ENGINE_ANSWER an answer; ENGINE_REFUSAL a refusal; ENGINE_STOP ends the engine. */
-enum { ENGINE_ASK = 1, ENGINE_ANSWER = 2, ENGINE_REFUSAL = 3, ENGINE_STOP = 4 }; /* channel kinds */
+/* ENGINE_ASK carries a plan; ENGINE_ANSWER an answer; ENGINE_REFUSAL a refusal; ENGINE_STOP ends the engine.
+ * ENGINE_DIFFER carries a difference plan; ENGINE_DIFFERENCES its numbers. */
+enum { ENGINE_ASK = 1, ENGINE_ANSWER = 2, ENGINE_REFUSAL = 3, ENGINE_STOP = 4, ENGINE_DIFFER = 5, ENGINE_DIFFERENCES = 6 }; /* channel kinds */
 
 struct cube {
     unsigned dimension_count;
@@ -43,6 +44,7 @@ struct engine_answer {
     struct cube base;                           /* the question's own box (summary: empty cube, the cohort) */
     struct cube parents[BOX_VARIABLES_MAX];     /* [i]: the box without its i-th variable; persons only */
     unsigned parent_count;                      /* box_count when protect, else 0 */
+    uint64_t parent_cohorts[BOX_VARIABLES_MAX]; /* [i]: distinct persons in all of parents[i] */
     /* Over the rows that fall in a cell (no extra slot) in every dimension; margins[d]: by the cells of dimension d.
      * Missing: in at least one dimension. */
     uint64_t *margins[TABLE_DIMENSIONS_MAX];    /* dimension_cells() each; NULL beyond dimension_count */
@@ -55,6 +57,27 @@ struct engine_answer {
 };
 void engine_answer_init(struct engine_answer *a);
 void engine_answer_done(struct engine_answer *a); /* wipes: true counts */
+
+/* How many persons lie in exactly one of two cohorts, each without one variable (agents/disclosure/audit.h). */
+enum { DIFFERENCE_PAIRS_MAX = 1000 };
+#define DIFFERENCE_UNKNOWN UINT64_MAX /* the earlier cohort is no question on this snapshot */
+struct difference_pair {
+    struct slice box;     /* the earlier cohort: text of a question, as question_cohort writes it */
+    struct slice without; /* a variable's name */
+};
+struct difference_plan {
+    char dataset[LABEL_MAX + 1];
+    struct hash snapshot;
+    struct slice left_out; /* as a plan's */
+    struct slice question; /* the new cohort */
+    unsigned pair_count;
+    struct difference_pair pairs[DIFFERENCE_PAIRS_MAX];
+};
+MUST_CHECK result difference_plan_encode(const struct difference_plan *p, struct buffer *to, struct why *why);
+/* Borrows from bytes. */
+MUST_CHECK result difference_plan_decode(struct slice bytes, struct difference_plan *ret, struct why *why);
+MUST_CHECK result differences_encode(const uint64_t *differences, unsigned count, struct buffer *to, struct why *why);
+MUST_CHECK result differences_decode(struct slice bytes, unsigned count, uint64_t *ret, struct why *why);
 
 /* Why there is no answer.  OK never.  Nothing in it comes from the rows. */
 struct engine_refusal {

@@ -60,6 +60,7 @@ struct snapshot {
     /* Rows, rising, of the persons whom the edition at hand leaves out (agents/engine/left_out.h); set by the engine. */
     const uint64_t *left_out;
     size_t left_out_count;
+    struct hash left_out_name; /* of the list, so that what was computed without them can be told apart */
     struct snapshot_maps *maps;      /* what stands behind the pointers above */
 };
 

@@ -1,0 +1,69 @@
+/*
+ * audit.h - L2: would this cohort, beside one that was answered before, single out a few persons?
+ * Two cohorts A and B are compared without each variable w that either of them names, in turn: if A without w
+ * and B without w are different boxes, at least AUDIT_PERSONS_MIN persons must lie in exactly one of them
+ * (0 counts as too few).  Looking only at these projections keeps a refusal from being an oracle: the
+ * isolated cell itself decides nothing (disclosure.md 1.5).  A variable that neither names is not dropped:
+ * that would compare the unprojected boxes, which is what must not decide.
+ *
+ * Pure.  The difference of two counts is a lower bound of the difference of two sets; only pairs below
+ * AUDIT_EXACT_BELOW need the rows, and those are handed to the engine (agents/engine/difference.h).
+ */
+#ifndef INNSYN_AGENTS_DISCLOSURE_AUDIT_H
+#define INNSYN_AGENTS_DISCLOSURE_AUDIT_H
+
+#include "agents/engine/plan.h"
+
+enum { AUDIT_PERSONS_MIN = 10 };
+/* A difference of this many persons neither refuses nor raises a charge (agents/disclosure/charge.h). */
+#define AUDIT_EXACT_BELOW UINT64_C(1280)
+
+/* Which box it is, whoever wrote it and in which edition: the sum of 128 bits of the SHA-256 of each of its
+ * variables' canonical texts, so that dropping a variable is a subtraction. */
+struct box_mark {
+    uint64_t a, b;
+};
+
+struct audited_term {
+    uint64_t variable;   /* 64 bits of the SHA-256 of its name */
+    struct box_mark set; /* of "name=values" */
+    uint64_t persons;    /* in the box without this variable */
+};
+
+struct audited_box {
+    struct box_mark whole;
+    uint64_t persons;
+    unsigned term_count;
+    struct audited_term terms[]; /* in the order of the question's box */
+};
+
+/* The box of a question, without its counts; free with free().  LIMIT: no memory. */
+MUST_CHECK result audited_box_of(const struct question *q, struct audited_box **ret, struct why *why);
+/* Its counts.  BROKEN: the answer is not this box's, or was made without protect. */
+MUST_CHECK result audited_box_count(struct audited_box *box, const struct engine_answer *a, struct why *why);
+uint64_t audited_variable(struct slice name);
+bool audited_box_equal(const struct audited_box *a, const struct audited_box *b);
+
+/* One pair of projections that the rows must decide. */
+struct audit_pair {
+    size_t box;           /* index of the earlier box */
+    uint64_t variable;    /* dropped from both */
+    uint64_t difference;  /* a lower bound at first; then what the engine counted */
+};
+
+struct audit {
+    struct audit_pair *pairs; /* owned */
+    size_t pair_count, pair_room;
+};
+void audit_done(struct audit *a); /* zeroed ones are welcome; wipes */
+
+/* All pairs whose projections differ and whose counts do not show at least `exact_below` persons between them.
+ * LIMIT: no memory; refuse then. */
+MUST_CHECK result audit_compare(const struct audited_box *new_box, struct audited_box *const *before, size_t count,
+                                uint64_t exact_below, struct audit *ret, struct why *why);
+
+/* The smallest difference, all pairs evaluated; AUDIT_EXACT_BELOW when there is no pair. */
+uint64_t audit_least(const struct audit *a);
+bool audit_holds(const struct audit *a);
+
+#endif

@@ -1,0 +1,166 @@
+#include "agents/disclosure/charge.h"
+
+#include "agents/disclosure/cells.h"
+#include "agents/disclosure/ptable.h"
+
+enum { CHARGE_TEXT_MAX = 256 * 1024 };
+
+/* Names for the noise of figures that are not published as cells. */
+#define CHARGE_STATISTIC_PARENT "charge-parent"
+#define CHARGE_STATISTIC_DIFFERENCE "charge-difference"
+#define CHARGE_STATISTIC_GROUP "charge-group"
+
+uint32_t charge_micro(unsigned quarters, uint64_t s)
+{
+    uint64_t below = quarters + s;
+    return (uint32_t)((4 * (uint64_t)CHARGE_ONE + below - 1) / below);
+}
+
+uint64_t charge_step(uint64_t n)
+{
+    uint64_t step = CHARGE_STEP_FIRST;
+    while (step < CHARGE_STEP_LAST && 2 * step <= n)
+        step *= 2;
+    return step;
+}
+
+static void name(struct charge *c, unsigned variable)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->items[i].variable == variable)
+            return;
+    c->items[c->count++] = (struct charge_item){.variable = variable};
+}
+
+void charge_variables(const struct question *q, struct charge *ret)
+{
+    *ret = (struct charge){0};
+    for (unsigned b = 0; b < q->box_count; b++)
+        name(ret, q->box[b].variable);
+    for (unsigned d = 0; d < q->dimension_count; d++)
+        name(ret, q->dimensions[d].variable);
+    for (unsigned i = 0; i < q->variable_count; i++)
+        name(ret, q->variables[i]);
+    if (q->by >= 0)
+        name(ret, (unsigned)q->by);
+}
+
+/* --- the smallest parent ------------------------------------------------------------------------ */
+
+struct smallest {
+    uint64_t persons;
+    struct part part;
+};
+
+/* Over the cells of a cube, dimension `variable` free. */
+static struct smallest smallest_parent(const struct question *q, const struct cube *c, unsigned variable)
+{
+    struct smallest least = {.persons = UINT64_MAX};
+    for (uint64_t slot = 0; slot < c->slot_count; slot++) {
+        struct part p = part_of_slot(c, slot);
+        bool inside = true;
+        for (unsigned d = 0; d < c->dimension_count; d++) {
+            bool dropped = q->dimensions[d].variable == variable;
+            inside = inside && (dropped ? p.at[d] == 0 : p.at[d] < (int)dimension_cells(q, d));
+            p.at[d] = dropped ? CELL_FREE : p.at[d];
+        }
+        if (!inside)
+            continue;
+        struct part_sum s = part_sum(c, &p);
+        uint64_t persons = q->dictionary->event_table ? s.persons_most : s.persons;
+        if (persons < least.persons)
+            least = (struct smallest){persons, p};
+    }
+    return least;
+}
+
+/* The figure with keyed noise, as a step. */
+static result noised_step(struct cellkey *key, const char *statistic, struct slice edition, struct slice text, uint64_t n,
+                          uint64_t *ret, struct why *why)
+{
+    uint32_t r;
+    TRY(cellkey_draw(key, statistic, edition, text, 0, n, &r, why));
+    int64_t noised = (int64_t)(n < INT64_MAX / 2 ? n : INT64_MAX / 2) + ptable_noise(n, r);
+    *ret = charge_step(noised < 0 ? 0 : (uint64_t)noised);
+    return DONE;
+}
+
+/* The box of a parent: the question's without a box variable, narrowed to the part. */
+static result parent_step(const struct question *q, int box_variable, const struct smallest *least, struct cellkey *key,
+                          struct slice edition, uint64_t *ret, struct why *why)
+{
+    struct question parent = *q; /* borrows all but the box */
+    struct value_set left[BOX_VARIABLES_MAX];
+    struct buffer text CLEANUP(buffer_done) = {0};
+    buffer_init(&text, CHARGE_TEXT_MAX);
+    parent.box = left;
+    parent.box_count = 0;
+    for (unsigned b = 0; b < q->box_count; b++)
+        if ((int)b != box_variable)
+            left[parent.box_count++] = q->box[b];
+    TRY(question_cell_box(&parent, least->part.at, &text, why));
+    return noised_step(key, CHARGE_STATISTIC_PARENT, edition, buffer_slice(&text), least->persons, ret, why);
+}
+
+static result step_without(const struct question *q, const struct engine_answer *a, unsigned variable, struct cellkey *key,
+                           struct slice edition, uint64_t *ret, struct why *why)
+{
+    int box = -1;
+    for (unsigned b = 0; b < q->box_count; b++)
+        if (q->box[b].variable == variable)
+            box = (int)b;
+    struct smallest least = smallest_parent(q, box >= 0 ? &a->parents[box] : &a->base, variable);
+    return parent_step(q, box, &least, key, edition, ret, why);
+}
+
+/* --- summaries ---------------------------------------------------------------------------------- */
+
+static result step_of_group(const struct question *q, const struct engine_answer *a, unsigned variable, struct cellkey *key,
+                            struct slice edition, uint64_t *ret, struct why *why)
+{
+    uint64_t least = a->cohort;
+    unsigned groups = q->by >= 0 ? q->dictionary->variables[q->by].level_count : 1;
+    struct buffer text CLEANUP(buffer_done) = {0};
+    buffer_init(&text, QUESTION_BYTES_MAX + VARIABLE_MAX + 1);
+    for (unsigned g = 0; a->summary && g < groups && g < a->summary_groups; g++)
+        for (unsigned v = 0; v < q->variable_count; v++) {
+            uint64_t n = a->summary[(size_t)g * a->summary_variables + v].n;
+            if (q->variables[v] == variable && n < least)
+                least = n;
+        }
+    TRY(buffer_add(&text, buffer_slice(&q->canonical), why));
+    TRY(buffer_add(&text, q->dictionary->variables[variable].name, why));
+    return noised_step(key, CHARGE_STATISTIC_GROUP, edition, buffer_slice(&text), least, ret, why);
+}
+
+static bool is_summarized(const struct question *q, unsigned variable)
+{
+    for (unsigned i = 0; i < q->variable_count; i++)
+        if (q->variables[i] == variable)
+            return true;
+    return false;
+}
+
+result charge_of(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
+                 unsigned variance, uint64_t difference, struct charge *ret, struct why *why)
+{
+    struct charge c;
+    uint64_t apart, s;
+    struct buffer cohort CLEANUP(buffer_done) = {0};
+    if (a->parent_count != q->box_count)
+        return FAIL(why, BROKEN, "the engine handed over %u parents for %u box variables", a->parent_count, q->box_count);
+    buffer_init(&cohort, QUESTION_BYTES_MAX);
+    TRY(question_cohort(q, &cohort, why));
+    apart = CHARGE_STEP_LAST;
+    if (difference < CHARGE_STEP_LAST)
+        TRY(noised_step(key, CHARGE_STATISTIC_DIFFERENCE, edition, buffer_slice(&cohort), difference, &apart, why));
+    charge_variables(q, &c);
+    for (unsigned i = 0; i < c.count; i++) {
+        bool model = is_summarized(q, c.items[i].variable);
+        TRY(model ? step_of_group(q, a, c.items[i].variable, key, edition, &s, why)
+                  : step_without(q, a, c.items[i].variable, key, edition, &s, why));
+        c.items[i].micro = charge_micro(model ? CHARGE_MODEL_QUARTERS : 4 * variance, s < apart ? s : apart);
+    }
+    *ret = c;
+    return DONE;
+}

@@ -1,0 +1,46 @@
+/*
+ * charge.h - L5: what an answer takes from the information ledger (disclosure.md 1.6).
+ * Each variable d that a question names is charged 1/(V + s/4), in millionths rounded up; s is the smallest of
+ *   - the smallest parent of a cell after dropping d, cells that stay blank included,
+ *   - the smallest projected difference that the audit found (agents/disclosure/audit.h),
+ * each with keyed noise as a published count has, then rounded down to 10 * 2^k, so that a charge tells no more
+ * than a published count.  A summarized variable is charged as a model, 1/(6.25 + n/4), n its smallest group.
+ */
+#ifndef INNSYN_AGENTS_DISCLOSURE_CHARGE_H
+#define INNSYN_AGENTS_DISCLOSURE_CHARGE_H
+
+#include "agents/disclosure/cellkey.h"
+#include "agents/engine/plan.h"
+
+enum {
+    CHARGE_ITEMS_MAX = BOX_VARIABLES_MAX + TABLE_DIMENSIONS_MAX + SUMMARY_VARIABLES_MAX + 1,
+    CHARGE_ONE = 1000000,         /* a charge of 1, in the ledger's unit */
+    CHARGE_REFUSAL = 20000,       /* 0.02: a refusal that depended on the data */
+    CHARGE_STEP_FIRST = 10,       /* s is 10, 20, 40 ... */
+    CHARGE_STEP_LAST = 1280,      /* ... 1280: nothing is charged less than 1/(V + 320) */
+    CHARGE_MODEL_QUARTERS = 25,   /* 6.25 in quarters */
+};
+
+struct charge_item {
+    unsigned variable; /* index in the dictionary */
+    uint32_t micro;
+};
+struct charge {
+    struct charge_item items[CHARGE_ITEMS_MAX];
+    unsigned count;
+};
+
+/* 1/(quarters/4 + s/4) in millionths, rounded up. */
+uint32_t charge_micro(unsigned quarters, uint64_t s);
+/* The largest 10 * 2^k that is not above n, at least 10 and at most CHARGE_STEP_LAST. */
+uint64_t charge_step(uint64_t n);
+
+/* Variables that a question names, each once: box, dimensions, summarized, by.  micro is 0. */
+void charge_variables(const struct question *q, struct charge *ret);
+
+/* variance: of the profile's noise.  difference: audit_least; the texts of both cohorts key its noise.
+ * BROKEN: the answer was made without protect. */
+MUST_CHECK result charge_of(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
+                            unsigned variance, uint64_t difference, struct charge *ret, struct why *why);
+
+#endif

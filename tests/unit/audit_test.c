@@ -1,0 +1,320 @@
+/* Aim: the difference audit decides as the vectors do, with the engine's own counts of differing persons; the
+ * engine's bitmaps agree with a naive walk over the rows; a charge is 1/(V + s/4), rounded up, and its steps
+ * are no finer than published counts. */
+#include "agents/disclosure/audit.h"
+#include "agents/disclosure/charge.h"
+#include "agents/engine/difference.h"
+#include "agents/engine/engine.h"
+#include "agents/disclosure/ptable.h"
+#include "base/codec.h"
+#include "tests/unit/random_snapshot.h"
+
+enum { QUERIES_MAX = 16, PERSONS_MAX = 512 };
+
+static struct json *vectors(const char *name)
+{
+    char path[512];
+    struct buffer text CLEANUP(buffer_done) = {0};
+    struct json *v = NULL;
+    snprintf(path, sizeof path, "%s/vectors/sdc/%s", TEST_DATA, name);
+    read_test_file(path, &text);
+    assert_ok(json_parse(buffer_slice(&text), JSON_BYTES_MAX, &v, NULL));
+    return v;
+}
+
+/* --- the vectors --- */
+
+static const char DICTIONARY[] =
+    "{\"dataset\":\"v\",\"variables\":[{\"name\":\"pid\",\"type\":\"id\"},"
+    "{\"name\":\"zip\",\"type\":\"category\",\"levels\":[{\"code\":\"1\"},{\"code\":\"2\"}]},"
+    "{\"name\":\"age\",\"type\":\"category\",\"levels\":[{\"code\":\"a\"},{\"code\":\"b\"},{\"code\":\"c\"},{\"code\":\"d\"}]},"
+    "{\"name\":\"dx\",\"type\":\"category\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]}]}";
+static const char *const NAMES[4] = {NULL, "zip", "age", "dx"};
+
+struct town {
+    struct dictionary *d;
+    struct snapshot s;
+    struct snapshot_column columns[4];
+    uint8_t codes[4][PERSONS_MAX];
+    uint64_t keys[PERSONS_MAX];
+};
+
+static uint8_t code_of(const struct dictionary *d, unsigned variable, struct slice level)
+{
+    for (unsigned l = 0; l < d->variables[variable].level_count; l++)
+        if (slice_equal(d->variables[variable].levels[l], level))
+            return (uint8_t)(l + 1);
+    fail_msg("no level %.*s", SLICE_ARG(level));
+    return 0;
+}
+
+/* flip: the person in zip 1, age c has the other dx. */
+static void town_build(struct town *t, const struct json *persons, bool flip)
+{
+    *t = (struct town){.d = test_dictionary(DICTIONARY, PROFILE_OPEN)};
+    size_t n = json_size(persons);
+    assert_true(n <= PERSONS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const struct json *p = json_item(persons, i);
+        for (unsigned v = 1; v < 4; v++)
+            t->codes[v][i] = code_of(t->d, v, json_text(json_get(p, NAMES[v])));
+        if (flip && slice_is(json_text(json_get(p, "zip")), "1") && slice_is(json_text(json_get(p, "age")), "c"))
+            t->codes[3][i] = (uint8_t)(3 - t->codes[3][i]);
+        t->keys[i] = i * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    for (unsigned v = 1; v < 4; v++)
+        t->columns[v] = (struct snapshot_column){COLUMN_U8, t->codes[v]};
+    t->s = (struct snapshot){.facts = {.rows = n, .persons = n, .name = {{flip}}}, .dictionary = t->d, .columns = t->columns, .keys = t->keys};
+}
+
+static struct question *town_question(const struct town *t, const struct json *box)
+{
+    struct json *v CLEANUP(json_freep) = json_object(), *statistic = json_object();
+    struct question *q = NULL;
+    json_set(statistic, "count", json_object());
+    json_set(v, "innsyn", json_of_str("question/1"));
+    json_set(v, "dataset", json_of_str("v"));
+    json_set(v, "where", json_share(box));
+    json_set(v, "statistic", statistic);
+    assert_ok(question_read(v, t->d, &q, NULL));
+    return q;
+}
+
+struct asked {
+    struct audited_box *boxes[QUERIES_MAX];
+    struct buffer texts[QUERIES_MAX];
+    const char *labels[QUERIES_MAX];
+    size_t count;
+};
+
+/* The vectors give a reason for each projection; those of a variable that neither box names compare the
+ * unprojected boxes, which this audit does not (agents/disclosure/audit.h). */
+static bool has_reason(const struct json *reasons, const char *text)
+{
+    for (size_t i = 0; i < json_size(reasons); i++)
+        if (slice_is(json_text(json_item(reasons, i)), text))
+            return true;
+    return false;
+}
+
+static bool decide(const struct town *t, const struct json *query, struct bitmaps *bitmaps, struct asked *asked, bool check_reasons)
+{
+    struct question *q CLEANUP(question_freep) = town_question(t, json_get(query, "box"));
+    struct engine_answer a CLEANUP(engine_answer_done);
+    struct audit audit CLEANUP(audit_done) = {0};
+    struct audited_box *box;
+    const struct json *reasons = json_get(query, "reasons");
+    char reason[256];
+    bool parents = true;
+    size_t found = 0;
+    engine_answer_init(&a);
+    assert_ok(engine_compute(&t->s, q, true, &a, NULL));
+    assert_int_equal(audited_box_of(q, &box, NULL).code, OK);
+    assert_ok(audited_box_count(box, &a, NULL));
+    struct buffer *text = &asked->texts[asked->count];
+    buffer_init(text, QUESTION_BYTES_MAX);
+    assert_ok(question_cohort(q, text, NULL));
+    for (unsigned b = 0; b < q->box_count; b++)
+        if (a.parent_cohorts[b] < AUDIT_PERSONS_MIN) {
+            parents = false;
+            snprintf(reason, sizeof reason, "own parent without %.*s = %u", SLICE_ARG(t->d->variables[q->box[b].variable].name),
+                     (unsigned)a.parent_cohorts[b]);
+            assert_true(!check_reasons || has_reason(reasons, reason));
+            found++;
+        }
+    assert_ok(audit_compare(box, asked->boxes, asked->count, AUDIT_EXACT_BELOW, &audit, NULL));
+    for (size_t i = 0; i < audit.pair_count; i++) {
+        struct audit_pair *p = &audit.pairs[i];
+        unsigned v = 1;
+        while (audited_variable(slice_str(NAMES[v])) != p->variable)
+            v++;
+        struct projection x = {buffer_slice(text), slice_str(NAMES[v])}, y = {buffer_slice(&asked->texts[p->box]), slice_str(NAMES[v])};
+        uint64_t difference;
+        assert_ok(bitmaps_difference(bitmaps, &t->s, &x, &y, &difference, NULL));
+        assert_true(difference >= p->difference);
+        p->difference = difference;
+        if (difference >= AUDIT_PERSONS_MIN)
+            continue;
+        snprintf(reason, sizeof reason, "vs '%s' ignoring %s: %u persons", asked->labels[p->box], NAMES[v], (unsigned)difference);
+        if (check_reasons && !has_reason(reasons, reason))
+            fail_msg("%s is no reason of the vectors", reason);
+        found++;
+    }
+    bool answered = parents && audit_holds(&audit);
+    if (check_reasons) {
+        static char labels[QUERIES_MAX][128];
+        assert_int_equal(a.cohort, json_integer(json_get(query, "true_count")));
+        assert_true(slice_copy_str(json_text(json_get(query, "label")), labels[asked->count], sizeof labels[0]));
+        asked->labels[asked->count] = labels[asked->count];
+        assert_true(answered ? json_size(reasons) == 0 : found > 0);
+    }
+    if (answered)
+        asked->boxes[asked->count++] = box;
+    else
+        free(box), buffer_done(text);
+    return answered;
+}
+
+static void asked_done(struct asked *a)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        free(a->boxes[i]);
+        buffer_done(&a->texts[i]);
+    }
+}
+
+static void decisions_equal_vectors(void **state)
+{
+    (void)state;
+    struct json *v CLEANUP(json_freep) = vectors("audit.json");
+    const struct json *queries = json_get(v, "queries");
+    struct bitmaps *bitmaps CLEANUP(bitmaps_freep) = NULL;
+    static struct town town;
+    assert_ok(bitmaps_new(&bitmaps, NULL));
+    for (int flip = 0; flip < 2; flip++) { /* the isolated person's secret moves no decision */
+        struct asked asked CLEANUP(asked_done) = {0};
+        town_build(&town, json_get(v, "persons"), flip);
+        for (size_t i = 0; i < json_size(queries); i++) {
+            const struct json *query = json_item(queries, i);
+            bool answered = decide(&town, query, bitmaps, &asked, !flip);
+            if (answered != slice_is(json_text(json_get(query, "decision")), "answer"))
+                fail_msg("query %zu is decided otherwise", i);
+        }
+        assert_int_equal(asked.count, 5);
+        dictionary_free(town.d);
+    }
+}
+
+/* --- the engine's differences --- */
+
+static uint64_t naive_difference(const struct snapshot *s, const struct question *x, int wx, const struct question *y, int wy)
+{
+    uint64_t persons = 0;
+    uint8_t *in = calloc(s->facts.persons + 1, 1);
+    for (uint64_t row = 0; row < s->facts.rows; row++) {
+        uint64_t person = s->person ? s->person[row] : row;
+        in[person] |= (uint8_t)(naive_in_box(s, x, row, wx) | naive_in_box(s, y, row, wy) << 1);
+    }
+    for (uint64_t p = 0; p < s->facts.persons; p++)
+        persons += in[p] == 1 || in[p] == 2;
+    free(in);
+    return persons;
+}
+
+static int box_index(const struct question *q, const char *name)
+{
+    for (unsigned b = 0; b < q->box_count; b++)
+        if (slice_is(q->dictionary->variables[q->box[b].variable].name, name))
+            return (int)b;
+    return -1;
+}
+
+static void differences_equal_naive(void **state)
+{
+    (void)state;
+    struct chance c = {20260101};
+    for (int events = 0; events < 2; events++) {
+        struct bitmaps *bitmaps CLEANUP(bitmaps_freep) = NULL;
+        struct dictionary *d CLEANUP(dictionary_freep) = random_dictionary(events);
+        struct snapshot *s = random_snapshot(&c, d, 9000, 1);
+        assert_ok(bitmaps_new(&bitmaps, NULL));
+        for (unsigned i = 0; i < 40; i++) {
+            char where[2][16384], text[2][40000];
+            struct question *q[2];
+            struct engine_answer a;
+            for (int k = 0; k < 2; k++) {
+                random_where(&c, where[k], sizeof where[k]);
+                snprintf(text[k], sizeof text[k], "{\"innsyn\":\"question/1\",\"dataset\":\"r\",\"statistic\":{\"count\":{}}%s}", where[k]);
+                q[k] = test_question(d, text[k]);
+            }
+            const char *without = RANDOM_NAMES[1 + chance_below(&c, RANDOM_VARIABLES - 1)];
+            struct projection x = {slice_str(text[0]), slice_str(without)}, y = {slice_str(text[1]), slice_str(without)};
+            uint64_t got;
+            assert_ok(bitmaps_difference(bitmaps, s, &x, &y, &got, NULL));
+            assert_int_equal(got, naive_difference(s, q[0], box_index(q[0], without), q[1], box_index(q[1], without)));
+            engine_answer_init(&a);
+            assert_ok(engine_compute(s, q[0], true, &a, NULL));
+            struct question none = {.dictionary = d};
+            for (unsigned b = 0; b < q[0]->box_count; b++) { /* the parents' persons, against everything minus nothing */
+                uint64_t outside = naive_difference(s, &none, -1, q[0], (int)b);
+                uint64_t everybody = naive_difference(s, &none, -1, &(struct question){.dictionary = d, .box_count = 0}, -1);
+                assert_int_equal(everybody, 0);
+                uint64_t with_rows = 0;
+                uint8_t *seen = calloc(s->facts.persons + 1, 1);
+                for (uint64_t row = 0; row < s->facts.rows; row++)
+                    seen[s->person ? s->person[row] : row] = 1;
+                for (uint64_t p = 0; p < s->facts.persons; p++)
+                    with_rows += seen[p];
+                free(seen);
+                assert_int_equal(a.parent_cohorts[b], with_rows - outside);
+            }
+            engine_answer_done(&a);
+            question_free(q[0]);
+            question_free(q[1]);
+        }
+        assert_true(bitmaps_bytes(bitmaps) <= BITMAPS_BYTES_MAX);
+        random_snapshot_free(s);
+    }
+}
+
+/* --- charges --- */
+
+static void charge_is_the_formula(void **state)
+{
+    (void)state;
+    assert_int_equal(charge_micro(28, 10), 105264);  /* 1/(7 + 2.5): 9 of them fit in 1 */
+    assert_int_equal(charge_micro(28, 40), 58824);   /* a cell of 50 */
+    assert_int_equal(charge_micro(28, 160), 21277);  /* of 200 */
+    assert_int_equal(charge_micro(28, 640), 5989);   /* of 1,000 */
+    assert_int_equal(charge_micro(25, 0), 160000);
+    assert_int_equal(charge_step(0), 10);
+    assert_int_equal(charge_step(19), 10);
+    assert_int_equal(charge_step(20), 20);
+    assert_int_equal(charge_step(1279), 640);
+    assert_int_equal(charge_step(UINT64_MAX), CHARGE_STEP_LAST);
+}
+
+static void charge_of_a_question(void **state)
+{
+    (void)state;
+    struct json *v CLEANUP(json_freep) = vectors("audit.json");
+    static struct town town;
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    struct cellkey *key CLEANUP(cellkey_freep) = NULL;
+    town_build(&town, json_get(v, "persons"), false);
+    assert_ok(secret_new(slice_of("01234567890123456789012345678901", 32), &secret, NULL));
+    assert_ok(cellkey_new(secret, LABEL_CELL_KEY, &key, NULL));
+    struct question *q CLEANUP(question_freep) = test_question(town.d, "{\"innsyn\":\"question/1\",\"dataset\":\"v\","
+        "\"statistic\":{\"table\":{\"by\":[\"age\"]}},\"where\":{\"dx\":[\"1\"]}}");
+    struct engine_answer a CLEANUP(engine_answer_done);
+    struct charge c;
+    engine_answer_init(&a);
+    assert_ok(engine_compute(&town.s, q, true, &a, NULL));
+    assert_ok(charge_of(q, &a, key, slice_str("e"), PTABLE_VARIANCE, AUDIT_EXACT_BELOW, &c, NULL));
+    assert_int_equal(c.count, 2);
+    uint64_t groups[5] = {0}, smallest = UINT64_MAX;
+    for (size_t i = 0; i < town.s.facts.persons; i++)
+        groups[town.codes[2][i]]++;
+    for (unsigned l = 1; l <= 4; l++)
+        smallest = groups[l] < smallest ? groups[l] : smallest;
+    for (unsigned i = 0; i < c.count; i++) { /* dx: the smallest age group; age: the 50 with dx 1; each with noise */
+        uint64_t n = c.items[i].variable == 3 ? smallest : 50;
+        assert_true(c.items[i].micro <= charge_micro(28, charge_step(n - PTABLE_NOISE_MAX)));
+        assert_true(c.items[i].micro >= charge_micro(28, charge_step(n + PTABLE_NOISE_MAX)));
+    }
+    assert_ok(charge_of(q, &a, key, slice_str("e"), PTABLE_VARIANCE, 10, &c, NULL));
+    for (unsigned i = 0; i < c.count; i++) /* a nested chain of large cohorts pays for its differences */
+        assert_int_equal(c.items[i].micro, charge_micro(28, 10));
+    dictionary_free(town.d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decisions_equal_vectors),
+        cmocka_unit_test(differences_equal_naive),
+        cmocka_unit_test(charge_is_the_formula),
+        cmocka_unit_test(charge_of_a_question),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
