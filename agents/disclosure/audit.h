@@ -12,11 +12,8 @@
 #ifndef INNSYN_AGENTS_DISCLOSURE_AUDIT_H
 #define INNSYN_AGENTS_DISCLOSURE_AUDIT_H
 
+#include "agents/disclosure/parameters.h"
 #include "agents/engine/plan.h"
-
-enum { AUDIT_PERSONS_MIN = 10 };
-/* A difference of this many persons neither refuses nor raises a charge (agents/disclosure/charge.h). */
-#define AUDIT_EXACT_BELOW UINT64_C(1280)
 
 /* Which box it is, whoever wrote it and in which edition: the sum of 128 bits of the SHA-256 of each of its
  * variables' canonical texts, so that dropping a variable is a subtraction. */

@@ -5,6 +5,13 @@
 
 enum { CHARGE_TEXT_MAX = 256 * 1024 };
 
+/* What noises a figure: the profile's table, the site's key, the edition. */
+struct noising {
+    struct cellkey *key;
+    const struct ptable *noise;
+    struct slice edition;
+};
+
 /* Names for the noise of figures that are not published as cells. */
 #define CHARGE_STATISTIC_PARENT "charge-parent"
 #define CHARGE_STATISTIC_DIFFERENCE "charge-difference"
@@ -75,19 +82,18 @@ static struct smallest smallest_parent(const struct question *q, const struct cu
 }
 
 /* The figure with keyed noise, as a step. */
-static result noised_step(struct cellkey *key, const char *statistic, struct slice edition, struct slice text, uint64_t n,
-                          uint64_t *ret, struct why *why)
+static result noised_step(const struct noising *x, const char *statistic, struct slice text, uint64_t n, uint64_t *ret, struct why *why)
 {
     uint32_t r;
-    TRY(cellkey_draw(key, statistic, edition, text, 0, n, &r, why));
-    int64_t noised = (int64_t)(n < INT64_MAX / 2 ? n : INT64_MAX / 2) + ptable_noise(n, r);
+    TRY(cellkey_draw(x->key, statistic, x->edition, text, 0, n, &r, why));
+    int64_t noised = (int64_t)(n < INT64_MAX / 2 ? n : INT64_MAX / 2) + ptable_noise(x->noise, n, r);
     *ret = charge_step(noised < 0 ? 0 : (uint64_t)noised);
     return DONE;
 }
 
 /* The box of a parent: the question's without a box variable, narrowed to the part. */
-static result parent_step(const struct question *q, int box_variable, const struct smallest *least, struct cellkey *key,
-                          struct slice edition, uint64_t *ret, struct why *why)
+static result parent_step(const struct question *q, int box_variable, const struct smallest *least, const struct noising *x,
+                          uint64_t *ret, struct why *why)
 {
     struct question parent = *q; /* borrows all but the box */
     struct value_set left[BOX_VARIABLES_MAX];
@@ -99,24 +105,24 @@ static result parent_step(const struct question *q, int box_variable, const stru
         if ((int)b != box_variable)
             left[parent.box_count++] = q->box[b];
     TRY(question_cell_box(&parent, least->part.at, &text, why));
-    return noised_step(key, CHARGE_STATISTIC_PARENT, edition, buffer_slice(&text), least->persons, ret, why);
+    return noised_step(x, CHARGE_STATISTIC_PARENT, buffer_slice(&text), least->persons, ret, why);
 }
 
-static result step_without(const struct question *q, const struct engine_answer *a, unsigned variable, struct cellkey *key,
-                           struct slice edition, uint64_t *ret, struct why *why)
+static result step_without(const struct question *q, const struct engine_answer *a, unsigned variable, const struct noising *x,
+                           uint64_t *ret, struct why *why)
 {
     int box = -1;
     for (unsigned b = 0; b < q->box_count; b++)
         if (q->box[b].variable == variable)
             box = (int)b;
     struct smallest least = smallest_parent(q, box >= 0 ? &a->parents[box] : &a->base, variable);
-    return parent_step(q, box, &least, key, edition, ret, why);
+    return parent_step(q, box, &least, x, ret, why);
 }
 
 /* --- summaries ---------------------------------------------------------------------------------- */
 
-static result step_of_group(const struct question *q, const struct engine_answer *a, unsigned variable, struct cellkey *key,
-                            struct slice edition, uint64_t *ret, struct why *why)
+static result step_of_group(const struct question *q, const struct engine_answer *a, unsigned variable, const struct noising *x,
+                            uint64_t *ret, struct why *why)
 {
     uint64_t least = a->cohort;
     unsigned groups = q->by >= 0 ? q->dictionary->variables[q->by].level_count : 1;
@@ -130,7 +136,7 @@ static result step_of_group(const struct question *q, const struct engine_answer
         }
     TRY(buffer_add(&text, buffer_slice(&q->canonical), why));
     TRY(buffer_add(&text, q->dictionary->variables[variable].name, why));
-    return noised_step(key, CHARGE_STATISTIC_GROUP, edition, buffer_slice(&text), least, ret, why);
+    return noised_step(x, CHARGE_STATISTIC_GROUP, buffer_slice(&text), least, ret, why);
 }
 
 static bool is_summarized(const struct question *q, unsigned variable)
@@ -142,8 +148,10 @@ static bool is_summarized(const struct question *q, unsigned variable)
 }
 
 result charge_of(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
-                 unsigned variance, uint64_t difference, struct charge *ret, struct why *why)
+                 const struct ptable *noise, uint64_t difference, struct charge *ret, struct why *why)
 {
+    struct noising x = {key, noise, edition};
+    unsigned quarters = (unsigned)(4 * noise->variance + 0.5);
     struct charge c;
     uint64_t apart, s;
     struct buffer cohort CLEANUP(buffer_done) = {0};
@@ -153,13 +161,13 @@ result charge_of(const struct question *q, const struct engine_answer *a, struct
     TRY(question_cohort(q, &cohort, why));
     apart = CHARGE_STEP_LAST;
     if (difference < CHARGE_STEP_LAST)
-        TRY(noised_step(key, CHARGE_STATISTIC_DIFFERENCE, edition, buffer_slice(&cohort), difference, &apart, why));
+        TRY(noised_step(&x, CHARGE_STATISTIC_DIFFERENCE, buffer_slice(&cohort), difference, &apart, why));
     charge_variables(q, &c);
     for (unsigned i = 0; i < c.count; i++) {
         bool model = is_summarized(q, c.items[i].variable);
-        TRY(model ? step_of_group(q, a, c.items[i].variable, key, edition, &s, why)
-                  : step_without(q, a, c.items[i].variable, key, edition, &s, why));
-        c.items[i].micro = charge_micro(model ? CHARGE_MODEL_QUARTERS : 4 * variance, s < apart ? s : apart);
+        TRY(model ? step_of_group(q, a, c.items[i].variable, &x, &s, why)
+                  : step_without(q, a, c.items[i].variable, &x, &s, why));
+        c.items[i].micro = charge_micro(model ? CHARGE_MODEL_QUARTERS : quarters, s < apart ? s : apart);
     }
     *ret = c;
     return DONE;

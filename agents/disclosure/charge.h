@@ -10,15 +10,11 @@
 #define INNSYN_AGENTS_DISCLOSURE_CHARGE_H
 
 #include "agents/disclosure/cellkey.h"
+#include "agents/disclosure/parameters.h"
 #include "agents/engine/plan.h"
 
 enum {
     CHARGE_ITEMS_MAX = BOX_VARIABLES_MAX + TABLE_DIMENSIONS_MAX + SUMMARY_VARIABLES_MAX + 1,
-    CHARGE_ONE = 1000000,         /* a charge of 1, in the ledger's unit */
-    CHARGE_REFUSAL = 20000,       /* 0.02: a refusal that depended on the data */
-    CHARGE_STEP_FIRST = 10,       /* s is 10, 20, 40 ... */
-    CHARGE_STEP_LAST = 1280,      /* ... 1280: nothing is charged less than 1/(V + 320) */
-    CHARGE_MODEL_QUARTERS = 25,   /* 6.25 in quarters */
 };
 
 struct charge_item {
@@ -38,9 +34,9 @@ uint64_t charge_step(uint64_t n);
 /* Variables that a question names, each once: box, dimensions, summarized, by.  micro is 0. */
 void charge_variables(const struct question *q, struct charge *ret);
 
-/* variance: of the profile's noise.  difference: audit_least; the texts of both cohorts key its noise.
+/* noise: the profile's.  difference: audit_least.
  * BROKEN: the answer was made without protect. */
 MUST_CHECK result charge_of(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
-                            unsigned variance, uint64_t difference, struct charge *ret, struct why *why);
+                            const struct ptable *noise, uint64_t difference, struct charge *ret, struct why *why);
 
 #endif

@@ -290,7 +290,7 @@ static void charge_of_a_question(void **state)
     struct charge c;
     engine_answer_init(&a);
     assert_ok(engine_compute(&town.s, q, true, &a, NULL));
-    assert_ok(charge_of(q, &a, key, slice_str("e"), PTABLE_VARIANCE, AUDIT_EXACT_BELOW, &c, NULL));
+    assert_ok(charge_of(q, &a, key, slice_str("e"), ptable_find(slice_str("default_k5")), AUDIT_EXACT_BELOW, &c, NULL));
     assert_int_equal(c.count, 2);
     uint64_t groups[5] = {0}, smallest = UINT64_MAX;
     for (size_t i = 0; i < town.s.facts.persons; i++)
@@ -299,10 +299,10 @@ static void charge_of_a_question(void **state)
         smallest = groups[l] < smallest ? groups[l] : smallest;
     for (unsigned i = 0; i < c.count; i++) { /* dx: the smallest age group; age: the 50 with dx 1; each with noise */
         uint64_t n = c.items[i].variable == 3 ? smallest : 50;
-        assert_true(c.items[i].micro <= charge_micro(28, charge_step(n - PTABLE_NOISE_MAX)));
-        assert_true(c.items[i].micro >= charge_micro(28, charge_step(n + PTABLE_NOISE_MAX)));
+        assert_true(c.items[i].micro <= charge_micro(28, charge_step(n - CK_NOISE_MAX)));
+        assert_true(c.items[i].micro >= charge_micro(28, charge_step(n + CK_NOISE_MAX)));
     }
-    assert_ok(charge_of(q, &a, key, slice_str("e"), PTABLE_VARIANCE, 10, &c, NULL));
+    assert_ok(charge_of(q, &a, key, slice_str("e"), ptable_find(slice_str("default_k5")), 10, &c, NULL));
     for (unsigned i = 0; i < c.count; i++) /* a nested chain of large cohorts pays for its differences */
         assert_int_equal(c.items[i].micro, charge_micro(28, 10));
     dictionary_free(town.d);
