@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +18,7 @@
 enum { ROLE_END_MS_MAX = 10 * 1000, PID_FILE_BYTES_MAX = 4096, FIRST_FD = 3 };
 
 struct running {
+    const struct role *roles;
     pid_t pid[ROLES_MAX]; /* 0: has ended */
     unsigned count, left;
     bool stopping;
@@ -59,6 +61,7 @@ _Noreturn static void live(const struct role *role, pid_t parent, const sigset_t
     (void)signal(SIGPIPE, SIG_IGN);
     /* Ctrl-C reaches the whole process group; the parent turns it into one orderly end. */
     (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write that wanted it */
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
     exit(role->main(role->self));
 }
@@ -81,6 +84,9 @@ static void reap(struct running *r)
             int own = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
             if (r->stopping && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
                 own = 0; /* a role that has nothing to tidy up may leave SIGTERM to the kernel */
+            if (WIFSIGNALED(status) && !r->stopping)
+                (void)fprintf(stderr, "roles: %s was ended by signal %d (%s)\n", r->roles[i].name, WTERMSIG(status),
+                              strsignal(WTERMSIG(status)));
             r->pid[i] = 0;
             r->left--;
             if (r->status == 0)
@@ -126,7 +132,7 @@ static result write_pids(const struct running *r, const struct role *roles, cons
 
 int roles_run(const struct role *roles, unsigned count, const char *pid_file)
 {
-    struct running r = {.count = 0};
+    struct running r = {.roles = roles, .count = 0};
     sigset_t signals, before;
     struct sigaction interrupt;
     pid_t parent = getpid();

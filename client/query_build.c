@@ -1,5 +1,6 @@
 #include "client/query_build.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/instant.h"
@@ -15,7 +16,7 @@ static result add_site(struct query_plan *plan, const struct permit_dataset *d, 
     for (unsigned i = 0; i < plan->site_count; i++)
         if (site_id_equal(&plan->sites[i], site))
             return DONE;
-    if (!permit_dataset_covers_site(d, site))
+    if (d && !permit_dataset_covers_site(d, site))
         return FAIL_AT(why, DENIED, "/sites", "the permit does not cover dataset '%s' at site '%.60s'", d->dataset.text, site->text);
     if (plan->site_count >= PERMIT_SITES_MAX)
         return FAIL_AT(why, LIMIT, "/sites", "at most %d sites", PERMIT_SITES_MAX);
@@ -23,16 +24,26 @@ static result add_site(struct query_plan *plan, const struct permit_dataset *d, 
     return DONE;
 }
 
-static result add_chosen(struct query_plan *plan, const struct permit_dataset *d, const char *chosen, struct why *why)
+/* Sites named by hand are asked as named: the broker decides, and says what the permit covers. */
+static result add_chosen(struct query_plan *plan, const char *chosen, struct why *why)
 {
     for (struct slice rest = slice_str(chosen); rest.len > 0;) {
         size_t end = slice_find(rest, ',');
         struct site_id site;
         TRY(site_id_parse(slice_part(rest, 0, end), &site, why));
-        TRY(add_site(plan, d, &site, why));
+        TRY(add_site(plan, NULL, &site, why));
         rest = slice_part(rest, end + 1, rest.len);
     }
     return DONE;
+}
+
+static result not_covered(const struct permit *permit, const struct label *dataset, struct why *why)
+{
+    char covered[128] = "";
+    size_t used = 0;
+    for (unsigned i = 0; i < permit->dataset_count && used < sizeof covered; i++)
+        used += (size_t)snprintf(covered + used, sizeof covered - used, "%s%s", i ? ", " : "", permit->datasets[i].dataset.text);
+    return FAIL_AT(why, DENIED, "/dataset", "the permit %s does not cover dataset '%s'; it covers %s", permit->id.text, dataset->text, covered);
 }
 
 result query_plan_sites(struct query_plan *plan, const struct permit *permit, const struct json *question, const char *chosen, struct why *why)
@@ -40,12 +51,12 @@ result query_plan_sites(struct query_plan *plan, const struct permit *permit, co
     struct label dataset;
     TRY(question_dataset(question, &dataset, why));
     const struct permit_dataset *d = permit_find_dataset(permit, &dataset);
-    if (!d)
-        return FAIL_AT(why, DENIED, "/dataset", "the permit %s does not cover dataset '%s'", permit->id.text, dataset.text);
+    if (!d && !chosen)
+        return not_covered(permit, &dataset, why);
     const struct json *own = json_get(json_get(question, "where"), "site");
     plan->site_count = 0;
     if (chosen) {
-        TRY(add_chosen(plan, d, chosen, why));
+        TRY(add_chosen(plan, chosen, why));
     } else if (json_size(own) > 0) {
         for (size_t i = 0; i < json_size(own); i++) {
             struct site_id site;

@@ -14,9 +14,9 @@ struct query_plan {
     int64_t life_ms; /* from now to `expires`; at most QUERY_LIFE_MAX_MS */
 };
 
-/* The sites to ask: `chosen` ("a,b", all under the permit) or, when NULL, the permit's sites for the
- * dataset, narrowed to the question's own `where.site`.
- * MALFORMED: not a site id.  DENIED: the permit does not cover the dataset or a chosen site (names what it covers). */
+/* The sites to ask: `chosen` ("a,b", as named: whether the permit covers them is the broker's to say) or, when
+ * NULL, the permit's sites for the dataset, narrowed to the question's own `where.site`.
+ * MALFORMED: not a site id.  DENIED: the permit does not cover the dataset (names what it covers). */
 MUST_CHECK result query_plan_sites(struct query_plan *plan, const struct permit *permit, const struct json *question,
                                    const char *chosen, struct why *why);
 /* Fresh id, issued now; signs with key.  *ret: the caller's, already initialised. */
