@@ -6,12 +6,15 @@ start, stop and kill the processes it started itself.
 """
 import base64
 import contextlib
+import hashlib
+import http.client
 import json
 import os
 import secrets
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -21,6 +24,8 @@ COMMAND_SECONDS_MAX = 120
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 15
 SITES_MAX = 20
+BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
+QUERY_TYPE = "application/vnd.innsyn.query.v1+json"
 
 
 class CommandFailed(Exception):
@@ -38,6 +43,16 @@ def free_ports(count):
         for s in sockets:
             s.bind(("127.0.0.1", 0))
         return [s.getsockname()[1] for s in sockets]
+
+
+def der_integers(der):
+    """r and s of an ECDSA-Sig-Value."""
+    found, at = [], 2
+    for _ in range(2):
+        size = der[at + 1]
+        found.append(int.from_bytes(der[at + 2:at + 2 + size], "big"))
+        at += 2 + size
+    return found
 
 
 def read_json(path):
@@ -327,6 +342,39 @@ class Network:
             seen = {i["dataset"]: {s["site"] for s in i["sites"]} for i in items}
             return all(seen.get(d, set()) >= set(self.sites) for d in self.datasets())
         self.wait_for("every site's dataset in the catalogue", complete)
+
+    # --- raw calls, for tests that look behind the client -----------------------------------------------
+    def call(self, person, method, path, body=None):
+        """(status, document) of one call with the person's token."""
+        with open(self.path("people", person, "token"), encoding="ascii") as f:
+            headers = {"Authorization": "Bearer " + f.read().strip(), "Content-Type": "application/json"}
+        context = ssl.create_default_context(cafile=self.path("broker", "server-ca.pem"))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.state["people_port"], context=context, timeout=60)
+        try:
+            connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"{}")
+        finally:
+            connection.close()
+
+    def signed_query(self, person, question, permit, sites=None, seconds=3600):
+        """(id, envelope) of a query signed with the person's key by another program than ours."""
+        now = time.time()
+        stamp = lambda t: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+        number = int.from_bytes(os.urandom(16), "big") << 2
+        name = "q-" + "".join(BASE32[(number >> (125 - 5 * i)) & 31] for i in range(26))
+        payload = json.dumps({"innsyn": "query/1", "id": name, "network": "demo", "permit": permit,
+                              "sites": sorted(sites or self.sites), "issued": stamp(now), "expires": stamp(now + seconds),
+                              "question": question}, sort_keys=True, separators=(",", ":")).encode()
+        signed = b"DSSEv1 %d %s %d " % (len(QUERY_TYPE), QUERY_TYPE.encode(), len(payload)) + payload
+        der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.path("people", person, "key.pem")], input=signed,
+                             capture_output=True, check=True, timeout=10).stdout
+        r, s = der_integers(der)
+        key = subprocess.run(["openssl", "pkey", "-in", self.path("people", person, "key.pem"), "-pubout", "-outform", "DER"],
+                             capture_output=True, check=True, timeout=10).stdout
+        return name, {"payload": base64.b64encode(payload).decode(), "payloadType": QUERY_TYPE,
+                      "signatures": [{"keyid": hashlib.sha256(key).hexdigest(),
+                                      "sig": base64.b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).decode()}]}
 
     # --- the main job's decisions -------------------------------------------------------------------
     def application(self, people=("researcher", "researcher2"), datasets=None, statistics=None, begins=None, ends=None):

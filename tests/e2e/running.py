@@ -7,6 +7,7 @@ import contextlib
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,7 @@ def data_sets():
 @contextlib.contextmanager
 def running(data=HEART, build_folder=None, store="sqlite", permit=True, keep_on_error=True):
     """A network with loaded data and (by default) a live permit for everything."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a test that is ended ends its network too
     folder = tempfile.mkdtemp(prefix="innsyn-net-")
     net = network.Network(os.path.join(folder, "run"), build_folder or release_build(), store=store,
                           data=network.DataSet(data))
