@@ -146,7 +146,8 @@ static result put_one(struct call *c, const struct json *item, size_t index, str
     while (rows_next(rows))
         if (!slice_is(rows_text(rows, 0), c->who.site.text) && !slice_equal(rows_bytes(rows, 4), slice_of(h.at, HASH_LEN)))
             return FAIL_CODE(why, DENIED, "conflict", field,
-                             "the site '%.*s' publishes another dictionary of '%s': all sites of a dataset must agree in everything but the grid",
+                             "'%.*s' publishes '%s' with another dictionary; all sites must agree in all but the grid. Load it under a new name (--as), "
+                             "or first remove the dataset's folder below data/ at the sites that have the old form",
                              SLICE_ARG(rows_text(rows, 0)), d->dataset.text);
     TRY(RUN(c->core, CATALOGUE_PUT, NULL, why, store_str(d->dataset.text), store_str(c->who.site.text), store_str(edition_text),
             store_integer(at_ms), store_text(buffer_slice(&text)), store_bytes(slice_of(h.at, HASH_LEN)), store_integer(c->now_ms)));

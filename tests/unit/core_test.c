@@ -331,6 +331,29 @@ static void every_site_refuses(void **state)
     rig_close(&g);
 }
 
+/* A dictionary of another form is refused with what to do about it, and goes once the old one is withdrawn. */
+static void a_dictionary_changes_form(void **state)
+{
+    (void)state;
+    struct rig g;
+    char changed[RIG_TEXT];
+    const char *at = strstr(rig_catalogue, "\"title\":\"");
+    rig_open(&g, NULL);
+    rig_network(&g);
+    assert_non_null(at);
+    snprintf(changed, sizeof changed, "%.*s\"title\":\"New %s", (int)(at - rig_catalogue), rig_catalogue, at + strlen("\"title\":\""));
+    const struct rig_answer *a = rig_site_call(&g, 0, HTTP_PUT, "/v1/site/catalogue", changed);
+    assert_int_equal(a->status, 409);
+    struct slice detail = json_text(json_get(a->body, "detail"));
+    assert_non_null(memmem(detail.at, detail.len, "--as", 4));
+    assert_non_null(memmem(detail.at, detail.len, "old form", 8)); /* whole, not cut off */
+    for (int i = 1; i < RIG_SITES; i++)
+        EXPECT(rig_site_call(&g, i, HTTP_PUT, "/v1/site/catalogue", "{\"datasets\":[]}"), 200, NULL);
+    for (int i = 0; i < RIG_SITES; i++)
+        EXPECT(rig_site_call(&g, i, HTTP_PUT, "/v1/site/catalogue", changed), 200, NULL);
+    rig_close(&g);
+}
+
 /* R-11: a site that was away for several versions takes them one at a time. */
 static void trust_is_handed_out_in_order(void **state)
 {
@@ -493,6 +516,7 @@ int main(void)
         cmocka_unit_test(revocation_ends_what_runs),
         cmocka_unit_test(a_site_that_stays_away),
         cmocka_unit_test(every_site_refuses),
+        cmocka_unit_test(a_dictionary_changes_form),
         cmocka_unit_test(trust_is_handed_out_in_order),
         cmocka_unit_test(polls_park_and_wake),
         cmocka_unit_test(restart_in_the_middle),
