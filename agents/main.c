@@ -17,6 +17,8 @@ static const struct {
     {"pause", "DIR [--reason TEXT]                 answer nothing until resumed", command_pause},
     {"resume", "DIR                                 answer again", command_resume},
     {"journal", "DIR [--json]                        what was asked and answered here; checks it", command_journal},
+    {"ledger", "show|top-up|freeze|release DIR      what permits have been told, and how much more they may be", command_ledger},
+    {"disclosure", "explain DIR QUESTION.json          what would be released, and why (prints true counts)", command_disclosure},
 };
 
 static void show_usage(FILE *to)

@@ -32,6 +32,9 @@ static const struct problem_code CODES[] = {
     {"account_blocked", PROBLEM_POLICY, 403, "The site does not answer this account."},
     {"permit_blocked", PROBLEM_POLICY, 403, "The site does not answer under this permit."},
     {"cells_not_allowed", PROBLEM_POLICY, 403, "The site does not answer tables of this size."},
+    {"budget_exhausted", PROBLEM_POLICY, 403, "The information budget does not cover the question."},
+    {"permit_locked", PROBLEM_POLICY, 403, "Too many refusals have locked the permit at the site."},
+    {"permit_frozen", PROBLEM_POLICY, 403, "The site has frozen the permit."},
     {"release_by_hand", PROBLEM_POLICY, 403, "The site releases answers by hand."},
     {"duties_not_apart", PROBLEM_POLICY, 403, "One account may not hold these roles together."},
 

@@ -19,6 +19,8 @@ int command_run(int argc, char **argv);
 int command_pause(int argc, char **argv);
 int command_resume(int argc, char **argv);
 int command_journal(int argc, char **argv);
+int command_ledger(int argc, char **argv);
+int command_disclosure(int argc, char **argv);
 
 /* --- arguments --- */
 enum { OPTIONS_MAX = 8, POSITIONS_MAX = 4 };

@@ -234,6 +234,9 @@ static result open_files(struct guard *g, struct why *why)
     TRY(store_open(g->host, path, &g->store, why));
     TRY(store_read_state(&g->store, &g->state, why));
     TRY(open_trust(g, why));
+    agent_path(g->settings, "guard/ledger", path);
+    TRY(host_make_folder(g->host, path, 0700, why));
+    TRY(ledger_open(g->host, path, false, &g->ledger, why));
     agent_path(g->settings, "guard/journal", path);
     TRY(host_make_folder(g->host, path, 0700, why));
     TRY(journal_open(g->host, path, &g->settings->site, g->site_key, replay_entry, g, &g->journal, why));
@@ -249,6 +252,7 @@ static result open_channels(struct guard *g, const struct guard_start *s, struct
     TRY(loop_timer(g->loop, poll_begin, g, &g->poll_timer, why));
     TRY(loop_timer(g->loop, engine_late, g, &g->engine_timer, why));
     TRY(loop_timer(g->loop, upkeep, g, &g->upkeep_timer, why));
+    TRY(loop_timer(g->loop, results_tick, g, &g->tick_timer, why));
     return loop_signal(g->loop, SIGTERM, on_terminate, g, &g->terminate, why);
 }
 
@@ -278,11 +282,13 @@ static void guard_done(struct guard *g)
     results_done(g);
     datasets_done(&g->datasets);
     site_rules_free(g->rules);
+    ledger_free(g->ledger);
     journal_free(g->journal);
     trust_free(g->trust);
     cellkey_free(g->cellkey);
     signing_key_free(g->site_key);
     loop_unwatch(g->terminate);
+    loop_unwatch(g->tick_timer);
     loop_unwatch(g->upkeep_timer);
     loop_unwatch(g->engine_timer);
     loop_unwatch(g->poll_timer);

@@ -3,15 +3,18 @@
  *
  *   poll.c     one poll outstanding; what a poll brings is accepted or refused here
  *   tasks.c    a task's way: verify - journal - engine - disclosure - answer
+ *   decide.c   difference audit, charge and ledger, between the engine's figures and the answer
  *   results.c  the signed answer, and its way to the broker until it is acknowledged
  *   upkeep.c   the once-a-second round: pause, catalogue, certificate, state, journal's signature
  */
 #ifndef INNSYN_AGENTS_GUARD_INSIDE_H
 #define INNSYN_AGENTS_GUARD_INSIDE_H
 
+#include "agents/disclosure/audit.h"
 #include "agents/disclosure/counts.h"
 #include "agents/guard/datasets.h"
 #include "agents/guard/journal.h"
+#include "agents/guard/ledger.h"
 #include "agents/guard/store.h"
 #include "agents/link/messages.h"
 #include "agents/settings.h"
@@ -36,6 +39,11 @@ enum {
 struct job {
     struct verified v;
     bool cancelled;
+    struct engine_answer answer; /* true counts: wiped */
+    struct audited_box *box;     /* the audit's, metered profiles only */
+    struct audit audit;
+    size_t audited;              /* pairs that the engine has counted */
+    unsigned batch;              /* pairs that it is counting now */
     struct job *next;
 };
 
@@ -55,12 +63,13 @@ struct guard {
     const struct agent_settings *settings;
     struct loop *loop;
     struct channel *link, *engine;
-    struct loop_watch *poll_timer, *engine_timer, *upkeep_timer, *terminate;
+    struct loop_watch *poll_timer, *engine_timer, *upkeep_timer, *tick_timer, *terminate;
     struct signing_key *site_key;
     struct cellkey *cellkey;
     struct store store;
     struct agent_state state;
     bool state_dirty;
+    struct ledger *ledger;
     struct journal *journal;
     int64_t journal_signed_ms;
     struct trust *trust;
@@ -116,6 +125,26 @@ void engine_said(void *guard, const struct message *m);
 void engine_late(void *guard);
 void jobs_done(struct guard *g);
 
+/* Record keys of the persons whom the edition leaves out, as a plan carries them. */
+struct slice guard_left_out(const struct verified *v);
+
+/* decide.c */
+/* Profiles whose answers are audited and charged: those with cell-key noise. */
+bool decide_is_metered(const struct verified *v);
+/* Frozen, locked or used up: false, and why.  Nothing of the data decides. */
+bool decide_may_ask(const struct guard *g, const struct verified *v, struct refusal *ret);
+/* After the engine's answer: which earlier cohorts are near.  BROKEN: the answer has another shape. */
+MUST_CHECK result decide_compare(struct guard *g, struct job *j, struct why *why);
+/* Asks the engine for the next differences; *ret_asked: false when all are known. */
+MUST_CHECK result decide_ask(struct guard *g, struct job *j, bool *ret_asked, struct why *why);
+MUST_CHECK result decide_take(struct job *j, struct slice payload, struct why *why);
+/* Charges; durable on return.  DENIED: not enough is left, whatever was decided.  Else: do not answer. */
+MUST_CHECK result decide_spend(struct guard *g, struct job *j, bool answered, struct why *why);
+/* {"variable","left"}: of the variable with the least left, after this question; NULL for none. */
+struct json *decide_budget(const struct guard *g, const struct verified *v);
+/* Does what the custodian left in guard/ledger-act.json. */
+void decide_acts(struct guard *g);
+
 /* results.c */
 struct outcome {
     const struct document_id *task, *query;
@@ -123,12 +152,15 @@ struct outcome {
     const struct refusal *refusal;    /* NULL: answered */
     const struct held_dataset *dataset;
     struct json *statistic;           /* taken over when answered */
+    struct json *budget;              /* taken over; NULL: none is kept */
     int64_t engine_us;
 };
 /* The signed site-result envelope as JSON text, and the hash of its payload. */
 MUST_CHECK result result_sign(struct guard *g, const struct outcome *o, struct buffer *ret_text, struct hash *ret_hash, struct why *why);
-/* Sends it, again and again until the broker has it.  text: the envelope. */
-void result_owe(struct guard *g, const struct document_id *task, const struct document_id *query, struct slice text, bool journalled);
+/* Sends it, again and again until the broker has it.  text: the envelope.  due_ms: monotonic; not before. */
+void result_owe(struct guard *g, const struct document_id *task, const struct document_id *query, struct slice text, bool journalled,
+                int64_t due_ms);
+void results_tick(void *guard); /* sends what has fallen due */
 bool result_is_owed(const struct guard *g, const struct document_id *task);
 void results_retry(struct guard *g);
 /* True if the tag was a result's. */

@@ -36,6 +36,8 @@ static struct json *site_result(struct guard *g, const struct outcome *o)
     json_set(v, "profile", json_of_str(profile_name(o->dataset->dictionary->profile)));
     json_set(v, "engine_us", json_of_integer(o->engine_us));
     json_set(v, "statistic", o->statistic);
+    if (o->budget)
+        json_set(v, "budget", o->budget);
     return v;
 }
 
@@ -95,7 +97,20 @@ static void send_owed(struct guard *g, struct owed *o)
     }
 }
 
-void result_owe(struct guard *g, const struct document_id *task, const struct document_id *query, struct slice text, bool journalled)
+void results_tick(void *guard)
+{
+    struct guard *g = guard;
+    int64_t now = host_monotonic_ms(g->host), next = INT64_MAX;
+    results_retry(g);
+    for (const struct owed *o = g->owed; o; o = o->next)
+        if (o->tag == 0 && o->next_try_ms < next)
+            next = o->next_try_ms;
+    if (next != INT64_MAX)
+        loop_timer_set(g->tick_timer, next > now ? next - now : 1);
+}
+
+void result_owe(struct guard *g, const struct document_id *task, const struct document_id *query, struct slice text, bool journalled,
+                int64_t due_ms)
 {
     struct owed *o = g->owed_count < OWED_MAX ? calloc(1, sizeof *o) : NULL;
     if (o)
@@ -111,7 +126,8 @@ void result_owe(struct guard *g, const struct document_id *task, const struct do
     o->next = g->owed;
     g->owed = o;
     g->owed_count++;
-    send_owed(g, o);
+    o->next_try_ms = due_ms;
+    results_tick(g);
 }
 
 bool result_is_owed(const struct guard *g, const struct document_id *task)

@@ -16,8 +16,12 @@ static const char disclosure_text[] = "the answer would tell too much about few 
 
 static void job_free(struct job *j)
 {
-    if (j)
+    if (j) {
         verified_done(&j->v);
+        engine_answer_done(&j->answer);
+        audit_done(&j->audit);
+        free(j->box);
+    }
     free(j);
 }
 
@@ -113,7 +117,7 @@ static void refuse_task(struct guard *g, const struct verify_names *n, const str
                         .question_hash = &n->question_hash, .refusal = why_not};
     result r = result_sign(g, &o, &text, &hash, &why);
     if (is_ok(r))
-        result_owe(g, &n->task, &n->query, buffer_slice(&text), false);
+        result_owe(g, &n->task, &n->query, buffer_slice(&text), false, 0);
     else
         log_failure(LOG_ERROR, "refusal_not_signed", r, &why);
 }
@@ -142,6 +146,13 @@ static bool still_may(struct guard *g, const struct verified *v)
     return false;
 }
 
+/* What protects persons takes a time of its own: answers and refusals leave on a clock that starts with the task. */
+static int64_t next_tick(const struct guard *g, const struct verified *v)
+{
+    int64_t since = host_monotonic_ms(g->host) - v->taken_ms;
+    return v->taken_ms + (since / ANSWER_TICK_MS + 1) * ANSWER_TICK_MS;
+}
+
 /* --- answering --------------------------------------------------------------------------------- */
 
 /* Stored, journalled, then sent (I7, I8). */
@@ -153,7 +164,8 @@ static result answer(struct guard *g, const struct verified *v, struct json *sta
     buffer_init(&text, ANSWER_BYTES_MAX);
     struct outcome o = {.task = &v->task.id, .query = &v->query->id, .query_hash = &v->query->hash,
                         .question_hash = &v->question->hash, .refusal = why_not, .dataset = v->dataset,
-                        .statistic = statistic, .engine_us = engine_us};
+                        .statistic = statistic, .engine_us = engine_us,
+                        .budget = why_not || !decide_is_metered(v) ? NULL : decide_budget(g, v)};
     TRY(result_sign(g, &o, &text, &hash, why));
     TRY(store_write_answer(&g->store, &v->query->id, &v->task.id, &v->query->hash, buffer_slice(&text), why));
     struct json *fields = json_object();
@@ -166,7 +178,8 @@ static result answer(struct guard *g, const struct verified *v, struct json *sta
     json_set(fields, "bytes", json_of_integer((int64_t)text.len));
     if (!guard_journal(g, "answered", fields))
         return FAIL(why, UNAVAILABLE, "the journal cannot be written");
-    result_owe(g, &v->task.id, &v->query->id, buffer_slice(&text), true);
+    bool open = v->dataset->dictionary->profile == PROFILE_OPEN;
+    result_owe(g, &v->task.id, &v->query->id, buffer_slice(&text), true, open ? 0 : next_tick(g, v));
     return DONE;
 }
 
@@ -245,33 +258,53 @@ static result protect(struct guard *g, const struct verified *v, const struct en
     return counts_protect(v->question, a, g->cellkey, slice_str(edition), ret, why);
 }
 
-static void publish(struct guard *g, const struct verified *v, const struct engine_answer *a)
+static void fault(struct guard *g, const struct verified *v, const char *event, result r, const struct why *why, const char *text)
 {
+    struct refusal refusal;
+    log_failure(LOG_ERROR, event, r, why);
+    refuse(&refusal, "site", "fault", "", "%s", text);
+    fail_task(g, v, &refusal);
+}
+
+/* Decided, charged, stored, then answered.  Every step that fails closes: nothing is answered. */
+static void publish(struct guard *g, struct job *j)
+{
+    const struct verified *v = &j->v;
     struct published p CLEANUP(published_done);
     struct why why = {0};
     struct refusal refusal;
     bool open = v->dataset->dictionary->profile == PROFILE_OPEN;
     published_init(&p);
-    result r = protect(g, v, a, &p, &why);
+    result r = protect(g, v, &j->answer, &p, &why);
     if (!is_ok(r) && r.code != DENIED) {
-        log_failure(LOG_ERROR, "disclosure_control_failed", r, &why);
-        refuse(&refusal, "site", "fault", "", "disclosure control could not decide; the site's operator has been told why");
+        fault(g, v, "disclosure_control_failed", r, &why, "disclosure control could not decide; the site's operator has been told why");
+        return;
+    }
+    bool metered = decide_is_metered(v), denied = r.code == DENIED || (metered && !audit_holds(&j->audit));
+    r = metered ? decide_spend(g, j, !denied, &why) : DONE;
+    if (r.code == DENIED) { /* by figures that carry noise: it may explain itself (docs/DISCLOSURE.md) */
+        refuse(&refusal, "policy", "budget_exhausted", "", "%s", why.text);
         fail_task(g, v, &refusal);
         return;
     }
-    bool denied = r.code == DENIED;
-    r = open ? DONE : remember_statistic(g, v, denied ? NULL : &p, &why);
-    if (!is_ok(r)) { /* fail closed */
-        log_failure(LOG_ERROR, "statistic_not_stored", r, &why);
-        refuse(&refusal, "site", "fault", "", "the site's answer store cannot be written");
-        fail_task(g, v, &refusal);
+    if (is_ok(r))
+        r = open ? DONE : remember_statistic(g, v, denied ? NULL : &p, &why);
+    if (!is_ok(r)) {
+        fault(g, v, "decision_not_stored", r, &why, "the site's ledger or answer store cannot be written");
         return;
     }
     /* Under protection the time tells nothing finer than a bucket. */
-    int64_t us = open ? a->engine_us : (a->engine_us / TIME_BUCKET_US + 1) * TIME_BUCKET_US;
+    int64_t us = open ? j->answer.engine_us : (j->answer.engine_us / TIME_BUCKET_US + 1) * TIME_BUCKET_US;
     if (denied)
         disclosure_refusal(&refusal);
     answer_or_fail(g, v, denied ? NULL : published_json(&p), denied ? &refusal : NULL, us);
+}
+
+/* No opt-outs are held yet. */
+struct slice guard_left_out(const struct verified *v)
+{
+    (void)v;
+    return (struct slice){0};
 }
 
 /* --- the engine -------------------------------------------------------------------------------- */
@@ -280,13 +313,23 @@ static result ask_engine(struct guard *g, const struct verified *v, struct why *
 {
     struct buffer bytes CLEANUP(buffer_done) = {0};
     struct plan p = {.snapshot = v->dataset->snapshot, .question = v->question,
-                     .protect = v->dataset->dictionary->profile != PROFILE_OPEN};
+                     .protect = v->dataset->dictionary->profile != PROFILE_OPEN, .left_out = guard_left_out(v)};
     buffer_init(&bytes, PLAN_BYTES_MAX);
     if (!slice_copy_str(slice_str(v->dataset->dictionary->dataset.text), p.dataset, sizeof p.dataset))
         return FAIL(why, LIMIT, "the dataset's name is too long");
     TRY(plan_encode(&p, &bytes, why));
     g->engine_tag = ++g->next_tag;
     return channel_send(g->engine, ENGINE_ASK, g->engine_tag, buffer_slice(&bytes), why);
+}
+
+/* Before anything is computed; nothing of the data decides. */
+static bool meter_allows(struct guard *g, const struct verified *v)
+{
+    struct refusal refusal;
+    if (decide_may_ask(g, v, &refusal))
+        return true;
+    fail_task(g, v, &refusal);
+    return false;
 }
 
 static void next_job(struct guard *g)
@@ -296,7 +339,7 @@ static void next_job(struct guard *g)
         struct why why = {0};
         g->queue = j->next;
         j->next = NULL;
-        if (!still_may(g, &j->v)) {
+        if (!still_may(g, &j->v) || answer_as_before(g, &j->v) || !meter_allows(g, &j->v)) {
             g->job_count--;
             job_free(j);
             continue;
@@ -321,30 +364,46 @@ static const char *refusal_class(enum status s)
     return s == DENIED ? "policy" : s == MALFORMED || s == LIMIT ? "grammar" : "site";
 }
 
-static void finish(struct guard *g, const struct message *m)
+/* What the engine said brings the job on.  *ret_more: it was asked again, and the job waits. */
+static result advance(struct guard *g, struct job *j, const struct message *m, bool *ret_more, struct why *why)
+{
+    *ret_more = false;
+    if (m->kind == ENGINE_ANSWER && j->batch == 0) {
+        TRY(engine_answer_decode(m->payload, j->v.question, &j->answer, why));
+        if (!decide_is_metered(&j->v))
+            return DONE;
+        TRY(decide_compare(g, j, why));
+    } else if (m->kind == ENGINE_DIFFERENCES && j->batch > 0) {
+        TRY(decide_take(j, m->payload, why));
+    } else {
+        return FAIL(why, MALFORMED, "kind %u", m->kind);
+    }
+    return decide_ask(g, j, ret_more, why);
+}
+
+/* True: the job is at its end. */
+static bool finish(struct guard *g, const struct message *m)
 {
     struct job *j = g->computing;
     struct why why = {0};
     struct refusal refusal;
     struct engine_refusal said;
+    bool more;
     if (j->cancelled || !still_may(g, &j->v))
-        return;
+        return true;
     if (m->kind == ENGINE_REFUSAL && is_ok(engine_refusal_decode(m->payload, &said, &why))) {
         refuse(&refusal, refusal_class(said.status), said.code, said.field, "%s", said.text);
         fail_task(g, &j->v, &refusal);
-        return;
+        return true;
     }
-    struct engine_answer a CLEANUP(engine_answer_done);
-    engine_answer_init(&a);
-    result r = m->kind == ENGINE_ANSWER ? engine_answer_decode(m->payload, j->v.question, &a, &why)
-                                        : FAIL(&why, MALFORMED, "kind %u", m->kind);
-    if (is_ok(r)) {
-        publish(g, &j->v, &a);
-        return;
-    }
-    log_failure(LOG_ERROR, "engine_sent_nonsense", r, &why);
-    refuse(&refusal, "site", "fault", "", "the site could not compute; its operator has been told why");
-    fail_task(g, &j->v, &refusal);
+    result r = advance(g, j, m, &more, &why);
+    if (is_ok(r) && more)
+        return false;
+    if (is_ok(r))
+        publish(g, j);
+    else
+        fault(g, &j->v, "engine_sent_nonsense", r, &why, "the site could not compute; its operator has been told why");
+    return true;
 }
 
 void engine_said(void *guard, const struct message *m)
@@ -353,7 +412,10 @@ void engine_said(void *guard, const struct message *m)
     if (!g->computing || m->tag != g->engine_tag)
         return; /* late: its task was given up */
     loop_timer_set(g->engine_timer, -1);
-    finish(g, m);
+    if (!finish(g, m)) {
+        loop_timer_set(g->engine_timer, ENGINE_ANSWER_TIMEOUT_MS);
+        return;
+    }
     job_free(g->computing);
     g->computing = NULL;
     g->job_count--;
@@ -401,7 +463,7 @@ static void send_again(struct guard *g, const struct verified *v)
     struct why why = {0};
     result r = store_read_answer(&g->store, &v->query->id, &a, &why);
     if (is_ok(r))
-        result_owe(g, &v->task.id, &v->query->id, buffer_slice(&a.result), true);
+        result_owe(g, &v->task.id, &v->query->id, buffer_slice(&a.result), true, 0);
     else
         log_failure(LOG_ERROR, "answer_unreadable", r, &why);
 }
@@ -416,6 +478,7 @@ static void enqueue(struct guard *g, struct verified *v)
         return;
     }
     j->v = *v;
+    engine_answer_init(&j->answer);
     verified_init(v);
     struct job **last = &g->queue;
     while (*last)
@@ -455,6 +518,7 @@ void task_take(struct guard *g, const struct json *bundle)
         send_again(g, &v);
         return;
     }
+    v.taken_ms = host_monotonic_ms(g->host);
     if (!journal_asked(g, &v) || answer_as_before(g, &v))
         return;
     enqueue(g, &v);

@@ -274,7 +274,8 @@ void upkeep(void *guard)
     refresh_rules(g);
     refresh_datasets(g);
     publish_catalogue(g);
-    results_retry(g);
+    results_tick(g);
+    decide_acts(g);
     renew(g);
     guard_flush_state(g);
     sign_journal(g);

@@ -64,6 +64,7 @@ struct verified {
     const struct held_dataset *dataset; /* borrowed from the facts */
     struct question *question;
     struct label account;
+    int64_t taken_ms; /* monotonic; set by who took it */
     bool replay; /* the same task again: send the stored answer, compute nothing */
 };
 void verified_init(struct verified *v);

@@ -66,6 +66,18 @@ static result read_reason(const struct json *reason, struct why *why)
     return fields_close(&f);
 }
 
+static result read_budget(const struct json *budget, struct why *why)
+{
+    struct fields f;
+    struct slice variable;
+    double left;
+    TRY(fields_open(budget, "/budget", &f, why));
+    TRY(need_text(&f, "variable", VARIABLE_MAX, &variable));
+    TRY(need_number(&f, "left", &left));
+    TRY(fields_close(&f));
+    return left >= 0 ? DONE : FAIL_AT(why, MALFORMED, "/budget/left", "must not be negative");
+}
+
 /* Reads the payload against the task and its query (rows at hand). */
 static result read_payload(struct core *c, const char *task, const struct rows *task_row, const struct rows *query_row,
                            struct site_result *s, struct why *why)
@@ -77,6 +89,7 @@ static result read_payload(struct core *c, const char *task, const struct rows *
     unsigned status;
     int64_t at_ms, engine_us = 0;
     uint8_t edition[HASH_LEN];
+    const struct json *budget = NULL;
     TRY(json_parse(buffer_slice(&s->envelope.payload), ENVELOPE_PAYLOAD_MAX, &s->tree, why));
     if (!slice_is(json_text(json_get(s->tree, "innsyn")), "site-result/1"))
         return FAIL_AT(why, MALFORMED, "/innsyn", "must be \"site-result/1\"");
@@ -101,6 +114,9 @@ static result read_payload(struct core *c, const char *task, const struct rows *
         memcpy(h.at, edition, HASH_LEN);
         hash_print(&h, s->edition);
         TRY(need_object(&f, "statistic", &s->statistic));
+        TRY(may_object(&f, "budget", &budget));
+        if (budget)
+            TRY(read_budget(budget, why));
     } else {
         const struct json *unused = NULL;
         TRY(may_any(&f, "edition", &unused));
@@ -217,6 +233,7 @@ struct gathered {
     struct json *trees[PERMIT_SITES_MAX]; /* owned: payloads */
     unsigned tree_count, answer_count, task_count, open;
     struct json *sites, *receipt_sites;   /* owned until handed on */
+    struct json *budget;                  /* owned; NULL: no site said what is left */
 };
 
 static void gathered_done(struct gathered *g)
@@ -225,6 +242,7 @@ static void gathered_done(struct gathered *g)
         json_free(g->trees[i]);
     json_free(g->sites);
     json_free(g->receipt_sites);
+    json_free(g->budget);
 }
 
 static result gather_site(struct gathered *g, const struct rows *row, struct why *why)
@@ -255,6 +273,15 @@ static result gather_site(struct gathered *g, const struct rows *row, struct why
         return DONE;
     g->answers[g->answer_count].site = json_text(json_get(payload, "site"));
     g->answers[g->answer_count++].statistic = json_get(payload, "statistic");
+    const struct json *budget = json_get(payload, "budget");
+    if (budget) {
+        struct json *left = json_object();
+        json_set(left, "site", json_of_text(rows_text(row, 1)));
+        json_set(left, "variable", json_of_text(json_text(json_get(budget, "variable"))));
+        json_set(left, "left", json_of_number(json_number(json_get(budget, "left"))));
+        g->budget = g->budget ? g->budget : json_array();
+        json_add(g->budget, left);
+    }
     named = json_object();
     json_set(named, "site", json_of_text(rows_text(row, 1)));
     json_set(named, "edition", json_of_text(json_text(json_get(payload, "edition"))));
@@ -275,7 +302,7 @@ static result gather(struct core *c, struct slice id, struct gathered *g, struct
 }
 
 /* The profile's noise, as a reader of the result must know it. */
-static struct json *protection(const struct question *q, struct json *withheld)
+static struct json *protection(const struct question *q, const struct gathered *g, struct json *withheld)
 {
     struct json *v = json_object();
     enum profile profile = q->dictionary->profile;
@@ -285,7 +312,7 @@ static struct json *protection(const struct question *q, struct json *withheld)
                                      : profile == PROFILE_STRICT ? json_of_number(5.48)
                                                                  : json_of_null());
     json_set(v, "withheld", withheld);
-    json_set(v, "budget", json_of_null());
+    json_set(v, "budget", g->budget ? json_hold(g->budget) : json_of_null());
     return v;
 }
 
@@ -318,7 +345,7 @@ static result build_document(struct core *c, const struct rows *query_row, struc
     json_set(v, "sites", json_hold(g->sites));
     TRY(combine(q, g->answers, g->answer_count, &combined, &withheld, why));
     json_set(v, "result", combined);
-    json_set(v, "protection", protection(q, withheld));
+    json_set(v, "protection", protection(q, g, withheld));
     if (q->by_site)
         TRY(by_site(q, g, v, why));
     *ret = MOVE(v);

@@ -1,0 +1,180 @@
+/*
+ * What disclosure control would do with a question, and why.  For the custodian, at the site: it prints true
+ * counts.  Nothing is charged, remembered or sent.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents/commands/commands.h"
+#include "agents/disclosure/counts.h"
+#include "agents/disclosure/profile.h"
+#include "agents/engine/difference.h"
+#include "agents/engine/engine.h"
+#include "agents/guard/datasets.h"
+#include "agents/guard/ledger.h"
+
+enum { NEAR_SHOWN_MAX = 20 };
+
+struct explaining {
+    struct agent_settings settings;
+    struct snapshot *snapshot;
+    struct question *question;
+    struct cellkey *key;
+    struct ledger *ledger;
+    struct bitmaps *bitmaps;
+    struct audited_box *box;
+    struct audit audit;
+    struct engine_answer answer;
+    char edition[2 * HASH_LEN + 1];
+};
+
+static void explaining_done(struct explaining *x)
+{
+    audit_done(&x->audit);
+    free(x->box);
+    bitmaps_free(x->bitmaps);
+    ledger_free(x->ledger);
+    cellkey_free(x->key);
+    engine_answer_done(&x->answer);
+    question_free(x->question);
+    snapshot_close(x->snapshot);
+}
+
+static result read_key(struct explaining *x, struct why *why)
+{
+    char path[AGENT_PATH_SIZE];
+    struct buffer bytes CLEANUP(buffer_wipe) = {0};
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    buffer_init(&bytes, SITE_SECRET_LEN);
+    agent_path(&x->settings, "keys/secret", path);
+    TRY(host_read_file(host_real(), path, SITE_SECRET_LEN, &bytes, why));
+    TRY(secret_new(buffer_slice(&bytes), &secret, why));
+    return cellkey_new(secret, LABEL_CELL_KEY, &x->key, why);
+}
+
+static result open_all(struct explaining *x, const char *question_path, struct why *why)
+{
+    char path[AGENT_PATH_SIZE], name[LABEL_MAX + 16];
+    struct buffer text CLEANUP(buffer_done) = {0};
+    struct json *tree CLEANUP(json_freep) = NULL;
+    struct label dataset;
+    struct hash snapshot, edition;
+    buffer_init(&text, QUESTION_BYTES_MAX);
+    TRY(host_read_file(host_real(), question_path, QUESTION_BYTES_MAX, &text, why));
+    TRY(json_parse(buffer_slice(&text), QUESTION_BYTES_MAX, &tree, why));
+    TRY(question_dataset(tree, &dataset, why));
+    snprintf(name, sizeof name, "data/%s", dataset.text);
+    agent_path(&x->settings, name, path);
+    TRY(snapshot_current(host_real(), path, &snapshot, why));
+    TRY(snapshot_open(host_real(), path, &snapshot, true, &x->snapshot, why));
+    TRY(question_read(tree, x->snapshot->dictionary, &x->question, why));
+    TRY(edition_of(&snapshot, x->snapshot->dictionary, &edition, why));
+    hash_print(&edition, x->edition);
+    TRY(read_key(x, why));
+    agent_path(&x->settings, "guard/ledger", path);
+    TRY(ledger_open(host_real(), path, true, &x->ledger, why));
+    return bitmaps_new(&x->bitmaps, why);
+}
+
+static void explain_parents(const struct explaining *x, uint64_t least)
+{
+    const struct question *q = x->question;
+    printf("L1 parents    the box holds %llu persons (a figure that stays here)\n", (unsigned long long)x->answer.cohort);
+    for (unsigned b = 0; b < q->box_count; b++)
+        printf("              without %.*s: %llu%s\n", SLICE_ARG(q->dictionary->variables[q->box[b].variable].name),
+               (unsigned long long)x->answer.parent_cohorts[b],
+               x->answer.parent_cohorts[b] < least ? ", too few: its cells stay blank" : "");
+}
+
+static result explain_audit(struct explaining *x, struct why *why)
+{
+    const struct dictionary *d = x->snapshot->dictionary;
+    struct ledger_cohorts before = ledger_cohorts(x->ledger, d->dataset.text);
+    struct buffer cohort CLEANUP(buffer_done) = {0};
+    unsigned shown = 0;
+    buffer_init(&cohort, QUESTION_BYTES_MAX);
+    TRY(question_cohort(x->question, &cohort, why));
+    TRY(audited_box_of(x->question, &x->box, why));
+    TRY(audited_box_count(x->box, &x->answer, why));
+    TRY(audit_compare(x->box, before.boxes, before.count, AUDIT_EXACT_BELOW, &x->audit, why));
+    printf("L2 audit      %zu cohorts were answered before, %zu projections are near enough to count\n", before.count, x->audit.pair_count);
+    for (size_t i = 0; i < x->audit.pair_count; i++) {
+        struct audit_pair *p = &x->audit.pairs[i];
+        struct slice name = {0};
+        for (unsigned v = 0; v < d->variable_count; v++)
+            if (audited_variable(d->variables[v].name) == p->variable)
+                name = d->variables[v].name;
+        struct projection a = {buffer_slice(&cohort), name}, b = {before.texts[p->box], name};
+        result r = bitmaps_difference(x->bitmaps, x->snapshot, &a, &b, &p->difference, why);
+        if (r.code == MALFORMED)
+            p->difference = DIFFERENCE_UNKNOWN;
+        else
+            TRY(r);
+        if (p->difference < AUDIT_PERSONS_MIN && shown++ < NEAR_SHOWN_MAX)
+            printf("              without %.*s it differs by %llu persons from %.*s\n", SLICE_ARG(name), (unsigned long long)p->difference,
+                   SLICE_ARG(before.texts[p->box]));
+    }
+    printf("              %s\n", audit_holds(&x->audit) ? "holds" : "REFUSED: too near to an earlier answer");
+    return DONE;
+}
+
+static result explain_charge(const struct explaining *x, const struct ptable *noise, struct why *why)
+{
+    struct charge c;
+    TRY(charge_of(x->question, &x->answer, x->key, slice_str(x->edition), noise, audit_least(&x->audit), &c, why));
+    printf("L5 charge    ");
+    for (unsigned i = 0; i < c.count; i++)
+        printf(" %.*s %.6f", SLICE_ARG(x->snapshot->dictionary->variables[c.items[i].variable].name), (double)c.items[i].micro / CHARGE_ONE);
+    printf("%s\n", c.count ? "" : " nothing: no variable is named");
+    return DONE;
+}
+
+static result explain(struct explaining *x, struct why *why)
+{
+    const struct question *q = x->question;
+    const struct profile_rules *rules = profile_rules(q->dictionary->profile);
+    struct published p CLEANUP(published_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
+    struct why inner = {0};
+    published_init(&p);
+    if (!rules)
+        return FAIL(why, DENIED, "profile %s is neither audited nor charged by this ledger", profile_name(q->dictionary->profile));
+    TRY(engine_compute(x->snapshot, q, true, &x->answer, why));
+    printf("profile       %s, edition %.12s\n", profile_name(q->dictionary->profile), x->edition);
+    explain_parents(x, rules->parent_persons_min);
+    TRY(explain_audit(x, why));
+    TRY(explain_charge(x, rules->noise, why));
+    result r = counts_protect(q, &x->answer, x->key, slice_str(x->edition), &p, &inner);
+    if (r.code == DENIED) {
+        printf("release       REFUSED: %s\n", inner.text);
+        return DONE;
+    }
+    TRY(r);
+    struct json *v CLEANUP(json_freep) = published_json(&p);
+    buffer_init(&text, JSON_BYTES_MAX);
+    TRY(json_print(v, &text, why));
+    printf("release       %s%.*s\n", audit_holds(&x->audit) ? "" : "would be, were it not for the audit: ", (int)text.len, (const char *)text.at);
+    return DONE;
+}
+
+int command_disclosure(int argc, char **argv)
+{
+    static const char usage[] = "disclosure explain DIR QUESTION.json";
+    const char *words[3];
+    struct explaining x CLEANUP(explaining_done) = {0};
+    struct why why = {0};
+    if (!arguments_read(argc, argv, NULL, words, 3, usage))
+        return EXIT_USAGE;
+    if (strcmp(words[0], "explain") != 0) {
+        fprintf(stderr, "usage: innsyn-agent %s\n", usage);
+        return EXIT_USAGE;
+    }
+    engine_answer_init(&x.answer);
+    result r = agent_settings_read(host_real(), words[1], &x.settings, &why);
+    if (is_ok(r))
+        r = open_all(&x, words[2], &why);
+    if (is_ok(r))
+        r = explain(&x, &why);
+    return command_end("disclosure", r, &why);
+}

@@ -1,0 +1,216 @@
+/*
+ * Between the engine's figures and the answer: the difference audit's talk with the engine, the charge, the
+ * ledger.  All rules are evaluated, also for what an earlier one refuses: the time taken tells nothing.
+ */
+#include <stdlib.h>
+
+#include "agents/disclosure/profile.h"
+#include "agents/guard/inside.h"
+#include "base/log.h"
+
+enum { BATCH_BYTES_MAX = CHANNEL_FRAME_BYTES_MAX / 2 };
+
+static struct ledger_ask ask_of(const struct verified *v)
+{
+    return (struct ledger_ask){v->dataset->dictionary->dataset.text, v->permit->id.text, &v->question->hash, &v->dataset->edition,
+                               v->dataset->dictionary};
+}
+
+bool decide_is_metered(const struct verified *v)
+{
+    return profile_rules(v->dataset->dictionary->profile) != NULL;
+}
+
+bool decide_may_ask(const struct guard *g, const struct verified *v, struct refusal *ret)
+{
+    struct charge variables;
+    struct ledger_ask a = ask_of(v);
+    charge_variables(v->question, &variables);
+    switch (decide_is_metered(v) ? ledger_may(g->ledger, &a, &variables) : LEDGER_OPEN) {
+    case LEDGER_OPEN: return true;
+    case LEDGER_FROZEN:
+        return refuse(ret, "policy", "permit_frozen", "", "the site's custodian has frozen this permit; ask the custodian");
+    case LEDGER_LOCKED:
+        return refuse(ret, "policy", "permit_locked", "", "too many of this permit's questions were refused to protect persons; the site's custodian can release it");
+    case LEDGER_EXHAUSTED: break;
+    }
+    return refuse(ret, "policy", "budget_exhausted", "", "the permit's information budget for a variable of this question is used up; what was answered stays free, the custodian can add more");
+}
+
+result decide_compare(struct guard *g, struct job *j, struct why *why)
+{
+    struct ledger_cohorts before = ledger_cohorts(g->ledger, j->v.dataset->dictionary->dataset.text);
+    TRY(audited_box_of(j->v.question, &j->box, why));
+    TRY(audited_box_count(j->box, &j->answer, why));
+    return audit_compare(j->box, before.boxes, before.count, AUDIT_EXACT_BELOW, &j->audit, why);
+}
+
+/* The name behind each hash: a variable that this edition does not have drops nothing. */
+static struct slice variable_name(const struct dictionary *d, const uint64_t *hashes, uint64_t wanted)
+{
+    for (unsigned v = 0; v < d->variable_count; v++)
+        if (hashes[v] == wanted)
+            return d->variables[v].name;
+    return (struct slice){0};
+}
+
+static result batch(struct guard *g, struct job *j, struct difference_plan *p, const uint64_t *hashes, struct why *why)
+{
+    const struct dictionary *d = j->v.dataset->dictionary;
+    struct ledger_cohorts before = ledger_cohorts(g->ledger, d->dataset.text);
+    size_t bytes = 0;
+    for (size_t i = j->audited; i < j->audit.pair_count && p->pair_count < DIFFERENCE_PAIRS_MAX && bytes < BATCH_BYTES_MAX; i++) {
+        const struct audit_pair *pair = &j->audit.pairs[i];
+        if (pair->box >= before.count)
+            return FAIL(why, BROKEN, "the ledger lost a cohort");
+        p->pairs[p->pair_count++] = (struct difference_pair){before.texts[pair->box], variable_name(d, hashes, pair->variable)};
+        bytes += before.texts[pair->box].len + VARIABLE_MAX;
+    }
+    j->batch = p->pair_count;
+    return DONE;
+}
+
+static result send_batch(struct guard *g, struct job *j, struct difference_plan *p, uint64_t *hashes, struct why *why)
+{
+    const struct dictionary *d = j->v.dataset->dictionary;
+    struct buffer cohort CLEANUP(buffer_done) = {0}, bytes CLEANUP(buffer_done) = {0};
+    buffer_init(&cohort, QUESTION_BYTES_MAX);
+    buffer_init(&bytes, CHANNEL_FRAME_BYTES_MAX);
+    for (unsigned v = 0; v < d->variable_count; v++)
+        hashes[v] = audited_variable(d->variables[v].name);
+    TRY(question_cohort(j->v.question, &cohort, why));
+    memcpy(p->dataset, d->dataset.text, sizeof p->dataset);
+    p->snapshot = j->v.dataset->snapshot;
+    p->left_out = guard_left_out(&j->v);
+    p->question = buffer_slice(&cohort);
+    TRY(batch(g, j, p, hashes, why));
+    TRY(difference_plan_encode(p, &bytes, why));
+    g->engine_tag = ++g->next_tag;
+    return channel_send(g->engine, ENGINE_DIFFER, g->engine_tag, buffer_slice(&bytes), why);
+}
+
+result decide_ask(struct guard *g, struct job *j, bool *ret_asked, struct why *why)
+{
+    *ret_asked = j->audited < j->audit.pair_count;
+    if (!*ret_asked)
+        return DONE;
+    struct difference_plan *p = calloc(1, sizeof *p);
+    uint64_t *hashes = calloc(j->v.dataset->dictionary->variable_count + 1u, sizeof *hashes);
+    result r = p && hashes ? send_batch(g, j, p, hashes, why) : FAIL(why, LIMIT, "no memory for the difference audit");
+    free(p);
+    free(hashes);
+    return r;
+}
+
+result decide_take(struct job *j, struct slice payload, struct why *why)
+{
+    uint64_t differences[DIFFERENCE_PAIRS_MAX];
+    TRY(differences_decode(payload, j->batch, differences, why));
+    for (unsigned i = 0; i < j->batch; i++)
+        j->audit.pairs[j->audited + i].difference = differences[i];
+    j->audited += j->batch;
+    j->batch = 0;
+    return DONE;
+}
+
+/* The custodian is told, in log and journal. */
+static bool tell(struct guard *g, const struct verified *v, const struct ledger_alarm *alarm)
+{
+    if (alarm->rang) {
+        struct json *fields = json_object();
+        json_set(fields, "dataset", json_of_str(v->dataset->dictionary->dataset.text));
+        json_set(fields, "variable", json_of_str(alarm->variable));
+        log_event(LOG_WARNING, "ledger_alarm", "dataset", v->dataset->dictionary->dataset.text, "variable", alarm->variable, NULL);
+        if (!guard_journal(g, "ledger_alarm", fields))
+            return false;
+    }
+    if (alarm->locked) {
+        struct json *fields = json_object();
+        json_set(fields, "permit", json_of_str(v->permit->id.text));
+        log_event(LOG_WARNING, "permit_locked", "permit", v->permit->id.text, NULL);
+        return guard_journal(g, "permit_locked", fields);
+    }
+    return true;
+}
+
+result decide_spend(struct guard *g, struct job *j, bool answered, struct why *why)
+{
+    const struct profile_rules *rules = profile_rules(j->v.dataset->dictionary->profile);
+    char edition[2 * HASH_LEN + 1];
+    struct charge c;
+    struct ledger_alarm alarm;
+    struct buffer cohort CLEANUP(buffer_done) = {0};
+    struct ledger_ask a = ask_of(&j->v);
+    buffer_init(&cohort, QUESTION_BYTES_MAX);
+    hash_print(&j->v.dataset->edition, edition);
+    TRY(charge_of(j->v.question, &j->answer, g->cellkey, slice_str(edition), rules->noise, audit_least(&j->audit), &c, why));
+    TRY(question_cohort(j->v.question, &cohort, why));
+    TRY(ledger_spend(g->ledger, &a, &c, j->box, buffer_slice(&cohort), answered, &alarm, why));
+    return tell(g, &j->v, &alarm) ? DONE : FAIL(why, UNAVAILABLE, "the journal cannot be written");
+}
+
+struct json *decide_budget(const struct guard *g, const struct verified *v)
+{
+    struct charge variables;
+    const struct variable *least = NULL;
+    int64_t left = INT64_MAX;
+    struct ledger_ask a = ask_of(v);
+    charge_variables(v->question, &variables);
+    for (unsigned i = 0; i < variables.count; i++) {
+        const struct variable *one = &v->dataset->dictionary->variables[variables.items[i].variable];
+        int64_t of_it = ledger_left(g->ledger, a.dataset, a.permit, one);
+        if (of_it < left) {
+            left = of_it;
+            least = one;
+        }
+    }
+    if (!least)
+        return NULL; /* a question that names no variable is free */
+    struct json *budget = json_object();
+    json_set(budget, "variable", json_of_text(least->name));
+    json_set(budget, "left", json_of_number((double)left / CHARGE_ONE));
+    return budget;
+}
+
+/* --- the custodian's acts -------------------------------------------------------------------------- */
+
+static result act(struct guard *g, const char *path, struct why *why)
+{
+    struct buffer text CLEANUP(buffer_done) = {0};
+    struct json *v CLEANUP(json_freep) = NULL;
+    struct ledger_act a;
+    bool new;
+    buffer_init(&text, LEDGER_ENTRY_BYTES_MAX);
+    TRY(host_read_file(g->host, path, LEDGER_ENTRY_BYTES_MAX, &text, why));
+    TRY(json_parse(buffer_slice(&text), LEDGER_ENTRY_BYTES_MAX, &v, why));
+    TRY(ledger_act_read(v, &a, why));
+    TRY(ledger_do(g->ledger, &a, &new, why));
+    if (new) {
+        struct json *fields = json_object();
+        json_set(fields, "act", json_of_str(ledger_act_name(a.kind)));
+        json_set(fields, "permit", json_of_str(a.permit));
+        json_set(fields, "reason", json_of_str(a.reason));
+        if (a.kind == ACT_TOP_UP) {
+            json_set(fields, "dataset", json_of_str(a.dataset));
+            json_set(fields, "variable", json_of_str(a.variable));
+            json_set(fields, "micro", json_of_integer(a.micro));
+        }
+        if (!guard_journal(g, "ledger_act", fields))
+            return FAIL(why, UNAVAILABLE, "the journal cannot be written");
+        log_event(LOG_NOTICE, "ledger_act", "act", ledger_act_name(a.kind), "permit", a.permit, NULL);
+    }
+    return host_remove_file(g->host, path, why);
+}
+
+void decide_acts(struct guard *g)
+{
+    char path[AGENT_PATH_SIZE];
+    struct why why = {0};
+    agent_path(g->settings, "guard/ledger-act.json", path);
+    result r = act(g, path, &why);
+    if (r.code == ABSENT || is_ok(r))
+        return;
+    log_failure(LOG_ERROR, "ledger_act_refused", r, &why);
+    if (r.code != UNAVAILABLE)
+        tolerate(host_remove_file(g->host, path, NULL)); /* it would be refused again every second */
+}
