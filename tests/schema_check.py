@@ -136,7 +136,7 @@ def validate(instance, schema_name):
 def operation(method, path):
     """The openapi.json operation of a call; what is spelled out wins over {..}.  None: there is none."""
     path = path.split("?")[0]
-    for pattern, operations in sorted(load("openapi")["paths"].items(), key=lambda p: "{" in p[0]):
+    for pattern, operations in sorted(load("openapi")["paths"].items(), key=lambda p: ("{" in p[0], -p[0].find("{"))):
         if method.lower() in operations and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", re.sub(r"\{\w+\*\}", ".+", pattern)), path):
             return operations[method.lower()]
     return None
