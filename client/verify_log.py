@@ -145,7 +145,10 @@ def checkpoint_read(note, log_key):
         raise Wrong(f"the checkpoint has no signature of {log_key.name}")
     if not all(ed25519_verify(log_key.key, text, s) for s in own):
         raise Wrong(f"the checkpoint's signature of {log_key.name} does not hold")
-    lines = text.decode().split("\n")
+    try:
+        lines = text.decode().split("\n")
+    except UnicodeDecodeError:
+        raise Wrong("the checkpoint is not UTF-8") from None
     if len(lines) < 4 or lines[0] != log_key.name:
         raise Wrong("the checkpoint's origin is not the log's name")
     if not (lines[1].isascii() and lines[1].isdigit() and str(int(lines[1])) == lines[1]):
