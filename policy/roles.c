@@ -97,12 +97,16 @@ static const struct command_rule RULES[COMMAND_COUNT] = {
     {COMMAND_QUERY_LIST, "GET", "/v1/queries", ROLE_RESEARCHER | ROLE_OFFICER | ROLE_AUDITOR, "a researcher sees its own; officers and auditors see no result"},
     {COMMAND_QUERY_GET, "GET", "/v1/queries/{id}", ROLE_RESEARCHER | ROLE_OFFICER | ROLE_AUDITOR, "a researcher sees its own; officers and auditors see no result"},
     {COMMAND_QUERY_CANCEL, "POST", "/v1/queries/{id}/cancel", ROLE_RESEARCHER | ROLE_OFFICER, "a researcher cancels its own"},
+    {COMMAND_QUERY_SITE_RESULTS, "GET", "/v1/queries/{id}/site-results", ROLE_RESEARCHER | ROLE_AUDITOR, "a researcher sees its own; each reading is logged"},
     {COMMAND_LOG_CHECKPOINT, "GET", "/v1/log/checkpoint", CALLER_ANYONE, NULL},
     {COMMAND_LOG_ENTRIES, "GET", "/v1/log/entries", ROLE_AUDITOR, NULL},
     {COMMAND_LOG_INCLUSION, "GET", "/v1/log/inclusion", CALLER_ANYONE, NULL},
     {COMMAND_LOG_CONSISTENCY, "GET", "/v1/log/consistency", CALLER_ANYONE, NULL},
     {COMMAND_LOG_TILE, "GET", "/v1/log/tile/{tile*}", CALLER_ANYONE, NULL},
     {COMMAND_LOG_BUNDLE, "GET", "/v1/log/tile/entries/{tile*}", ROLE_AUDITOR, NULL}, /* behind the wider one: it wins */
+    {COMMAND_LOG_SEARCH, "GET", "/v1/log/search", ROLE_AUDITOR, "each search is logged"},
+    {COMMAND_LOG_WATCH, "GET", "/v1/log/watch", ROLE_AUDITOR, "each watch is logged when it begins"},
+    {COMMAND_ERASE, "POST", "/v1/erasures", ROLE_OPERATOR, NULL},
 };
 
 const struct command_rule *command_rule(enum command c)

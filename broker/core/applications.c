@@ -172,11 +172,12 @@ result application_create(struct call *c, struct why *why)
     TRY(json_print(c->body, &body, why));
     TRY(RUN(c->core, APPLICATION_ADD, NULL, why, store_str(id.text), store_str(c->who.account.text),
             store_text(buffer_slice(&body)), store_integer(c->now_ms)));
-    struct hash h = sha256(buffer_slice(&body));
+    char commitment[2 * HASH_LEN + 1];
+    TRY(text_commit(c->core, id.text, c->who.account.text, "application", buffer_slice(&body), commitment, why));
     struct json *entry = json_object();
     json_set(entry, "account", json_of_str(c->who.account.text));
     json_set(entry, "application", json_of_str(id.text));
-    json_set(entry, "application_sha256", json_of_hex(slice_of(h.at, HASH_LEN)));
+    json_set(entry, "application_commitment", json_of_str(commitment));
     json_set(entry, "purpose", json_of_str(purposes[purpose]));
     TRY(log_append(c->core, "application", entry, NULL, why));
     c->pending->status = 201;
@@ -316,7 +317,10 @@ result application_opinion(struct call *c, struct why *why)
         return FAIL_CODE(why, DENIED, "not_yours", "/site", "the application does not ask for that site, or the trust document does not name you as its holder");
     TRY(RUN(c->core, OPINION_PUT, NULL, why, store_str(id.text), store_text(site), store_str(c->who.account.text),
             store_str(opinions[opinion]), store_text(text), store_integer(c->now_ms)));
+    char commitment[2 * HASH_LEN + 1];
+    TRY(text_commit(c->core, id.text, c->who.account.text, "opinion", text, commitment, why));
     struct json *entry = json_object();
+    json_set(entry, "text_commitment", json_of_str(commitment));
     json_set(entry, "account", json_of_str(c->who.account.text));
     json_set(entry, "application", json_of_str(id.text));
     json_set(entry, "site", json_of_text(site));
@@ -350,12 +354,13 @@ result application_decide(struct call *c, struct why *why)
         TRY(permit_draft(c, &id, body, &permit, why));
     TRY(RUN(c->core, APPLICATION_DECIDE, NULL, why, store_str(id.text), store_str(grant ? "granted" : "refused"),
             store_integer(c->now_ms), store_str(c->who.account.text), store_text(reason), store_str(permit.text)));
-    struct hash h = sha256(reason);
+    char commitment[2 * HASH_LEN + 1];
+    TRY(text_commit(c->core, id.text, c->who.account.text, "reason", reason, commitment, why));
     struct json *entry = json_object();
     json_set(entry, "account", json_of_str(c->who.account.text));
     json_set(entry, "application", json_of_str(id.text));
     json_set(entry, "decision", json_of_str(decisions[decision]));
-    json_set(entry, "reason_sha256", json_of_hex(slice_of(h.at, HASH_LEN)));
+    json_set(entry, "reason_commitment", json_of_str(commitment));
     TRY(log_append(c->core, "application", entry, NULL, why));
     json_set(c->answer, "id", json_of_str(id.text));
     json_set(c->answer, "state", json_of_str(grant ? "granted" : "refused"));

@@ -68,6 +68,20 @@ struct sealed {
     struct buffer envelope;
 };
 
+/* Who follows the log, and up to where: a watch is logged when it begins, not at each of its calls,
+ * or two auditors who watch would keep each other awake. */
+enum { WATCHES_MAX = 64, REPEATS_MAX = 64 };
+struct watch {
+    struct document_id token;
+    uint64_t next;
+    int64_t until_ms; /* monotonic */
+};
+/* Refusals of sites that were written lately. */
+struct repeat {
+    struct hash what;
+    int64_t until_ms; /* monotonic */
+};
+
 enum { CUTS_MAX = 16 };
 
 struct core {
@@ -97,12 +111,16 @@ struct core {
     int64_t next_sweep_ms;     /* monotonic */
     bool ended;                /* a query ended since those who wait were looked at */
     bool wrote;                /* this turn has something to commit */
+    bool effect;               /* the request at hand changed something that must be in the log */
+    struct watch watches[WATCHES_MAX];
+    struct repeat repeats[REPEATS_MAX];
+    unsigned repeat_next;
     struct site_id cuts[CUTS_MAX]; /* sites to cut after the commit */
     unsigned cut_count;
 };
 
 /* --- one request --- */
-enum outcome { OUTCOME_ANSWER, OUTCOME_POLL, OUTCOME_WAIT, OUTCOME_WORK };
+enum outcome { OUTCOME_ANSWER, OUTCOME_POLL, OUTCOME_WAIT, OUTCOME_WORK, OUTCOME_WATCH };
 
 struct pending {
     struct pending *next;
@@ -218,6 +236,21 @@ MUST_CHECK result log_consistency_json(struct core *c, uint64_t from, uint64_t t
 handler_fn log_get_checkpoint, log_get_entries, log_get_inclusion, log_get_consistency;
 handler_fn log_get_tile, log_get_bundle; /* tiles.c */
 
+/* --- index.c, search.c: the search index over the log; derived from it, never trusted to verify it --- */
+MUST_CHECK result index_add(struct core *c, uint64_t index, const struct json *entry, struct why *why);
+MUST_CHECK result index_mark(struct core *c, struct why *why); /* all entries so far are indexed */
+/* Indexes what the index lacks (at start: after an upgrade, or when it was thrown away). */
+MUST_CHECK result index_catch_up(struct core *c, struct why *why);
+handler_fn log_search, log_watch;
+/* Answers with the entries from p->held_size on, if there are any or `final`. */
+MUST_CHECK result watch_try(struct core *c, struct pending *p, bool final, bool *ret_answered, struct why *why);
+
+/* --- texts.c: salted commitments to free text --- */
+MUST_CHECK result text_commit(struct core *c, const char *document, const char *account, const char *kind, struct slice text,
+                              char ret[2 * HASH_LEN + 1], struct why *why);
+handler_fn texts_erase;
+#define ACCOUNT_ERASED "erased" /* stands where an erased account's password hash was (ACCOUNT_ERASE) */
+
 /* --- session.c, password.c, accounts.c --- */
 struct login_guard;
 MUST_CHECK result login_guard_new(const struct host *host, struct login_guard **ret, struct why *why);
@@ -271,7 +304,7 @@ handler_fn permit_list, permit_get, permit_sign, permit_change;
 /* --- queries.c, polls.c, results.c, combine.c --- */
 enum { QUERY_RUNNING = 0, QUERY_DONE = 1, QUERY_FAILED = 2, QUERY_CANCELLED = 3 };
 enum { TASK_OPEN = 0, TASK_ANSWERED = 1, TASK_REFUSED = 2, TASK_MISSING = 3, TASK_CANCELLED = 4 };
-handler_fn query_create, query_check, query_list, query_get, query_cancel;
+handler_fn query_create, query_check, query_list, query_get, query_cancel, query_site_results;
 /* What GET of a query says; *ret_running: it has not ended. */
 MUST_CHECK result query_json(struct core *c, struct slice id, bool with_result, struct json **ret, bool *ret_running, struct why *why);
 MUST_CHECK result queries_end_due(struct core *c, struct why *why);

@@ -179,8 +179,14 @@ result catalogue_put(struct call *c, struct why *why)
         bool kept = false;
         for (size_t i = 0; i < count && !kept; i++)
             kept = slice_is(rows_text(rows, 0), published[i].text);
-        if (!kept)
-            TRY(RUN(c->core, CATALOGUE_DROP, NULL, why, store_text(rows_text(rows, 0)), store_str(c->who.site.text)));
+        if (kept)
+            continue;
+        TRY(RUN(c->core, CATALOGUE_DROP, NULL, why, store_text(rows_text(rows, 0)), store_str(c->who.site.text)));
+        struct json *entry = json_object();
+        json_set(entry, "site", json_of_str(c->who.site.text));
+        json_set(entry, "dataset", json_of_text(rows_text(rows, 0)));
+        json_set(entry, "withdrawn", json_of_bool(true));
+        TRY(log_append(c->core, "catalogue", entry, NULL, why));
     }
     return DONE;
 }

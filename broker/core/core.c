@@ -16,12 +16,14 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "proto/problem.h"
 
 #ifndef INNSYN_BUILD
 #define INNSYN_BUILD "0.1.0"
 #endif
 
 enum { CHANNEL_PAYLOAD_MAX = 16 * 1024 * 1024 }; /* base/channel.h's frame */
+enum { PROGRAM_BYTES_MAX = 128 * 1024 * 1024, REFUSAL_REPEAT_MS = 10 * 60 * 1000 };
 enum { SWEEP_EVERY_MS = 10 * 60 * 1000, IDEMPOTENCY_KEEP_MS = 24 * 60 * 60 * 1000, RETRIES_MAX = 2 };
 
 /* --- small things --- */
@@ -81,8 +83,11 @@ result core_keys(struct core *c, uint16_t kind, struct slice payload, struct buf
 result core_run(struct core *c, enum statement statement, const struct store_value *parameters, unsigned count,
                 struct rows **ret, struct why *why)
 {
-    if (statement_writes(statement))
+    if (statement_writes(statement)) {
         c->wrote = true;
+        if (!statement_is_upkeep(statement))
+            c->effect = true;
+    }
     return store_run(c->store, statement, parameters, count, ret, why);
 }
 
@@ -121,16 +126,29 @@ static result load(struct core *c, struct why *why)
     return DONE;
 }
 
+/* Which program this is, exactly: its version alone says what it claims to be. */
+static result program_hash(struct core *c, struct hash *ret, struct why *why)
+{
+    struct buffer program CLEANUP(buffer_done);
+    buffer_init(&program, PROGRAM_BYTES_MAX);
+    TRY(host_read_file(c->host, "/proc/self/exe", PROGRAM_BYTES_MAX, &program, why));
+    *ret = sha256(buffer_slice(&program));
+    return DONE;
+}
+
 static result start_entry(struct core *c, struct why *why)
 {
     struct buffer text CLEANUP(buffer_done);
     buffer_init(&text, 4096);
     const struct broker_settings *s = c->settings;
-    TRY(buffer_printf(&text, why, "%s\n%s\n%s\n%s\n%u\n%u\n%u\n", s->network, s->agents_url, s->people_url,
-                      store_kind(c->store), s->poll_wait_ms_max, s->lease_ms, s->query_deadline_ms));
-    struct hash h = sha256(buffer_slice(&text));
+    TRY(buffer_printf(&text, why, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%u\n%u\n%u\n%u\n", s->network, s->agents_url, s->people_url,
+                      s->agents_listen, s->people_listen, s->names,
+                      store_kind(c->store), s->net_processes, s->poll_wait_ms_max, s->lease_ms, s->query_deadline_ms));
+    struct hash h = sha256(buffer_slice(&text)), h_program;
     struct json *entry = json_object();
     json_set(entry, "build", json_of_str(INNSYN_BUILD));
+    TRY(program_hash(c, &h_program, why));
+    json_set(entry, "program_sha256", json_of_hex(slice_of(h_program.at, HASH_LEN)));
     json_set(entry, "settings_sha256", json_of_hex(slice_of(h.at, HASH_LEN)));
     json_set(entry, "store", json_of_str(store_kind(c->store)));
     return log_append(c, "startup", entry, NULL, why);
@@ -143,6 +161,7 @@ static result start(struct core *c, struct why *why)
     TRY(login_guard_new(c->host, &c->guard, why));
     TRY(load(c, why));
     TRY(log_agree_with_keys(c, why));
+    TRY(index_catch_up(c, why));
     if (c->trust) {
         struct buffer none CLEANUP(buffer_done);
         buffer_init(&none, 64);
@@ -156,6 +175,7 @@ static result start(struct core *c, struct why *why)
     }
     TRY(store_begin(c->store, why));
     TRY(start_entry(c, why));
+    TRY(index_mark(c, why));
     TRY(store_commit(c->store, why));
     TRY(log_sign(c, why));
     c->wrote = false;
@@ -316,6 +336,45 @@ static result undo(struct core *c, struct call *call, const struct log *before, 
     return DONE;
 }
 
+/* The same refusal of a site is written once in a while: an agent that is refused asks again. */
+static bool is_repeated(struct core *c, const struct call *call, const char *code)
+{
+    char text[SITE_ID_MAX + 160];
+    int64_t now = host_monotonic_ms(c->host);
+    snprintf(text, sizeof text, "%s %d %s", call->who.site.text, (int)call->route->command, code);
+    struct hash what = sha256(slice_str(text));
+    for (unsigned i = 0; i < REPEATS_MAX; i++)
+        if (hash_equal(&c->repeats[i].what, &what) && now < c->repeats[i].until_ms)
+            return true;
+    c->repeats[c->repeat_next] = (struct repeat){what, now + REFUSAL_REPEAT_MS};
+    c->repeat_next = (c->repeat_next + 1) % REPEATS_MAX;
+    return false;
+}
+
+/* Every refusal of somebody known is an entry.  Strangers leave none but failed logins: they could fill
+ * the log.  A form that was not understood is an entry where it might have changed something. */
+static void note_refusal(struct call *call, result r, const struct why *why)
+{
+    bool person = call->who.account.text[0], site = call->who.site.text[0];
+    if (call->refusal_type || !call->route || (!person && !site) || r.code == BROKEN)
+        return;
+    const struct command_rule *rule = command_rule(call->route->command);
+    bool reads = strcmp(rule->method, "GET") == 0 || call->route->command == COMMAND_QUERY_CHECK;
+    const char *code = problem_of(r, why)->code;
+    if ((reads && (r.code == MALFORMED || r.code == LIMIT)) || (!person && is_repeated(call->core, call, code)))
+        return;
+    char command[96];
+    snprintf(command, sizeof command, "%s %s", rule->method, rule->path);
+    call->refusal_type = "refused";
+    call->refusal_entry = json_object();
+    if (person)
+        json_set(call->refusal_entry, "account", json_of_str(call->who.account.text));
+    if (site)
+        json_set(call->refusal_entry, "site", json_of_str(call->who.site.text));
+    json_set(call->refusal_entry, "command", json_of_str(command));
+    json_set(call->refusal_entry, "code", json_of_str(code));
+}
+
 /* UNAVAILABLE and worse end the batch; any other refusal is this request's own answer. */
 static result decide_one(struct core *c, struct pending *p, struct why *why)
 {
@@ -324,13 +383,16 @@ static result decide_one(struct core *c, struct pending *p, struct why *why)
     struct why reason = {0};
     bool wrote = c->wrote;
     TRY(store_savepoint(c->store, why));
-    c->wrote = false;
+    c->wrote = c->effect = false;
     call_init(&call, c, p);
     result r = call_decide(&call, &reason), ended = DONE;
+    if (is_ok(r) && c->effect && c->log.frontier.size == before.frontier.size)
+        r = FAIL(&reason, BROKEN, "a call had an effect and left no entry in the log; the effect was undone");
     bool lost = r.code == UNAVAILABLE;
     if (is_ok(r)) {
         ended = store_release(c->store, why);
     } else if (!lost) {
+        note_refusal(&call, r, &reason);
         ended = undo(c, &call, &before, why);
         c->wrote = call.refusal_type != NULL;
         if (r.code == BROKEN)
@@ -376,6 +438,7 @@ static result decide_batch(struct core *c, struct pending *batch, const uint8_t 
         return DONE;
     }
     TRY(read_next_due(c, why));
+    TRY(index_mark(c, why));
     TRY(store_mark(c->store, mark, why));
     *ret_unknown = true;
     return store_commit(c->store, why);

@@ -9,6 +9,7 @@
 
 #include "base/codec.h"
 #include "base/wire.h"
+#include "broker/core/entries.h"
 
 enum { ENTRY_BYTES_MAX = 16 * 1024, ENTRIES_A_CALL_MAX = 1000 };
 
@@ -65,12 +66,14 @@ result log_append_entry(struct core *c, const char *type, int64_t at_ms, struct 
     struct json *owned CLEANUP(json_freep) = entry;
     struct buffer body CLEANUP(buffer_done);
     buffer_init(&body, ENTRY_BYTES_MAX);
+    TRY(entry_check(type, owned, why));
     TRY(json_print(owned, &body, why));
     struct hash leaf = merkle_leaf(buffer_slice(&body));
     uint64_t index = c->log.frontier.size;
     TRY(RUN(c, LOG_APPEND, NULL, why, store_integer((int64_t)index), store_integer(at_ms), store_str(type),
             store_bytes(buffer_slice(&body)), store_bytes(slice_of(leaf.at, HASH_LEN))));
     TRY(merkle_append(&c->log.frontier, &leaf, node_closed, c, why));
+    TRY(index_add(c, index, owned, why));
     c->log.last_ms = at_ms;
     if (ret_index)
         *ret_index = index;

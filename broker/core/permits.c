@@ -128,7 +128,7 @@ static result wake_sites(struct core *c, const struct permit *p, struct why *why
 }
 
 static result change(struct core *c, const struct permit_row *p, int64_t state, struct slice envelope, const char *account,
-                     const char *reason_sha256, struct why *why)
+                     const char *reason_commitment, struct why *why)
 {
     const struct permit *permit = p->permit;
     uint64_t serial = p->serial + 1;
@@ -140,8 +140,8 @@ static result change(struct core *c, const struct permit_row *p, int64_t state, 
     json_set(entry, "permit_sha256", json_of_hex(slice_of(permit->hash.at, HASH_LEN)));
     json_set(entry, "state", json_of_str(state_names[state]));
     json_set(entry, "serial", json_of_integer((int64_t)serial));
-    if (reason_sha256)
-        json_set(entry, "reason_sha256", json_of_str(reason_sha256));
+    if (reason_commitment)
+        json_set(entry, "reason_commitment", json_of_str(reason_commitment));
     TRY(log_append(c, "permit_status", entry, NULL, why));
     if (state == LIVE && permit->to_ms < c->next_due_ms)
         c->next_due_ms = permit->to_ms;
@@ -261,6 +261,7 @@ result permit_sign(struct call *c, struct why *why)
     json_set(c->answer, "id", json_of_str(id.text));
     if (!rows_next(rows)) { /* signed before with this key: nothing changes */
         json_set(c->answer, "state", json_of_str("draft"));
+        c->core->effect = false;
         return DONE;
     }
     struct json *entry = json_object();
@@ -291,8 +292,7 @@ result permit_change(struct call *c, struct why *why)
     if (!allowed)
         return FAIL_CODE(why, DENIED, "conflict", "/state", "a permit that is %s cannot become %s", state_names[p.state], states[wanted]);
     char hex[2 * HASH_LEN + 1];
-    struct hash h = sha256(reason);
-    hash_print(&h, hex);
+    TRY(text_commit(c->core, id.text, c->who.account.text, "reason", reason, hex, why));
     TRY(change(c->core, &p, state, p.envelope, c->who.account.text, hex, why));
     json_set(c->answer, "id", json_of_str(id.text));
     json_set(c->answer, "state", json_of_str(state_names[state]));

@@ -362,6 +362,8 @@ static result try_waiter(struct core *c, struct pending *p, bool final, bool *re
     struct json *v CLEANUP(json_freep) = NULL;
     bool running = false;
     *ret_answered = false;
+    if (p->outcome == OUTCOME_WATCH)
+        return watch_try(c, p, final, ret_answered, why);
     TRY(query_json(c, slice_str(p->waits_for.text), p->with_result, &v, &running, why));
     if (running && !final)
         return DONE;
@@ -423,7 +425,7 @@ static result settle_waiters(struct core *c, int64_t now, struct why *why)
         struct pending *p = *at;
         struct pending *next = p->next;
         bool answered = false, final = p->until_ms <= now;
-        result r = c->ended || final ? try_waiter(c, p, final, &answered, why) : DONE;
+        result r = c->ended || final || p->outcome == OUTCOME_WATCH ? try_waiter(c, p, final, &answered, why) : DONE;
         if (r.code == UNAVAILABLE)
             worst = r;
         if (!answered && (is_ok(r) || (r.code == UNAVAILABLE && !final))) {

@@ -131,6 +131,35 @@ static result gather(struct call *c, struct intake *in, struct why *why)
     return json_print(envelope, &in->text, why);
 }
 
+enum { NAMES_BYTES_MAX = 6000 }; /* an entry has its ceiling; beyond it the question's hash must do */
+
+static void add_variable(struct json *to, size_t *bytes, const struct question *q, unsigned variable)
+{
+    struct slice name = q->dictionary->variables[variable].name;
+    for (size_t i = 0; i < json_size(to); i++)
+        if (slice_equal(json_text(json_item(to, i)), name))
+            return;
+    *bytes += name.len;
+    if (*bytes <= NAMES_BYTES_MAX)
+        json_add(to, json_of_text(name));
+}
+
+/* Which variables the question touches: names of the published dictionary, no values. */
+static struct json *variables_json(const struct question *q)
+{
+    struct json *names = json_array();
+    size_t bytes = 0;
+    for (unsigned i = 0; i < q->dimension_count; i++)
+        add_variable(names, &bytes, q, q->dimensions[i].variable);
+    for (unsigned i = 0; i < q->variable_count; i++)
+        add_variable(names, &bytes, q, q->variables[i]);
+    if (q->statistic == STATISTIC_SUMMARY && q->by >= 0)
+        add_variable(names, &bytes, q, (unsigned)q->by);
+    for (unsigned i = 0; i < q->box_count; i++)
+        add_variable(names, &bytes, q, q->box[i].variable);
+    return names;
+}
+
 static struct json *intake_entry(const struct call *c, const struct intake *in)
 {
     struct json *entry = json_object();
@@ -147,6 +176,8 @@ static struct json *intake_entry(const struct call *c, const struct intake *in)
     if (in->question) {
         json_set(entry, "question_sha256", json_of_hex(slice_of(in->question->hash.at, HASH_LEN)));
         json_set(entry, "dataset", json_of_str(in->dataset->dataset.text));
+        json_set(entry, "statistic", json_of_str(statistic_name(in->question->statistic)));
+        json_set(entry, "variables", variables_json(in->question));
     }
     return entry;
 }
@@ -394,6 +425,40 @@ result query_get(struct call *c, struct why *why)
     c->pending->with_result = with_result;
     c->pending->until_ms = host_monotonic_ms(c->core->host) + (int64_t)(wait_ms < RESULT_WAIT_MS_MAX ? wait_ms : RESULT_WAIT_MS_MAX);
     return DONE;
+}
+
+/* The sites' signed results, as they came: whoever holds them can repeat the combination. */
+result query_site_results(struct call *c, struct why *why)
+{
+    struct document_id id;
+    struct rows *rows CLEANUP(rows_freep) = NULL, *query CLEANUP(rows_freep) = NULL;
+    struct json *sites = json_array();
+    json_set(c->answer, "sites", sites);
+    TRY(call_document_id(c, 'q', &id, why));
+    TRY(RUN(c->core, QUERY_GET, &query, why, store_str(id.text)));
+    if (!rows_next(query) || (!slice_is(rows_text(query, 0), c->who.account.text) && !call_has_role(c, ROLE_AUDITOR)))
+        return no_such_thing(why);
+    TRY(RUN(c->core, TASKS_OF_QUERY, &rows, why, store_str(id.text)));
+    while (rows_next(rows)) {
+        struct json *site = json_object(), *envelope = NULL;
+        json_add(sites, site);
+        json_set(site, "site", json_of_text(rows_text(rows, 1)));
+        json_set(site, "status", json_of_str(task_names[rows_integer(rows, 2)]));
+        if (rows_text(rows, 4).len == 0)
+            continue;
+        TRY(json_parse(rows_text(rows, 4), 2 * ENVELOPE_PAYLOAD_MAX, &envelope, why));
+        json_set(site, "result", envelope);
+    }
+    struct json *question = NULL;
+    TRY(json_parse(rows_text(query, 6), QUESTION_BYTES_MAX, &question, why));
+    json_set(c->answer, "query", json_of_str(id.text));
+    json_set(c->answer, "question", question);
+    if (rows_integer(query, 12) >= 0)
+        json_set(c->answer, "entry", json_of_integer(rows_integer(query, 12)));
+    struct json *entry = json_object();
+    json_set(entry, "account", json_of_str(c->who.account.text));
+    json_set(entry, "query", json_of_str(id.text));
+    return log_append(c->core, "result_read", entry, NULL, why);
 }
 
 result query_list(struct call *c, struct why *why)

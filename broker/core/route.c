@@ -42,12 +42,16 @@ static const struct route routes[COMMAND_COUNT] = {
     [COMMAND_QUERY_LIST] = {COMMAND_QUERY_LIST, SCOPE_READ, false, query_list},
     [COMMAND_QUERY_GET] = {COMMAND_QUERY_GET, SCOPE_READ, false, query_get},
     [COMMAND_QUERY_CANCEL] = {COMMAND_QUERY_CANCEL, SCOPE_QUERY | SCOPE_DECIDE, false, query_cancel},
+    [COMMAND_QUERY_SITE_RESULTS] = {COMMAND_QUERY_SITE_RESULTS, SCOPE_READ, false, query_site_results},
     [COMMAND_LOG_CHECKPOINT] = {COMMAND_LOG_CHECKPOINT, 0, false, log_get_checkpoint},
     [COMMAND_LOG_ENTRIES] = {COMMAND_LOG_ENTRIES, SCOPE_READ, false, log_get_entries},
     [COMMAND_LOG_INCLUSION] = {COMMAND_LOG_INCLUSION, 0, false, log_get_inclusion},
     [COMMAND_LOG_CONSISTENCY] = {COMMAND_LOG_CONSISTENCY, 0, false, log_get_consistency},
     [COMMAND_LOG_TILE] = {COMMAND_LOG_TILE, 0, false, log_get_tile},
     [COMMAND_LOG_BUNDLE] = {COMMAND_LOG_BUNDLE, SCOPE_READ, false, log_get_bundle},
+    [COMMAND_LOG_SEARCH] = {COMMAND_LOG_SEARCH, SCOPE_READ, false, log_search},
+    [COMMAND_LOG_WATCH] = {COMMAND_LOG_WATCH, SCOPE_READ, false, log_watch},
+    [COMMAND_ERASE] = {COMMAND_ERASE, SCOPE_ADMIN, true, texts_erase},
 };
 
 enum { BODY_MAX = HTTP_BODY_MAX, IDEMPOTENCY_KEY_MAX = 64 };

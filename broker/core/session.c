@@ -160,7 +160,7 @@ result session_login(struct call *c, struct why *why)
     bool known = is_ok(label_parse(name, &account, NULL));
     if (known) {
         TRY(RUN(c->core, ACCOUNT_GET, &rows, why, store_text(name)));
-        known = rows_next(rows);
+        known = rows_next(rows) && !slice_is(rows_text(rows, 0), ACCOUNT_ERASED);
     }
     if (!c->pending->worked) {
         char encoded[160];

@@ -85,8 +85,13 @@ result site_check_certificate(struct call *c, struct why *why)
     struct slice shown = slice_of(c->request->certificate, HASH_LEN);
     if (slice_equal(rows_bytes(rows, 3), shown))
         return DONE;
-    if (!rows_is_null(rows, 5) && slice_equal(rows_bytes(rows, 5), shown))
-        return RUN(c->core, SITE_PROMOTE, NULL, why, store_str(c->who.site.text));
+    if (!rows_is_null(rows, 5) && slice_equal(rows_bytes(rows, 5), shown)) {
+        TRY(RUN(c->core, SITE_PROMOTE, NULL, why, store_str(c->who.site.text)));
+        struct json *entry = json_object();
+        json_set(entry, "site", json_of_str(c->who.site.text));
+        json_set(entry, "certificate_sha256", json_of_hex(shown));
+        return log_append(c->core, "certificate", entry, NULL, why);
+    }
     return FAIL_CODE(why, DENIED, "certificate_replaced", "",
                      "this certificate of '%s' was replaced by a newer one; use that, or enrol again", c->who.site.text);
 }
@@ -135,7 +140,10 @@ result site_enrol(struct call *c, struct why *why)
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(RUN(c->core, SITE_GET, &rows, why, store_str(site.text)));
     /* One answer for a wrong site, a wrong secret, a used and an expired token. */
-    if (!c->core->trust || !rows_next(rows) || rows_is_null(rows, 1) || rows_integer(rows, 2) <= c->now_ms ||
+    bool there = rows_next(rows);
+    if (there)
+        c->who.site = site; /* a refusal from here on is about this site, and is logged */
+    if (!c->core->trust || !there || rows_is_null(rows, 1) || rows_integer(rows, 2) <= c->now_ms ||
         !equal_constant_time(rows_bytes(rows, 1), slice_of(h.at, HASH_LEN)))
         return FAIL_CODE(why, DENIED, "not_signed_in", "/secret",
                          "the enrolment token does not fit this site, was used, or has expired; ask the operator for a new one");

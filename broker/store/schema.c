@@ -71,10 +71,22 @@
     "CREATE INDEX tasks_site ON tasks (site, state);"                                              \
     "CREATE INDEX tasks_query ON tasks (query);"
 
+/* The log's search index, derived and rebuildable; salts and free texts, apart from what refers to them.
+ * A table that is looked up by its key alone is stored by it, where the backend must be told. */
+#define STEP_2(BYTES, BY_KEY)                                                                      \
+    "CREATE TABLE log_terms (term TEXT NOT NULL, idx BIGINT NOT NULL, PRIMARY KEY (term, idx))" BY_KEY ";" \
+    "CREATE TABLE log_indexed (one BIGINT PRIMARY KEY, size BIGINT NOT NULL);"                     \
+    "CREATE INDEX accounts_organisation ON accounts (organisation);"                              \
+    "CREATE TABLE texts (commitment " BYTES " PRIMARY KEY, document TEXT NOT NULL, account TEXT NOT NULL," \
+    " kind TEXT NOT NULL, salt " BYTES ", text TEXT, at_ms BIGINT NOT NULL);"                      \
+    "CREATE INDEX texts_document ON texts (document);"                                             \
+    "CREATE INDEX texts_account ON texts (account);"
+
 const char *schema_step(unsigned version, bool bytea)
 {
     switch (version) {
     case 0: return bytea ? STEP_1("BYTEA") : STEP_1("BLOB");
+    case 1: return bytea ? STEP_2("BYTEA", "") : STEP_2("BLOB", " WITHOUT ROWID");
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

@@ -8,6 +8,12 @@
 
 #include <stdbool.h>
 
+/* One more condition of a search; an empty term is none. */
+#define LOG_TERM(n) " AND (" n " = '' OR EXISTS (SELECT 1 FROM log_terms x WHERE x.term = " n " AND x.idx = t.idx))"
+
+#define LOG_TERMS_MORE \
+    LOG_TERM("$4") LOG_TERM("$5") LOG_TERM("$6") LOG_TERM("$7") LOG_TERM("$8") LOG_TERM("$9") LOG_TERM("$10") LOG_TERM("$11")
+
 #define STATEMENTS(S)                                                                                                  \
     S(PING, "SELECT 1")                                                                                                \
     S(SCHEMA_VERSION, "SELECT version FROM schema_version WHERE one = 1")                                              \
@@ -25,6 +31,42 @@
     S(LOG_RANGE, "SELECT body FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")                             \
     S(LOG_LEAVES, "SELECT leaf FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")                            \
     S(LOG_NODES, "SELECT hash FROM log_nodes WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx")                \
+    /* --- the log's search index --- */                                                                               \
+    S(LOG_AT, "SELECT at_ms FROM log_entries WHERE idx = $1")                                                          \
+    S(LOG_INDEXED, "SELECT size FROM log_indexed WHERE one = 1")                                                       \
+    S(LOG_INDEXED_SET, "INSERT INTO log_indexed (one, size) VALUES (1, $1)"                                            \
+      " ON CONFLICT (one) DO UPDATE SET size = excluded.size")                                                         \
+    S(LOG_TERMS_CLEAR, "DELETE FROM log_terms")                                                                        \
+    S(LOG_TERMS_ADD, "INSERT INTO log_terms (term, idx) SELECT column1, CAST($1 AS BIGINT) FROM"                       \
+      " (VALUES ($2),($3),($4),($5),($6),($7),($8),($9),($10),($11),($12),($13)) AS v"                                 \
+      " WHERE column1 <> '' ON CONFLICT (term, idx) DO NOTHING")                                                       \
+    S(LOG_TERM_COUNT, "SELECT count(*) FROM (SELECT 1 FROM log_terms WHERE term = $1 AND idx >= $2 AND idx < $3"       \
+      " LIMIT $4) AS few")                                                                                            \
+    S(LOG_SEARCH, "SELECT t.idx, e.body FROM log_terms t JOIN log_entries e ON e.idx = t.idx WHERE t.term = $1"        \
+      " AND t.idx >= $2 AND t.idx < $3" LOG_TERMS_MORE                                                                  \
+      " ORDER BY t.idx DESC LIMIT $12")                                                                                \
+    S(LOG_PAGE, "SELECT idx, body FROM log_entries WHERE idx >= $1 AND idx < $2"                                       \
+      " ORDER BY idx DESC LIMIT $3")                                                                                   \
+    S(LOG_SEARCH_UP, "SELECT t.idx, e.body FROM log_terms t JOIN log_entries e ON e.idx = t.idx WHERE t.term = $1"     \
+      " AND t.idx >= $2 AND t.idx < $3" LOG_TERMS_MORE                                                                  \
+      " ORDER BY t.idx ASC LIMIT $12")                                                                                 \
+    S(LOG_PAGE_UP, "SELECT idx, body FROM log_entries WHERE idx >= $1 AND idx < $2"                                    \
+      " ORDER BY idx ASC LIMIT $3")                                                                                    \
+    S(ACCOUNTS_OF_ORGANISATION, "SELECT account FROM accounts WHERE organisation = $1 ORDER BY account LIMIT $2")      \
+    /* --- free texts, and their erasure --- */                                                                        \
+    S(TEXT_ADD, "INSERT INTO texts (commitment, document, account, kind, salt, text, at_ms)"                           \
+      " VALUES ($1, $2, $3, $4, $5, $6, $7)")                                                                          \
+    S(TEXTS_OF_ACCOUNT_ERASE, "UPDATE texts SET salt = NULL, text = NULL WHERE account = $1 AND salt IS NOT NULL RETURNING commitment")\
+    S(TEXTS_OF_DOCUMENT_ERASE, "UPDATE texts SET salt = NULL, text = NULL WHERE document = $1 AND salt IS NOT NULL RETURNING commitment")\
+    S(APPLICATIONS_OF_ACCOUNT, "SELECT id, body FROM applications WHERE account = $1 ORDER BY id LIMIT $2")            \
+    S(APPLICATION_OF_ID, "SELECT id, body FROM applications WHERE id = $1 LIMIT $2")                                   \
+    S(APPLICATION_BODY, "UPDATE applications SET body = $2 WHERE id = $1")                                             \
+    S(OPINIONS_OF_ACCOUNT_ERASE, "UPDATE opinions SET text = '' WHERE account = $1")                                   \
+    S(OPINIONS_OF_DOCUMENT_ERASE, "UPDATE opinions SET text = '' WHERE application = $1")                              \
+    S(DECISIONS_OF_ACCOUNT_ERASE, "UPDATE applications SET reason = '' WHERE decided_by = $1")                         \
+    S(DECISION_OF_DOCUMENT_ERASE, "UPDATE applications SET reason = '' WHERE id = $1")                                 \
+    S(TOKENS_OF_ACCOUNT_DROP, "DELETE FROM tokens WHERE account = $1")                                                 \
+    S(ACCOUNT_ERASE, "UPDATE accounts SET organisation = '', password = 'erased' WHERE account = $1")                  \
     /* --- accounts and tokens --- */                                                                                  \
     S(ACCOUNT_ADD, "INSERT INTO accounts (account, password, roles, organisation, key, created_ms)"                   \
                    " VALUES ($1, $2, $3, $4, $5, $6)"                                                                  \
@@ -155,5 +197,7 @@ const char *statement_name(enum statement s);
 const char *statement_sql(enum statement s);
 unsigned statement_parameters(enum statement s); /* the highest $n in it */
 bool statement_writes(enum statement s);
+/* Housekeeping that changes nothing anybody could ask about: it needs no entry in the log. */
+bool statement_is_upkeep(enum statement s);
 
 #endif

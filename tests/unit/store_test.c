@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/host.h"
+#include "broker/store/schema.h"
 #include "broker/store/store.h"
 #include "tests/unit/check.h"
 
@@ -262,7 +263,7 @@ static void on_wrong_use_is_told(int backend)
     /* a store of a later version is left alone */
     assert_ok(STORE_RUN(s, SCHEMA_SET, NULL, NULL, store_integer(1000)));
     assert_status(store_migrate(s, NULL), BROKEN);
-    assert_ok(STORE_RUN(s, SCHEMA_SET, NULL, NULL, store_integer(1)));
+    assert_ok(STORE_RUN(s, SCHEMA_SET, NULL, NULL, store_integer(SCHEMA_VERSIONS)));
     assert_ok(store_migrate(s, NULL));
     store_close(s);
 }

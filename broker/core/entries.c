@@ -1,0 +1,70 @@
+#include "broker/core/entries.h"
+
+#include <string.h>
+
+/* clang-format off */
+static const struct entry_type TYPES[] = {
+    {"startup", "build program_sha256 settings_sha256 store", "the broker started: its version, the SHA-256 of its program file and of its settings, the kind of store"},
+    {"trust", "account version trust_sha256", "a trust document was taken"},
+    {"account", "account roles by key", "an account was made: its roles, its key's id, who made it"},
+    {"erasure", "account of document texts", "texts of an account or a document were erased: how many; the log keeps their commitments"},
+    {"login", "account token", "somebody signed in; token: the session's id"},
+    {"login_failed", "account", "a wrong password; without account: no such account"},
+    {"token", "account token scopes dropped", "an API token was made, or a token or session ended"},
+    {"site", "account site", "a site was added or given a new enrolment token"},
+    {"enrol", "site certificate_sha256 ends", "a site enrolled: its certificate"},
+    {"renew", "site certificate_sha256 ends", "a site was given its next certificate"},
+    {"certificate", "site certificate_sha256", "a site's next certificate was used for the first time; the one before is refused from now on"},
+    {"catalogue", "site dataset edition dictionary_sha256 withdrawn", "a site published a dataset's dictionary and edition, or withdrew it"},
+    {"application", "account application application_commitment purpose decision reason_commitment", "an application was made, or an officer decided on it"},
+    {"opinion", "account application site opinion text_commitment", "a data holder's say on an application"},
+    {"permit_draft", "account application permit permit_sha256", "a permit's bytes were laid out for signing"},
+    {"permit_signature", "account permit permit_sha256 keyid", "an officer or a holder signed a permit"},
+    {"permit", "permit permit_sha256 application purpose", "a permit has all its signatures"},
+    {"permit_status", "account permit permit_sha256 state serial reason_commitment", "a permit went live, was suspended, revoked, or expired (no account: by time)"},
+    {"query", "account query query_sha256 permit permit_sha256 purpose question_sha256 dataset statistic variables decision sites", "a query was let through: what it asks of which data for which purpose"},
+    {"query_refused", "account query query_sha256 permit permit_sha256 purpose question_sha256 dataset statistic variables code", "a query was refused, and by which rule"},
+    {"dispatch", "task site account query permit query_sha256 permit_sha256 question_sha256", "a task is owed to a site; no site answers without it"},
+    {"site_result", "task site query status result_sha256 edition code", "a site answered, or refused with a code"},
+    {"release", "account permit permit_sha256 query query_sha256 question_sha256 sites result_sha256", "a result was combined and released"},
+    {"cancel", "query account query_sha256 code", "a query ended without a result: cancelled (account: by whom), no answer, not combined"},
+    {"result_read", "account query", "somebody read the sites' signed results of a query"},
+    {"refused", "account site command code", "a call of a signed-in account or an enrolled site was refused; the same refusal of a site is written once in ten minutes"},
+    {"log_read", "account from to", "somebody read entries of the log"},
+    {"log_search", "account search found export", "somebody searched or exported the log; search: by what"},
+    {"log_watch", "account from", "somebody follows the log from this entry on"},
+};
+/* clang-format on */
+enum { TYPE_COUNT = sizeof TYPES / sizeof TYPES[0] };
+
+const struct entry_type *entry_type_at(unsigned i)
+{
+    return i < TYPE_COUNT ? &TYPES[i] : NULL;
+}
+
+static bool has_word(const char *words, struct slice word)
+{
+    struct slice rest = slice_str(words);
+    while (rest.len) {
+        size_t end = slice_find(rest, ' ');
+        if (slice_equal(slice_part(rest, 0, end), word))
+            return true;
+        rest = slice_part(rest, end + 1, rest.len);
+    }
+    return false;
+}
+
+result entry_check(const char *type, const struct json *entry, struct why *why)
+{
+    struct slice name;
+    const struct json *value;
+    unsigned i = 0;
+    while (i < TYPE_COUNT && strcmp(TYPES[i].name, type) != 0)
+        i++;
+    if (i == TYPE_COUNT)
+        return FAIL(why, BROKEN, "'%s' is no type of entry", type);
+    for (size_t at = 0; json_next(entry, &at, &name, &value);)
+        if (!has_word("innsyn at type", name) && !has_word(TYPES[i].members, name))
+            return FAIL(why, BROKEN, "an entry of type '%s' has no member '%.*s'", type, SLICE_ARG(name));
+    return DONE;
+}
