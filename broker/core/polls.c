@@ -245,12 +245,20 @@ static result add_tasks(struct core *c, struct line *line, struct json *tasks, s
     return DONE;
 }
 
+/* A task that the site's own result ended is not cancelled: the site has that result's answer, and would
+ * be woken, and poll again, for nothing. */
+static bool is_moot(const struct rows *task, const struct pending *p)
+{
+    int64_t state = rows_integer(task, 2);
+    return !slice_is(rows_text(task, 1), p->site.text) || (state != TASK_OPEN && state != TASK_ANSWERED && state != TASK_REFUSED);
+}
+
 static result add_cancels(struct core *c, const struct pending *p, struct json *cancels, struct why *why)
 {
     for (unsigned i = 0; i < p->running_count; i++) {
         struct rows *rows CLEANUP(rows_freep) = NULL;
         TRY(RUN(c, TASK_GET, &rows, why, store_str(p->running[i].text)));
-        if (!rows_next(rows) || rows_integer(rows, 2) != TASK_OPEN || !slice_is(rows_text(rows, 1), p->site.text))
+        if (!rows_next(rows) || is_moot(rows, p))
             json_add(cancels, json_of_str(p->running[i].text));
     }
     return DONE;
