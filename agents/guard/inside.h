@@ -80,6 +80,7 @@ struct guard {
 
     uint64_t poll_tag; /* 0: none outstanding */
     unsigned poll_failures;
+    struct permits_checked permits_checked;
     bool log_consistent, was_inconsistent;
     int64_t checkpoint_at_ms, peer_time_ms;
     bool paused;

@@ -164,6 +164,42 @@ static bool check_period(const struct verify_facts *f, const struct permit *p, s
     return true;
 }
 
+enum { PERMIT_CHECK_BYTES_MAX = 64 * 1024 };
+
+/* All that permit_check_signatures() reads: the permit itself was parsed from these very bytes. */
+static bool permit_check_hash(const struct checking *c, struct hash *ret)
+{
+    const struct envelope *e = &c->permit_e;
+    const struct hash payload = envelope_hash(e);
+    struct buffer all CLEANUP(buffer_done);
+    buffer_init(&all, PERMIT_CHECK_BYTES_MAX);
+    bool whole = is_ok(buffer_add(&all, slice_of(c->f->trust->hash.at, HASH_LEN), NULL)) &&
+                 is_ok(buffer_add(&all, slice_of(c->f->site.text, sizeof c->f->site.text), NULL)) &&
+                 is_ok(buffer_add(&all, slice_of(payload.at, HASH_LEN), NULL));
+    for (unsigned i = 0; i < e->count && whole; i++)
+        whole = is_ok(buffer_add(&all, slice_of(e->signatures[i].keyid, sizeof e->signatures[i].keyid), NULL)) &&
+                is_ok(buffer_add(&all, slice_of(e->signatures[i].sig, sizeof e->signatures[i].sig), NULL));
+    *ret = sha256(buffer_slice(&all));
+    return whole;
+}
+
+/* Only what held is remembered: a permit that lacks signatures is looked at anew each time. */
+static result check_permit_signatures(struct checking *c, struct why *why)
+{
+    struct permits_checked *checked = c->f->permits_checked;
+    struct hash h;
+    bool can_keep = checked && permit_check_hash(c, &h);
+    for (unsigned i = 0; can_keep && i < PERMITS_CHECKED_MAX; i++)
+        if (hash_equal(&checked->held[i], &h))
+            return DONE;
+    TRY(permit_check_signatures(&c->permit_e, c->v.permit, c->f->trust, &c->f->site, why));
+    if (can_keep) {
+        checked->held[checked->next] = h;
+        checked->next = (checked->next + 1) % PERMITS_CHECKED_MAX;
+    }
+    return DONE;
+}
+
 static bool check_permit(struct checking *c)
 {
     const struct verify_facts *f = c->f;
@@ -178,7 +214,7 @@ static bool check_permit(struct checking *c)
         return refuse(c->why, "permit", "no_permit", "/permit/id", "the permit is not the one the task names");
     if (!label_equal(&p->network, &f->trust->network))
         return refuse(c->why, "trust", "wrong_network", "/permit/network", "the permit is of another network");
-    if (!is_ok(permit_check_signatures(&c->permit_e, p, f->trust, &f->site, &why)))
+    if (!is_ok(check_permit_signatures(c, &why)))
         return refuse_why(c->why, "permit", "signatures_missing", "/permit/signatures", &why);
     if (!purpose_find(p->purpose))
         return refuse(c->why, "policy", "purpose_unknown", "/permit/purpose", "the permit's purpose is none of Article 53(1)");

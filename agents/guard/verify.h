@@ -27,7 +27,16 @@ struct held_dataset {
 };
 
 /* What this site knows when it decides. */
+/* Permits whose signatures held, so that a task under the same permit does not check them all again: each is a
+ * hash over everything that check reads (trust document, site, payload, every signature).  Zeros: none. */
+enum { PERMITS_CHECKED_MAX = 16 };
+struct permits_checked {
+    struct hash held[PERMITS_CHECKED_MAX];
+    unsigned next; /* the place that is written over next */
+};
+
 struct verify_facts {
+    struct permits_checked *permits_checked; /* NULL: every permit is checked anew */
     struct site_id site;
     const struct trust *trust;
     int64_t now_ms;        /* the local clock */
