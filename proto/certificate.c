@@ -15,9 +15,10 @@
 #include <openssl/x509v3.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
-enum { SERIAL_LEN = 16, URN_MAX = sizeof SITE_URN_PREFIX + SITE_ID_MAX };
+enum { SERIAL_LEN = 16, URN_MAX = sizeof SITE_URN_PREFIX + SITE_ID_MAX, TEST_LIFE_SECONDS_MAX = 1000000 };
 
 static void x509_freep(X509 **x)
 {
@@ -192,12 +193,32 @@ result certificate_make_ca(const struct signing_key *key, const char *common_nam
     return print(x, ret_pem, why);
 }
 
+/* A test may shorten a site certificate's life, so that its renewal and its end can be waited for. */
+#ifdef INNSYN_TEST_HOOKS
+static void test_life(const char *usage, int64_t *life_ms, int64_t *backdate_ms)
+{
+    uint64_t seconds;
+    const char *text = getenv("INNSYN_TEST_CERTIFICATE_SECONDS");
+    if (!text || strcmp(usage, "clientAuth") != 0 || !slice_parse_u64(slice_str(text), TEST_LIFE_SECONDS_MAX, &seconds))
+        return;
+    *life_ms = (int64_t)seconds * SECOND_MS;
+    *backdate_ms = SECOND_MS;
+}
+#else
+static void test_life(const char *usage, int64_t *life_ms, int64_t *backdate_ms)
+{
+    (void)usage, (void)life_ms, (void)backdate_ms;
+}
+#endif
+
 /* A certificate of the CA for the key and names. */
 static result issue(EVP_PKEY *key, GENERAL_NAMES *names, const char *usage, const struct signing_key *ca_key,
                     struct slice ca_pem, const struct host *host, unsigned days, struct buffer *ret_pem, struct why *why)
 {
     uint8_t serial[SERIAL_LEN];
-    int64_t now_ms = host_now_ms(host), end_ms = 0, to_ms = now_ms + (int64_t)days * DAY_MS;
+    int64_t now_ms = host_now_ms(host), end_ms = 0, life_ms = (int64_t)days * DAY_MS, backdate_ms = CERTIFICATE_BACKDATE_MINUTES * MINUTE_MS;
+    test_life(usage, &life_ms, &backdate_ms);
+    int64_t to_ms = now_ms + life_ms;
     X509 *ca CLEANUP(x509_freep) = x509_from(ca_pem);
     if (!ca || !X509_check_private_key(ca, signing_key_openssl(ca_key)) || !X509_check_ca(ca)) {
         ERR_clear_error();
@@ -210,7 +231,7 @@ static result issue(EVP_PKEY *key, GENERAL_NAMES *names, const char *usage, cons
         to_ms = end_ms;
     TRY(host_random(host, serial, sizeof serial, why));
     X509 *x CLEANUP(x509_freep) = X509_new();
-    if (!x || !frame(x, ca, key, NULL, now_ms - CERTIFICATE_BACKDATE_MINUTES * MINUTE_MS, to_ms, serial) ||
+    if (!x || !frame(x, ca, key, NULL, now_ms - backdate_ms, to_ms, serial) ||
         !extend(x, ca, NID_basic_constraints, "critical,CA:FALSE") ||
         !extend(x, ca, NID_key_usage, "critical,digitalSignature") || !extend(x, ca, NID_ext_key_usage, usage) ||
         !extend(x, ca, NID_subject_key_identifier, "hash") || !extend(x, ca, NID_authority_key_identifier, "keyid:always") ||

@@ -130,7 +130,8 @@ static result check_certificate(struct checking *c, struct why *why)
     if (!site_id_equal(&facts.site, &c->s.site) || !public_key_equal(&facts.key, &c->tls_key))
         return FAIL(why, DENIED, "%s is of another site or key", path);
     if (facts.not_after_ms <= host_now_ms(host_real()))
-        return FAIL(why, DENIED, "the certificate ended at %s; enrol this site again", ends);
+        return FAIL(why, DENIED, "the certificate ended at %s; let the broker's operator run: innsyn site add %s, then: innsyn-agent enrol %.60s --token TOKEN",
+                    ends, c->s.site.text, c->s.dir);
     return DONE;
 }
 

@@ -97,6 +97,7 @@ struct guard {
     int64_t catalogue_next_ms, renew_next_ms; /* monotonic */
     struct public_key tls_key;                /* of the certificate at hand */
     int64_t renew_at_ms, certificate_ends_ms; /* wall clock */
+    bool told_of_end;
     int status;
 };
 

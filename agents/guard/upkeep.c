@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "proto/certificate.h"
 
-enum { PAUSE_BYTES_MAX = 4096, RENEW_RETRY_MS = 60000, WARN_BEFORE_MS = 24 * 60 * 60 * 1000 };
+enum { PAUSE_BYTES_MAX = 4096, RENEW_RETRY_MS = 60000, WARN_BEFORE_MS = 24 * 60 * 60 * 1000, END_TEXT_SIZE = AGENT_PATH_SIZE + 512 };
 
 /* --- pause ------------------------------------------------------------------------------------- */
 
@@ -164,20 +164,37 @@ static result read_certificate(struct guard *g, struct why *why)
     TRY(certificate_read(buffer_slice(&pem), &facts, why));
     g->tls_key = facts.key;
     g->certificate_ends_ms = facts.not_after_ms;
+    g->told_of_end = false;
     g->renew_at_ms = facts.not_before_ms + (facts.not_after_ms - facts.not_before_ms) / 3 * 2;
     return DONE;
+}
+
+/* What the operator must do when it has ended, word by word. */
+static void log_end(const struct guard *g, int level, const char *event, const char *what)
+{
+    char ends[INSTANT_TEXT_SIZE], text[END_TEXT_SIZE];
+    instant_print(g->certificate_ends_ms, ends);
+    snprintf(text, sizeof text, "%s: stop this agent, let the broker's operator run: innsyn site add %s, then run here: innsyn-agent enrol %s --token TOKEN, "
+             "and start it again", what, g->settings->site.text, g->settings->dir);
+    log_event(level, event, "ends", ends, "why", text, NULL);
 }
 
 static void renew_later(struct guard *g)
 {
     g->renew_next_ms = host_monotonic_ms(g->host) + RENEW_RETRY_MS;
     if (g->certificate_ends_ms - host_now_ms(g->host) < WARN_BEFORE_MS)
-        log_event(LOG_WARNING, "certificate_ends_soon", "why", "it could not be renewed; when it ends, enrol this site again", NULL);
+        log_end(g, LOG_WARNING, "certificate_ends_soon", "it could not be renewed; once it has ended");
 }
 
 static void renew(struct guard *g)
 {
     struct why why = {0};
+    if (g->certificate_ends_ms <= host_now_ms(g->host)) { /* the broker refuses the connection: nothing can be renewed over it */
+        if (!g->told_of_end)
+            log_end(g, LOG_ERROR, "certificate_ended", "the broker takes no connection with it any more");
+        g->told_of_end = true;
+        return;
+    }
     if (host_now_ms(g->host) < g->renew_at_ms || g->csr_tag != 0 || g->renew_tag != 0 || host_monotonic_ms(g->host) < g->renew_next_ms)
         return;
     g->csr_tag = ++g->next_tag;
