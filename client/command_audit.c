@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "client/audit.h"
 #include "client/clean_text.h"
+#include "client/log_file.h"
 #include "client/table_print.h"
 #include "client/trust_store.h"
 
@@ -175,17 +176,67 @@ static int get_checkpoint(struct client *c, const struct note_key *log, struct b
     return checkpoint_open(buffer_slice(note), log, ret, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
+static int say_verified(struct client *c, const struct audit *audit, const struct checkpoint *now)
+{
+    struct why why = {0};
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    if (c->json) {
+        struct json *v CLEANUP(json_freep) = verdict_json(audit, now);
+        return client_print_json(v);
+    }
+    return verdict_words(audit, now, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
+}
+
+static void say_progress(void *self, uint64_t entries, uint64_t bytes)
+{
+    progress_say(self, "Verifying: %llu entries, %llu MiB", (unsigned long long)entries, (unsigned long long)(bytes >> 20));
+}
+
+/* An export and the checkpoint beside it; the broker is not asked for anything. */
+static int verify_file(struct client *c, const char *path, const char *checkpoint)
+{
+    struct why why = {0};
+    char beside[PROFILE_PATH_MAX];
+    struct trust *trust CLEANUP(trust_freep) = NULL;
+    struct buffer note CLEANUP(buffer_done);
+    struct checkpoint seen, now;
+    struct progress progress;
+    static struct audit audit; /* large: kept off the stack */
+    bool has_seen = false;
+    buffer_init(&note, CHECKPOINT_NOTE_MAX);
+    (void)snprintf(beside, sizeof beside, "%.*s.checkpoint", (int)sizeof beside - 12, path);
+    int code = trust_store_get(c, false, &trust);
+    if (code == EXIT_DONE)
+        code = load_seen(c, &trust->log, &seen, &has_seen);
+    if (code != EXIT_DONE)
+        return code;
+    result r = host_read_file(c->host, checkpoint ? checkpoint : beside, CHECKPOINT_NOTE_MAX, &note, &why);
+    if (r.code == OK)
+        r = checkpoint_open(buffer_slice(&note), &trust->log, &now, &why);
+    if (r.code != OK)
+        return client_fail(EXIT_UNVERIFIED, &why);
+    /* An export may be older than what was verified since: that does not make it false. */
+    audit_init(&audit, has_seen && seen.size <= now.size ? &seen : NULL);
+    progress_start(&progress, &c->terminal, c->host);
+    r = log_file_audit(path, &audit, say_progress, &progress, &why);
+    progress_end(&progress);
+    if (r.code == OK)
+        r = audit_end(&audit, &now, &why);
+    return r.code == OK ? say_verified(c, &audit, &now) : client_fail(EXIT_UNVERIFIED, &why);
+}
+
 int audit_verify(struct client *c, const struct arguments *arguments)
 {
-    (void)arguments;
+    if (arguments_value(arguments, "file"))
+        return verify_file(c, arguments_value(arguments, "file"), arguments_value(arguments, "checkpoint"));
     struct why why = {0};
     struct trust *trust CLEANUP(trust_freep) = NULL;
-    struct buffer note CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done);
     struct checkpoint seen, now;
     static struct audit audit; /* large: kept off the stack */
     bool has_seen = false;
     buffer_init(&note, 0);
-    buffer_init(&text, OUTPUT_BYTES_MAX);
     int code = trust_store_get(c, true, &trust);
     if (code == EXIT_DONE)
         code = load_seen(c, &trust->log, &seen, &has_seen);
@@ -207,13 +258,7 @@ int audit_verify(struct client *c, const struct arguments *arguments)
     if (audit_end(&audit, &now, &why).code != OK)
         return client_fail(EXIT_UNVERIFIED, &why);
     code = store_seen(c, buffer_slice(&note));
-    if (code != EXIT_DONE)
-        return code;
-    if (c->json) {
-        struct json *v CLEANUP(json_freep) = verdict_json(&audit, &now);
-        return client_print_json(v);
-    }
-    return verdict_words(&audit, &now, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
+    return code == EXIT_DONE ? say_verified(c, &audit, &now) : code;
 }
 
 struct shown {
@@ -274,6 +319,11 @@ int audit_show(struct client *c, const struct arguments *a)
     from = to > SHOW_DEFAULT && !arguments_value(a, "from") ? to - SHOW_DEFAULT : 0;
     if (r.code == OK)
         r = arguments_number(a, "from", 0, INT64_MAX, &from, &why);
+    if (r.code == OK && a->word_count) {
+        if (!slice_parse_u64(slice_str(a->words[0]), INT64_MAX - 1, &from) || from >= now.size)
+            return client_usage("the log has %llu entries: ENTRY is a number below that", (unsigned long long)now.size);
+        to = from + 1;
+    }
     if (r.code == OK && !c->json)
         r = table_new(&table, &why);
     for (size_t i = 0; r.code == OK && table && i < 6; i++)

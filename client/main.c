@@ -7,6 +7,10 @@
 
 #include "client/command.h"
 
+#define LOG_FILTERS "account= organisation= dataset= variable= purpose= permit= query= site= outcome= type= from= to="
+#define LOG_FILTERS_USAGE \
+    "[--account A] [--organisation O] [--dataset D] [--variable V] [--purpose P] [--permit ID] [--query ID] [--site S] [--outcome O] [--type T] " \
+    "[--from MOMENT] [--to MOMENT]"
 #define GLOBAL_OPTIONS "profile= json ascii help"
 
 /* clang-format off */
@@ -19,6 +23,8 @@ static const struct command_entry commands[] = {
     {"account", "list", 0, 0, true, "", "", "the accounts (operator)", account_list},
     {"account", "create", 1, 1, true, "roles= password-file= organisation= key=", "NAME --roles R,R [--password-file FILE] [--organisation TEXT] [--key SPKI]", "make an account (operator)", account_create},
     {"account", "me", 0, 0, true, "", "", "who one is", account_me},
+    {"account", "erase", 1, 1, true, "", "NAME", "erase an account's texts and close it (operator)", account_erase},
+    {"text", "erase", 1, 1, true, "", "DOCUMENT", "erase the free text of a document (operator)", text_erase},
     {"token", "create", 1, 1, true, "days= scopes=", "NAME --days N [--scopes S,S]", "make an API token", token_create},
     {"token", "list", 0, 0, true, "", "", "one's API tokens", token_list},
     {"token", "revoke", 1, 1, true, "", "ID", "end an API token", token_revoke},
@@ -49,8 +55,11 @@ static const struct command_entry commands[] = {
     {"trust", "root-key", 1, 1, false, "", "FILE", "make a root key; print its public half (offline)", trust_root_key},
     {"trust", "make", 0, 0, false, "network= version= root-public=+ threshold= officer=+ holder=+ site-public=+ broker-public= out=", "--network N [--version V] --root-public FILE... [--threshold N] --officer ACCOUNT=FILE... --holder ACCOUNT@SITE=FILE... --site-public FILE... --broker-public FILE --out FILE", "make a trust document (offline)", trust_make},
     {"trust", "sign", 1, 1, false, "key=", "FILE --key ROOTKEY", "add a root key's signature (offline)", trust_sign},
-    {"audit", "verify", 0, 0, true, "", "", "rebuild the whole log and check it (auditor)", audit_verify},
-    {"audit", "show", 0, 0, true, "from= to=", "[--from N] [--to N]", "entries of the log (auditor)", audit_show},
+    {"audit", "verify", 0, 0, true, "file= checkpoint=", "[--file FILE [--checkpoint FILE]]", "rebuild the whole log and check it, from the broker or from an export (auditor)", audit_verify},
+    {"audit", "show", 0, 1, true, "from= to=", "[ENTRY | --from N --to N]", "entries of the log (auditor)", audit_show},
+    {"audit", "search", 0, 0, true, LOG_FILTERS " limit= cursor=", LOG_FILTERS_USAGE " [--limit N] [--cursor C]", "who asked what of which data for which purpose, newest first (auditor)", audit_search},
+    {"audit", "watch", 0, 0, true, "from= calls=", "[--from ENTRY] [--calls N]", "follow the log as it grows (auditor)", audit_watch},
+    {"audit", "export", 0, 0, true, LOG_FILTERS " format= out=", "--format ndjson|csv|fhir --out FILE " LOG_FILTERS_USAGE, "write entries to a file, oldest first (auditor)", audit_export},
     {"policy", "roles", 0, 0, false, "", "", "who may do what", policy_roles},
 };
 /* clang-format on */
@@ -129,7 +138,7 @@ static int read_profile(struct client *c, const struct arguments *a)
 static int run(const struct command_entry *command, int argc, char **argv)
 {
     struct why why = {0};
-    char rules[512];
+    char rules[768];
     static struct arguments arguments;
     struct client client = {.host = host_real()};
     (void)snprintf(rules, sizeof rules, "%s %s", GLOBAL_OPTIONS, command->options);

@@ -52,6 +52,21 @@ result merkle_append(struct merkle_frontier *f, const struct hash *leaf, merkle_
     return DONE;
 }
 
+result merkle_append_subtree(struct merkle_frontier *f, unsigned level, const struct hash *root, struct why *why)
+{
+    uint64_t many = UINT64_C(1) << level;
+    if (f->size & (many - 1))
+        return FAIL(why, DENIED, "a subtree does not begin here");
+    if (f->size > UINT64_MAX - many)
+        return FAIL(why, LIMIT, "the tree is full");
+    struct hash h = *root;
+    for (; f->size >> level & 1; level++)
+        h = merkle_node(&f->peaks[level], &h);
+    f->peaks[level] = h;
+    f->size += many;
+    return DONE;
+}
+
 struct hash merkle_root(const struct merkle_frontier *f)
 {
     struct hash root = {{0}};

@@ -30,6 +30,8 @@ typedef result merkle_closed_fn(void *self, unsigned level, uint64_t index, cons
 void merkle_frontier_init(struct merkle_frontier *f);
 /* Calls closed (may be NULL) for each subtree of level >= 1 that became complete.  On failure f is as it was. */
 MUST_CHECK result merkle_append(struct merkle_frontier *f, const struct hash *leaf, merkle_closed_fn *closed, void *self, struct why *why);
+/* Appends 2^level leaves at once, given their root.  DENIED: the tree's size is no multiple of 2^level. */
+MUST_CHECK result merkle_append_subtree(struct merkle_frontier *f, unsigned level, const struct hash *root, struct why *why);
 struct hash merkle_root(const struct merkle_frontier *f);
 
 /* The hash of the complete subtree `index` at `level`.  ABSENT or BROKEN from the source is passed on. */
