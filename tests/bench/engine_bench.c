@@ -133,7 +133,7 @@ static uint64_t bare_box(const struct snapshot *s)
     uint64_t rows = s->facts.rows;
     memset(counts, 0, sizeof counts);
     for (uint64_t i = 0; i < rows; i++)
-        counts[i & 3][(b[i] >= 40) & (b[i] < 70) & (a[i] == 2) ? c[i] : 15]++;
+        counts[i & 3][((b[i] >= 40) & (b[i] < 70) & (a[i] == 2)) ? c[i] : 15]++;
     return counts[0][3] + counts[1][3] + counts[2][3] + counts[3][3];
 }
 
