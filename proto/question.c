@@ -440,6 +440,26 @@ static result read_quantiles(struct reading *r, const struct json *quantiles)
     return DONE;
 }
 
+/* protected moments are of persons, and of values that public bounds hold. */
+static result summary_is_released(const struct reading *r)
+{
+    const char *profile = profile_name(r->d->profile);
+    if (r->d->profile == PROFILE_DP || r->d->event_table)
+        return FAIL_CODE(r->why, DENIED, "summary_not_released", "/statistic/summary",
+                         "a summary of '%s' is not released under its profile %s%s; count, table and histogram are", r->d->dataset.text, profile,
+                         r->d->event_table ? ", since its rows are events, not persons" : "");
+    for (unsigned i = 0; i < r->q->variable_count; i++) {
+        const struct variable *v = &r->d->variables[r->q->variables[i]];
+        char path[JSON_PATH_MAX];
+        (void)snprintf(path, sizeof path, "/statistic/summary/variables/%u", i);
+        if (!v->has_clamps)
+            return FAIL_CODE(r->why, DENIED, "summary_not_released", path,
+                             "under profile %s '%.*s' needs clamps: public bounds that its data holder names in the dictionary (or with load --clamps)",
+                             profile, SLICE_ARG(v->name));
+    }
+    return DONE;
+}
+
 static result read_summary(struct reading *r, struct fields *f)
 {
     struct question *q = r->q;
@@ -481,12 +501,7 @@ static result read_summary(struct reading *r, struct fields *f)
     }
     if (quantiles)
         TRY(read_quantiles(r, quantiles));
-    /* exact means beside noised counts would give the counts back. */
-    if (r->d->profile != PROFILE_OPEN)
-        return FAIL_CODE(r->why, DENIED, "summary_not_released", "/statistic/summary",
-                         "a summary of '%s' is not released under its profile %s; count, table and histogram are", r->d->dataset.text,
-                         profile_name(r->d->profile));
-    return DONE;
+    return r->d->profile == PROFILE_OPEN ? DONE : summary_is_released(r);
 }
 
 static result read_statistic(struct reading *r, const struct json *statistic)

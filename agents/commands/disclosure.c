@@ -9,6 +9,7 @@
 #include "agents/commands/commands.h"
 #include "agents/disclosure/counts.h"
 #include "agents/disclosure/profile.h"
+#include "agents/engine/weighted.h"
 #include "agents/engine/difference.h"
 #include "agents/engine/engine.h"
 #include "agents/guard/datasets.h"
@@ -21,6 +22,7 @@ struct explaining {
     struct snapshot *snapshot;
     struct question *question;
     struct cellkey *key;
+    struct jitter *jitter;
     struct ledger *ledger;
     struct bitmaps *bitmaps;
     struct audited_box *box;
@@ -36,6 +38,7 @@ static void explaining_done(struct explaining *x)
     bitmaps_free(x->bitmaps);
     ledger_free(x->ledger);
     cellkey_free(x->key);
+    jitter_free(x->jitter);
     engine_answer_done(&x->answer);
     question_free(x->question);
     snapshot_close(x->snapshot);
@@ -50,6 +53,10 @@ static result read_key(struct explaining *x, struct why *why)
     agent_path(&x->settings, "keys/secret", path);
     TRY(host_read_file(host_real(), path, SITE_SECRET_LEN, &bytes, why));
     TRY(secret_new(buffer_slice(&bytes), &secret, why));
+    struct hash jitter = hmac_sha256(secret_bytes(secret), slice_str(LABEL_JITTER_KEY));
+    result r = jitter_new(slice_of(jitter.at, sizeof jitter.at), &x->jitter, why);
+    wipe(&jitter, sizeof jitter);
+    TRY(r);
     return cellkey_new(secret, LABEL_CELL_KEY, &x->key, why);
 }
 
@@ -140,7 +147,8 @@ static result explain(struct explaining *x, struct why *why)
     published_init(&p);
     if (!rules)
         return FAIL(why, DENIED, "profile %s is neither audited nor charged by this ledger", profile_name(q->dictionary->profile));
-    TRY(engine_compute(x->snapshot, q, true, &x->answer, why));
+    TRY(q->statistic == STATISTIC_SUMMARY ? weighted_summary(x->snapshot, q, x->jitter, slice_str(x->edition), &x->answer, why)
+                                          : engine_compute(x->snapshot, q, true, &x->answer, why));
     printf("profile       %s, edition %.12s\n", profile_name(q->dictionary->profile), x->edition);
     explain_parents(x, rules->parent_persons_min);
     TRY(explain_audit(x, why));

@@ -4,7 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agents/commands/commands.h"
@@ -16,6 +18,7 @@
 #include "base/wire.h"
 
 enum { KEYS_ASK = 1, KEYS_ANSWER = 2, KEYS_WAIT_MS = 60 * 1000, KEYS_FRAME_MAX = 8 * 1024 * 1024, LOAD_PATH_MAX = 1024 };
+static const double CLAMP_MAX = 9007199254740992.0; /* 2^53, as in a dictionary */
 
 struct load_command {
     struct agent_settings settings;
@@ -190,13 +193,40 @@ static result read_dictionary(struct load_command *l, const char *path, const ch
     return DONE;
 }
 
+/* --clamps age=0:120,chol=0:700: the public bounds that means and variances are clamped to. */
+static result set_clamps(struct dictionary *d, const char *text, struct why *why)
+{
+    while (text && *text) {
+        char name[VARIABLE_MAX + 1], *end;
+        size_t len = strcspn(text, "=");
+        if (len >= sizeof name || text[len] != '=')
+            return FAIL(why, MALFORMED, "--clamps takes NAME=LOW:HIGH, several joined by commas");
+        memcpy(name, text, len);
+        name[len] = 0;
+        int at = dictionary_find(d, slice_str(name));
+        if (at < 0 || (d->variables[at].type != VARIABLE_INTEGER && d->variables[at].type != VARIABLE_NUMBER))
+            return FAIL(why, MALFORMED, "--clamps: '%s' is no integer or number of the dictionary", name);
+        struct variable *v = &d->variables[at];
+        double low = strtod(text + len + 1, &end);
+        double high = *end == ':' ? strtod(end + 1, &end) : low;
+        if (!(low < high) || fabs(low) > CLAMP_MAX || fabs(high) > CLAMP_MAX || (*end != 0 && *end != ',') ||
+            (v->type == VARIABLE_INTEGER && (low != floor(low) || high != floor(high))))
+            return FAIL(why, MALFORMED, "--clamps: the bounds of '%s' are LOW:HIGH, LOW below HIGH, whole for an integer", name);
+        v->has_clamps = true;
+        v->clamp_low = low;
+        v->clamp_high = high;
+        text = *end ? end + 1 : end;
+    }
+    return DONE;
+}
+
 int command_load(int argc, char **argv)
 {
-    static const char usage[] = "load DIR DICTIONARY.json FILE.csv [--as NAME] [--profile ck|strict|open] [--public-data] [--dry-run]";
-    const char *words[3], *as = NULL, *profile = NULL;
+    static const char usage[] = "load DIR DICTIONARY.json FILE.csv [--as NAME] [--profile ck|strict|open] [--clamps NAME=LOW:HIGH,...] [--public-data] [--dry-run]";
+    const char *words[3], *as = NULL, *profile = NULL, *clamps = NULL;
     bool public_data = false;
     struct load_command l = {.csv_fd = -1};
-    const struct option_spec options[] = {{"--as", &as, NULL}, {"--profile", &profile, NULL}, {"--public-data", NULL, &public_data},
+    const struct option_spec options[] = {{"--as", &as, NULL}, {"--profile", &profile, NULL}, {"--clamps", &clamps, NULL}, {"--public-data", NULL, &public_data},
                                           {"--dry-run", NULL, &l.dry_run}, {0}};
     struct why why = {0};
     int fds[2];
@@ -206,6 +236,8 @@ int command_load(int argc, char **argv)
     result r = agent_settings_read(host_real(), words[0], &l.settings, &why);
     if (is_ok(r))
         r = read_dictionary(&l, words[1], as, profile, public_data, &why);
+    if (is_ok(r))
+        r = set_clamps(l.dictionary, clamps, &why);
     if (is_ok(r)) {
         l.csv_fd = open(l.csv_path, O_RDONLY | O_CLOEXEC);
         if (l.csv_fd < 0)

@@ -128,9 +128,10 @@ static result step_of_group(const struct question *q, const struct engine_answer
     unsigned groups = q->by >= 0 ? q->dictionary->variables[q->by].level_count : 1;
     struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, QUESTION_BYTES_MAX + VARIABLE_MAX + 1);
-    for (unsigned g = 0; a->summary && g < groups && g < a->summary_groups; g++)
+    for (unsigned g = 0; (a->weighted || a->summary) && g < groups && g < a->summary_groups; g++)
         for (unsigned v = 0; v < q->variable_count; v++) {
-            uint64_t n = a->summary[(size_t)g * a->summary_variables + v].n;
+            size_t i = (size_t)g * a->summary_variables + v;
+            uint64_t n = a->weighted ? a->weighted[i].n : a->summary[i].n;
             if (q->variables[v] == variable && n < least)
                 least = n;
         }

@@ -1,6 +1,6 @@
 /*
  * Every published count is one `part` of the cube: a cell, a margin's cell, the total, below, above,
- * missing.  `publish_part` is the one place where a true count becomes a value that leaves.
+ * missing.  `counts_publish_part` is the one place where a true count becomes a value that leaves.
  *
  * What an event table cannot tell exactly (distinct persons over several slots) is withheld under ck.
  */
@@ -10,18 +10,11 @@
 
 #include "agents/disclosure/parent_rule.h"
 #include "agents/disclosure/profile.h"
+#include "agents/disclosure/summary.h"
 
 enum { BOX_TEXT_MAX = 256 * 1024 };
 
-struct publishing {
-    const struct question *q;
-    const struct engine_answer *a;
-    struct cellkey *key; /* NULL: open, true values */
-    const struct profile_rules *rules;
-    struct slice edition;
-};
-
-static bool part_is_slot(const struct publishing *x, const struct part *p)
+static bool part_is_slot(const struct counts_context *x, const struct part *p)
 {
     for (unsigned d = 0; d < x->q->dimension_count; d++)
         if (p->at[d] < 0)
@@ -29,7 +22,7 @@ static bool part_is_slot(const struct publishing *x, const struct part *p)
     return true;
 }
 
-static result publish_part(const struct publishing *x, const struct part *p, int64_t *ret, struct why *why)
+result counts_publish_part(const struct counts_context *x, const struct part *p, int64_t *ret, struct why *why)
 {
     struct part_sum s = part_sum(&x->a->base, p);
     if (!x->key) {
@@ -69,7 +62,7 @@ static result missing_box(const struct question *q, struct buffer *to, struct wh
 }
 
 /* Rows with a missing value in any dimension. */
-static result publish_missing(const struct publishing *x, int64_t *ret, struct why *why)
+static result publish_missing(const struct counts_context *x, int64_t *ret, struct why *why)
 {
     const struct cube *c = &x->a->base;
     if (c->dimension_count == 0) {
@@ -78,7 +71,7 @@ static result publish_missing(const struct publishing *x, int64_t *ret, struct w
     }
     if (c->dimension_count == 1) {
         struct part p = {{(int)c->slots[0] - 1, CELL_FREE, CELL_FREE, CELL_FREE}};
-        return publish_part(x, &p, ret, why);
+        return counts_publish_part(x, &p, ret, why);
     }
     struct part_sum s = {0};
     for (uint64_t slot = 0; slot < c->slot_count; slot++) {
@@ -116,7 +109,7 @@ static struct part part_of_cell(const struct question *q, uint64_t cell)
     return p;
 }
 
-static result publish_cells(const struct publishing *x, struct published *p, struct why *why)
+static result publish_cells(const struct counts_context *x, struct published *p, struct why *why)
 {
     p->cell_count = question_cells(x->q);
     p->cells = calloc(p->cell_count, sizeof *p->cells);
@@ -124,13 +117,13 @@ static result publish_cells(const struct publishing *x, struct published *p, str
         return FAIL(why, LIMIT, "no memory for %llu cells", (unsigned long long)p->cell_count);
     for (uint64_t i = 0; i < p->cell_count; i++) {
         struct part part = part_of_cell(x->q, i);
-        TRY(publish_part(x, &part, &p->cells[i], why));
+        TRY(counts_publish_part(x, &part, &p->cells[i], why));
     }
     return DONE;
 }
 
 /* Margins are over the rows that lie in a cell: the other dimensions are narrowed to all their cells. */
-static result publish_margins(const struct publishing *x, struct published *p, struct why *why)
+static result publish_margins(const struct counts_context *x, struct published *p, struct why *why)
 {
     p->margin_count = x->q->dimension_count;
     for (unsigned d = 0; d < p->margin_count; d++) {
@@ -141,7 +134,7 @@ static result publish_margins(const struct publishing *x, struct published *p, s
         struct part part = {{CELL_INSIDE, CELL_INSIDE, CELL_INSIDE, CELL_INSIDE}};
         for (unsigned i = 0; i < p->margin_cells[d]; i++) {
             part.at[d] = (int)i;
-            TRY(publish_part(x, &part, &p->margins[d][i], why));
+            TRY(counts_publish_part(x, &part, &p->margins[d][i], why));
         }
     }
     return DONE;
@@ -162,7 +155,7 @@ static bool table_too_sparse(const struct published *p, int64_t small_published_
     return p->cell_count > 1 && 100 * small > SPARSE_PERCENT_MAX * filled;
 }
 
-static result publish(const struct publishing *x, struct published *p, struct why *why)
+static result publish(const struct counts_context *x, struct published *p, struct why *why)
 {
     const struct question *q = x->q;
     struct part inside = {{CELL_INSIDE, CELL_INSIDE, CELL_INSIDE, CELL_INSIDE}};
@@ -176,12 +169,12 @@ static result publish(const struct publishing *x, struct published *p, struct wh
     if (q->statistic == STATISTIC_HISTOGRAM) {
         int cells = (int)dimension_cells(q, 0);
         struct part below = {{cells, CELL_FREE, CELL_FREE, CELL_FREE}}, above = {{cells + 1, CELL_FREE, CELL_FREE, CELL_FREE}};
-        TRY(publish_part(x, &below, &p->below, why));
-        return publish_part(x, &above, &p->above, why);
+        TRY(counts_publish_part(x, &below, &p->below, why));
+        return counts_publish_part(x, &above, &p->above, why);
     }
     if (q->dimension_count > 1)
         TRY(publish_margins(x, p, why));
-    return publish_part(x, &inside, &p->total, why);
+    return counts_publish_part(x, &inside, &p->total, why);
 }
 
 static result check_cube(const struct cube *c, const struct question *q, bool keys, struct why *why)
@@ -195,20 +188,28 @@ static result check_cube(const struct cube *c, const struct question *q, bool ke
     return fits && c->slot_count == slots ? DONE : FAIL(why, BROKEN, "the engine's cube does not fit the question");
 }
 
+result counts_check(const struct counts_context *x, struct why *why)
+{
+    TRY(check_cube(&x->a->base, x->q, true, why));
+    if (x->a->parent_count != x->q->box_count)
+        return FAIL(why, BROKEN, "the engine handed over %u parents for %u box variables", x->a->parent_count, x->q->box_count);
+    for (unsigned b = 0; b < x->q->box_count; b++)
+        TRY(check_cube(&x->a->parents[b], x->q, false, why));
+    return DONE;
+}
+
 result counts_protect(const struct question *q, const struct engine_answer *a, struct cellkey *key,
                       struct slice edition, struct published *ret, struct why *why)
 {
     const struct profile_rules *rules = profile_rules(q->dictionary->profile);
     if (!rules) /* dp promises more than this gives */
         return FAIL(why, DENIED, "counts with noise of their cells are not what profile %s promises", profile_name(q->dictionary->profile));
+    if (q->statistic == STATISTIC_SUMMARY)
+        return summary_protect(q, a, key, edition, ret, why);
     if (q->statistic != STATISTIC_COUNT && q->statistic != STATISTIC_TABLE && q->statistic != STATISTIC_HISTOGRAM)
         return FAIL(why, DENIED, "a %s is not released under profile %s", statistic_name(q->statistic), profile_name(q->dictionary->profile));
-    TRY(check_cube(&a->base, q, true, why));
-    if (a->parent_count != q->box_count)
-        return FAIL(why, BROKEN, "the engine handed over %u parents for %u box variables", a->parent_count, q->box_count);
-    for (unsigned b = 0; b < q->box_count; b++)
-        TRY(check_cube(&a->parents[b], q, false, why));
-    struct publishing x = {q, a, key, rules, edition};
+    struct counts_context x = {q, a, key, rules, edition};
+    TRY(counts_check(&x, why));
     struct published p CLEANUP(published_done);
     published_init(&p);
     TRY(publish(&x, &p, why)); /* all rules are evaluated, also for what is then refused */
@@ -239,7 +240,7 @@ static result open_summary(const struct question *q, const struct engine_answer 
 /* The engine's own figures: in an event table slots do not add up to margins. */
 static result open_counts(const struct question *q, const struct engine_answer *a, struct published *p, struct why *why)
 {
-    struct publishing x = {.q = q, .a = a};
+    struct counts_context x = {.q = q, .a = a};
     TRY(check_cube(&a->base, q, false, why));
     TRY(publish(&x, p, why));
     if (q->statistic == STATISTIC_COUNT)

@@ -7,7 +7,14 @@
 #define INNSYN_AGENTS_DISCLOSURE_COUNTS_H
 
 #include "agents/disclosure/cellkey.h"
+#include "agents/disclosure/cells.h"
 #include "agents/engine/plan.h"
+
+/* Of a summary under protection; mean and variance NAN where they are withheld. */
+struct published_moments {
+    int64_t n, n_missing;
+    double mean, variance;
+};
 
 struct published {
     enum statistic statistic;
@@ -20,6 +27,7 @@ struct published {
     int64_t total, n_missing, below, above;
     /* summary, open only: [group][variable] */
     struct moments *moments;
+    struct published_moments *protected_moments; /* summary, the other profiles */
     unsigned group_count, variable_count;
 };
 void published_init(struct published *p);
@@ -32,6 +40,19 @@ MUST_CHECK result counts_protect(const struct question *q, const struct engine_a
                                  struct slice edition, struct published *ret, struct why *why);
 /* Profile open: the true values.  DENIED: the profile is another. */
 MUST_CHECK result counts_open(const struct question *q, const struct engine_answer *a, struct published *ret, struct why *why);
+
+/* One published value: the persons of a part of the cube, or CELL_WITHHELD by the parent rule. */
+struct profile_rules;
+struct counts_context {
+    const struct question *q;
+    const struct engine_answer *a;
+    struct cellkey *key; /* NULL: open, true values */
+    const struct profile_rules *rules;
+    struct slice edition;
+};
+MUST_CHECK result counts_publish_part(const struct counts_context *x, const struct part *p, int64_t *ret, struct why *why);
+/* BROKEN: the engine's cubes do not fit the question. */
+MUST_CHECK result counts_check(const struct counts_context *x, struct why *why);
 
 /* The `statistic` member of a site result. */
 struct json *published_json(const struct published *p);

@@ -1,4 +1,5 @@
 /* The form in which published values leave. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "agents/disclosure/counts.h"
@@ -14,6 +15,7 @@ void published_done(struct published *p)
     for (unsigned d = 0; d < TABLE_DIMENSIONS_MAX; d++)
         free(p->margins[d]);
     free(p->moments);
+    free(p->protected_moments);
     published_init(p);
 }
 
@@ -32,8 +34,18 @@ static struct json *cells_json(const int64_t *cells, uint64_t count)
 
 static struct json *moments_json(const struct published *p, unsigned group, unsigned variable)
 {
-    const struct moments *m = &p->moments[(size_t)group * p->variable_count + variable];
+    size_t i = (size_t)group * p->variable_count + variable;
     struct json *o = json_object();
+    if (p->protected_moments) {
+        const struct published_moments *m = &p->protected_moments[i];
+        bool withheld = isnan(m->mean);
+        json_set(o, "n", cell_json(m->n));
+        json_set(o, "n_missing", cell_json(m->n_missing));
+        json_set(o, "mean", withheld ? json_of_null() : json_of_number(m->mean));
+        json_set(o, "variance", withheld ? json_of_null() : json_of_number(m->variance));
+        return o;
+    }
+    const struct moments *m = &p->moments[i];
     json_set(o, "n", json_of_integer((int64_t)m->n));
     json_set(o, "n_missing", json_of_integer((int64_t)m->n_missing));
     json_set(o, "mean", json_of_number(m->mean));

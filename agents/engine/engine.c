@@ -9,6 +9,7 @@
 #include "agents/engine/difference.h"
 #include "agents/engine/left_out.h"
 #include "agents/engine/moments.h"
+#include "agents/engine/weighted.h"
 #include "base/channel.h"
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -29,6 +30,7 @@ struct engine {
     struct mapped mapped[ENGINE_SNAPSHOTS_MAX];
     struct bitmaps *bitmaps;
     struct difference_plan differences; /* large */
+    struct jitter *jitter; /* NULL until guard has handed over its key */
     uint64_t plans;
 };
 
@@ -116,7 +118,17 @@ static result answer(struct engine *e, const struct plan *p, struct slice text, 
     TRY(left_out_apply(&m->left_out, p->left_out, m->snapshot, why));
     const struct snapshot *s = m->snapshot;
     TRY(read_question(text, s, &q, why));
-    TRY(engine_compute(s, q, p->protect, &a, why));
+    if (p->protect && q->statistic == STATISTIC_SUMMARY) {
+        char edition[2 * HASH_LEN + 1];
+        int64_t begun = now_us();
+        hash_print(&p->edition, edition);
+        if (!e->jitter)
+            return FAIL(why, BROKEN, "the engine has no jitter key");
+        TRY(weighted_summary(s, q, e->jitter, slice_str(edition), &a, why));
+        a.engine_us = now_us() - begun;
+    } else {
+        TRY(engine_compute(s, q, p->protect, &a, why));
+    }
     return engine_answer_encode(&a, to, why);
 }
 
@@ -204,6 +216,10 @@ static result live(struct engine *e, struct why *why)
         TRY(r);
         if (m.kind == ENGINE_STOP)
             return DONE;
+        if (m.kind == ENGINE_JITTER_KEY && e->plans == 0 && !e->jitter && m.payload.len == HASH_LEN) {
+            TRY(jitter_new(m.payload, &e->jitter, why));
+            continue;
+        }
         if (m.kind != ENGINE_ASK && m.kind != ENGINE_DIFFER)
             return FAIL(why, MALFORMED, "the engine takes plans, not messages of kind %u", (unsigned)m.kind);
         *why = (struct why){0};
@@ -235,6 +251,7 @@ int engine_main(void *self)
     if (!is_ok(r))
         log_failure(LOG_ERROR, "engine_stopped", r, &why);
     channel_free(e->channel);
+    jitter_free(e->jitter);
     for (unsigned i = 0; i < ENGINE_SNAPSHOTS_MAX; i++) {
         snapshot_close(e->mapped[i].snapshot);
         left_out_done(&e->mapped[i].left_out);

@@ -1,7 +1,8 @@
 /*
- * engine.h - the process that reads snapshots: no network, no keys, no files to write.
+ * engine.h - the process that reads snapshots: no network, no key but that of the jitter, no files to write.
  * It takes plans from guard over one channel, one at a time, and hands back aggregates (plan.h) or a
- * refusal.  A frame of another kind, or one that is not a plan, ends the process.
+ * refusal.  Before the first plan guard may hand it the jitter key, once.  A frame of another kind, or one that
+ * is not a plan, ends the process.
  */
 #ifndef INNSYN_AGENTS_ENGINE_ENGINE_H
 #define INNSYN_AGENTS_ENGINE_ENGINE_H

@@ -1,12 +1,13 @@
 #include "agents/engine/plan.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/secret.h"
 #include "base/wire.h"
 
 /* A cube travels as its shape and either all of its slots or only those that are not 0. */
-enum { CUBE_DENSE = 0, CUBE_SPARSE = 1, STATUS_LAST = BROKEN };
+enum { CUBE_DENSE = 0, CUBE_SPARSE = 1, SUMMARY_PLAIN = 0, SUMMARY_WEIGHTED = 1, STATUS_LAST = BROKEN };
 
 /* --- the plan --------------------------------------------------------------------------------- */
 
@@ -14,6 +15,7 @@ result plan_encode(const struct plan *p, struct buffer *to, struct why *why)
 {
     TRY(wire_str(to, p->dataset, why));
     TRY(wire_bytes(to, slice_of(p->snapshot.at, sizeof p->snapshot.at), why));
+    TRY(wire_bytes(to, slice_of(p->edition.at, sizeof p->edition.at), why));
     TRY(wire_u8(to, p->protect, why));
     TRY(wire_bytes(to, p->left_out, why));
     return wire_bytes(to, buffer_slice(&p->question->canonical), why);
@@ -22,17 +24,18 @@ result plan_encode(const struct plan *p, struct buffer *to, struct why *why)
 result plan_decode(struct slice bytes, struct plan *ret, struct slice *ret_question, struct why *why)
 {
     struct reader r = reader_of(bytes);
-    struct slice dataset, snapshot, question, left_out;
+    struct slice dataset, snapshot, edition, question, left_out;
     struct label label;
     uint8_t protect;
     if (!reader_bytes(&r, LABEL_MAX, &dataset) || !reader_bytes(&r, HASH_LEN, &snapshot) || snapshot.len != HASH_LEN ||
-        !reader_u8(&r, &protect) || protect > 1 || !reader_bytes(&r, LEFT_OUT_MAX * RECORD_KEY_LEN, &left_out) || left_out.len % RECORD_KEY_LEN ||
+        !reader_bytes(&r, HASH_LEN, &edition) || edition.len != HASH_LEN || !reader_u8(&r, &protect) || protect > 1 || !reader_bytes(&r, LEFT_OUT_MAX * RECORD_KEY_LEN, &left_out) || left_out.len % RECORD_KEY_LEN ||
         !reader_bytes(&r, QUESTION_BYTES_MAX, &question) || !reader_ends(&r))
         return FAIL(why, MALFORMED, "not a plan");
     TRY(label_parse(dataset, &label, why)); /* it becomes a part of a path */
     *ret = (struct plan){.protect = protect, .left_out = left_out};
     memcpy(ret->dataset, label.text, sizeof ret->dataset);
     memcpy(ret->snapshot.at, snapshot.at, HASH_LEN);
+    memcpy(ret->edition.at, edition.at, HASH_LEN);
     *ret_question = question;
     return DONE;
 }
@@ -113,6 +116,18 @@ result engine_refusal_decode(struct slice bytes, struct engine_refusal *ret, str
     got.status = (enum status)status;
     *ret = got;
     return DONE;
+}
+
+struct question summary_counts(const struct question *q, unsigned variable)
+{
+    static double everything[2] = {-INFINITY, INFINITY};
+    struct question one = *q;
+    one.statistic = STATISTIC_TABLE;
+    one.dimension_count = 0;
+    if (q->by >= 0)
+        one.dimensions[one.dimension_count++] = (struct dimension){.variable = (unsigned)q->by};
+    one.dimensions[one.dimension_count++] = (struct dimension){q->variables[variable], everything, 2};
+    return one;
 }
 
 /* --- cubes ------------------------------------------------------------------------------------ */
@@ -223,13 +238,36 @@ void engine_answer_done(struct engine_answer *a)
     if (a->summary)
         wipe(a->summary, (size_t)a->summary_groups * a->summary_variables * sizeof *a->summary);
     free(a->summary);
+    if (a->weighted)
+        wipe(a->weighted, (size_t)a->summary_groups * a->summary_variables * sizeof *a->weighted);
+    free(a->weighted);
+    for (unsigned i = 0; i < a->counts_count; i++)
+        engine_answer_done(&a->counts[i]); /* these have no counts of their own */
+    free(a->counts);
     wipe(a, sizeof *a);
+}
+
+static result weighted_encode(const struct engine_answer *a, struct buffer *to, struct why *why)
+{
+    for (size_t i = 0; i < (size_t)a->summary_groups * a->summary_variables; i++) {
+        const struct weighted *w = &a->weighted[i];
+        const double all[] = {w->total, w->largest, w->second, w->smallest, w->mean, w->variance};
+        TRY(wire_u64(to, w->n, why));
+        for (unsigned k = 0; k < sizeof all / sizeof all[0]; k++)
+            TRY(wire_double(to, all[k], why));
+    }
+    for (unsigned i = 0; i < a->counts_count; i++)
+        TRY(engine_answer_encode(&a->counts[i], to, why));
+    return DONE;
 }
 
 static result summary_encode(const struct engine_answer *a, struct buffer *to, struct why *why)
 {
+    TRY(wire_u8(to, a->weighted ? SUMMARY_WEIGHTED : SUMMARY_PLAIN, why));
     TRY(wire_u32(to, a->summary_groups, why));
     TRY(wire_u32(to, a->summary_variables, why));
+    if (a->weighted)
+        return weighted_encode(a, to, why);
     for (size_t i = 0; i < (size_t)a->summary_groups * a->summary_variables; i++) {
         TRY(wire_u64(to, a->summary[i].n, why));
         TRY(wire_u64(to, a->summary[i].n_missing, why));
@@ -277,21 +315,47 @@ static unsigned summary_groups(const struct question *q)
     return q->by < 0 ? 1 : q->dictionary->variables[q->by].level_count + 1;
 }
 
+static result answer_read(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why);
+
+static result weighted_decode(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why)
+{
+    size_t count = (size_t)ret->summary_groups * ret->summary_variables;
+    ret->weighted = calloc(count, sizeof *ret->weighted);
+    ret->counts = calloc(ret->summary_variables, sizeof *ret->counts);
+    if (!ret->weighted || !ret->counts)
+        return FAIL(why, LIMIT, "no memory for an answer");
+    for (size_t i = 0; i < count; i++) {
+        struct weighted *w = &ret->weighted[i];
+        if (!reader_u64(r, &w->n) || !reader_double(r, &w->total) || !reader_double(r, &w->largest) || !reader_double(r, &w->second) ||
+            !reader_double(r, &w->smallest) || !reader_double(r, &w->mean) || !reader_double(r, &w->variance))
+            return FAIL(why, MALFORMED, "not an answer of the engine: the summary is cut short");
+    }
+    for (unsigned v = 0; v < q->variable_count; v++) {
+        struct question one = summary_counts(q, v);
+        ret->counts_count = v + 1;
+        TRY(answer_read(r, &one, &ret->counts[v], why));
+    }
+    return DONE;
+}
+
 static result summary_decode(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why)
 {
     uint32_t groups, variables;
+    uint8_t form;
     bool asked = q->statistic == STATISTIC_SUMMARY;
-    if (!reader_u32(r, &groups) || !reader_u32(r, &variables) || groups != (asked ? summary_groups(q) : 0) ||
+    if (!reader_u8(r, &form) || form > SUMMARY_WEIGHTED || !reader_u32(r, &groups) || !reader_u32(r, &variables) || groups != (asked ? summary_groups(q) : 0) ||
         variables != (asked ? q->variable_count : 0))
         return FAIL(why, MALFORMED, "not an answer of the engine: the summary has another shape");
     size_t count = (size_t)groups * variables;
     if (!count)
         return DONE;
+    ret->summary_groups = groups;
+    ret->summary_variables = variables;
+    if (form == SUMMARY_WEIGHTED)
+        return weighted_decode(r, q, ret, why);
     ret->summary = calloc(count, sizeof *ret->summary);
     if (!ret->summary)
         return FAIL(why, LIMIT, "no memory for an answer");
-    ret->summary_groups = groups;
-    ret->summary_variables = variables;
     for (size_t i = 0; i < count; i++) {
         struct moments *m = &ret->summary[i];
         if (!reader_u64(r, &m->n) || !reader_u64(r, &m->n_missing) || !reader_double(r, &m->mean) || !reader_double(r, &m->m2))
@@ -300,35 +364,36 @@ static result summary_decode(struct reader *r, const struct question *q, struct 
     return DONE;
 }
 
-static result answer_decode(struct slice bytes, const struct question *q, struct engine_answer *ret, struct why *why)
+static result answer_read(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why)
 {
-    struct reader r = reader_of(bytes);
     struct cube shape;
     uint32_t parents;
     uint8_t events;
     TRY(cube_shape(q, 1, &shape, why));
-    if (!reader_u64(&r, &ret->cohort) || !reader_u64(&r, &ret->table_persons) || !reader_u64(&r, &ret->missing_persons) ||
-        !reader_u8(&r, &events) || events > 1 || !reader_i64(&r, &ret->engine_us))
+    if (!reader_u64(r, &ret->cohort) || !reader_u64(r, &ret->table_persons) || !reader_u64(r, &ret->missing_persons) ||
+        !reader_u8(r, &events) || events > 1 || !reader_i64(r, &ret->engine_us))
         return FAIL(why, MALFORMED, "not an answer of the engine");
     ret->event_table = events;
-    TRY(cube_decode(&r, &shape, &ret->base, why));
-    TRY(margins_decode(&r, &shape, ret, why));
-    if (!reader_u32(&r, &parents) || (parents != 0 && parents != q->box_count))
+    TRY(cube_decode(r, &shape, &ret->base, why));
+    TRY(margins_decode(r, &shape, ret, why));
+    if (!reader_u32(r, &parents) || (parents != 0 && parents != q->box_count))
         return FAIL(why, MALFORMED, "not an answer of the engine: it has other parents");
     for (unsigned i = 0; i < parents; i++) {
         ret->parent_count = i + 1;
-        TRY(cube_decode(&r, &shape, &ret->parents[i], why));
+        TRY(cube_decode(r, &shape, &ret->parents[i], why));
     }
     for (unsigned i = 0; i < parents; i++)
-        if (!reader_u64(&r, &ret->parent_cohorts[i]))
+        if (!reader_u64(r, &ret->parent_cohorts[i]))
             return FAIL(why, MALFORMED, "not an answer of the engine: its parents are cut short");
-    TRY(summary_decode(&r, q, ret, why));
-    return reader_ends(&r) ? DONE : FAIL(why, MALFORMED, "not an answer of the engine: something is left over");
+    return summary_decode(r, q, ret, why);
 }
 
 result engine_answer_decode(struct slice bytes, const struct question *q, struct engine_answer *ret, struct why *why)
 {
-    result r = answer_decode(bytes, q, ret, why);
+    struct reader reader = reader_of(bytes);
+    result r = answer_read(&reader, q, ret, why);
+    if (is_ok(r) && !reader_ends(&reader))
+        r = FAIL(why, MALFORMED, "not an answer of the engine: something is left over");
     if (!is_ok(r))
         engine_answer_done(ret);
     return r;

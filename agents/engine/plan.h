@@ -20,8 +20,10 @@ enum { CUBE_SLOTS_EXTRA = 3, CUBE_SLOTS_MAX = 1000000, ENGINE_ANSWER_TIMEOUT_MS 
 /* CUBE_SLOTS_MAX bounds the slots of base and parents together, so that an answer fits a channel frame. */
 
 /* ENGINE_ASK carries a plan; ENGINE_ANSWER an answer; ENGINE_REFUSAL a refusal; ENGINE_STOP ends the engine.
- * ENGINE_DIFFER carries a difference plan; ENGINE_DIFFERENCES its numbers. */
-enum { ENGINE_ASK = 1, ENGINE_ANSWER = 2, ENGINE_REFUSAL = 3, ENGINE_STOP = 4, ENGINE_DIFFER = 5, ENGINE_DIFFERENCES = 6 }; /* channel kinds */
+ * ENGINE_DIFFER carries a difference plan; ENGINE_DIFFERENCES its numbers.
+ * ENGINE_JITTER_KEY: 32 bytes, from guard, once, before the first plan (agents/engine/jitter.h). */
+enum { ENGINE_ASK = 1, ENGINE_ANSWER = 2, ENGINE_REFUSAL = 3, ENGINE_STOP = 4, ENGINE_DIFFER = 5, ENGINE_DIFFERENCES = 6,
+       ENGINE_JITTER_KEY = 7 }; /* channel kinds */
 
 struct cube {
     unsigned dimension_count;
@@ -33,11 +35,19 @@ struct cube {
 
 struct plan {
     char dataset[LABEL_MAX + 1];
+    struct hash edition;         /* what jittered weights are bound to */
     struct hash snapshot;        /* the manifest's hash; the engine refuses any other */
     const struct question *question;
     struct slice left_out;       /* record keys of the persons whom the edition leaves out: 8 bytes each, big-endian,
                                   * rising; borrowed.  How many there are reaches nobody (docs/decisions). */
     bool protect;                /* also hand over key sums and the parents */
+};
+
+/* A variable of a summary in one group, of values clamped to the dictionary's clamps. */
+struct weighted {
+    uint64_t n;                      /* persons with a value */
+    double total, largest, second, smallest; /* unweighted; second: 0 when n is 1 */
+    double mean, variance;           /* with jittered weights (agents/engine/jitter.h); NAN for fewer than 25 persons */
 };
 
 struct engine_answer {
@@ -52,6 +62,11 @@ struct engine_answer {
     uint64_t cohort;                            /* persons in the box */
     bool event_table;                           /* then slots do not add up */
     struct moments *summary;                    /* [group][variable], over rows of the cohort */
+    /* Under protection a summary has no true moments but, as many and in the same order, weighted ones; and for each
+     * variable the answer to summary_counts. */
+    struct weighted *weighted;
+    struct engine_answer *counts;
+    unsigned counts_count;
     unsigned summary_groups, summary_variables; /* groups: levels of `by` and then missing; one without `by` */
     int64_t engine_us;                          /* time spent computing */
 };
@@ -94,6 +109,10 @@ MUST_CHECK result plan_encode(const struct plan *p, struct buffer *to, struct wh
 MUST_CHECK result plan_decode(struct slice bytes, struct plan *ret, struct slice *ret_question, struct why *why);
 MUST_CHECK result engine_refusal_encode(const struct engine_refusal *r, struct buffer *to, struct why *why);
 MUST_CHECK result engine_refusal_decode(struct slice bytes, struct engine_refusal *ret, struct why *why);
+
+/* The table behind a summary's n and n_missing: by its groups, if any, and by one cell of all values of its
+ * variable-th variable.  Shares the arrays of q. */
+struct question summary_counts(const struct question *q, unsigned variable);
 
 /* The shape of the cube of a question, without memory.  LIMIT: over CUBE_SLOTS_MAX with `copies` of it. */
 MUST_CHECK result cube_shape(const struct question *q, unsigned copies, struct cube *ret, struct why *why);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agents/engine/jitter.h"
 #include "agents/guard/inside.h"
 #include "agents/roles.h"
 #include "base/codec.h"
@@ -221,7 +222,11 @@ static result read_secret(struct guard *g, struct why *why)
     if (bytes.len != SITE_SECRET_LEN)
         return FAIL(why, BROKEN, "%s is not %d bytes long", path, SITE_SECRET_LEN);
     TRY(secret_new(buffer_slice(&bytes), &secret, why));
-    return cellkey_new(secret, LABEL_CELL_KEY, &g->cellkey, why);
+    TRY(cellkey_new(secret, LABEL_CELL_KEY, &g->cellkey, why));
+    struct hash jitter = hmac_sha256(secret_bytes(secret), slice_str(LABEL_JITTER_KEY));
+    result r = channel_send(g->engine, ENGINE_JITTER_KEY, 0, slice_of(jitter.at, sizeof jitter.at), why);
+    wipe(&jitter, sizeof jitter);
+    return r;
 }
 
 static result open_files(struct guard *g, struct why *why)

@@ -313,7 +313,7 @@ struct slice guard_left_out(const struct verified *v)
 static result ask_engine(struct guard *g, const struct verified *v, struct why *why)
 {
     struct buffer bytes CLEANUP(buffer_done) = {0};
-    struct plan p = {.snapshot = v->dataset->snapshot, .question = v->question,
+    struct plan p = {.edition = v->dataset->edition, .snapshot = v->dataset->snapshot, .question = v->question,
                      .protect = v->dataset->dictionary->profile != PROFILE_OPEN, .left_out = guard_left_out(v)};
     buffer_init(&bytes, PLAN_BYTES_MAX);
     if (!slice_copy_str(slice_str(v->dataset->dictionary->dataset.text), p.dataset, sizeof p.dataset))

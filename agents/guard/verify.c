@@ -374,10 +374,6 @@ static bool check_policy(struct checking *c)
     else if (!may)
         refuse(c->why, "policy", "refused", "", "the rules refuse it");
     free(verdict);
-    /* until its rules are built. */
-    if (may && c->v.question->statistic == STATISTIC_SUMMARY && c->v.question->dictionary->profile != PROFILE_OPEN)
-        return refuse(c->why, "policy", "summary_not_released", "/question/statistic", "a summary is not released under profile %s",
-                      profile_name(c->v.question->dictionary->profile));
     return may;
 }
 

@@ -70,6 +70,21 @@ static unsigned group_count(const struct question *q)
     return q->by < 0 ? 1 : q->dictionary->variables[q->by].level_count;
 }
 
+/* Under protection each may be withheld; mean and variance together. */
+static result check_protected(struct fields *one, const char *path, struct why *why)
+{
+    const struct json *n, *n_missing, *mean, *variance;
+    TRY(need_any(one, "n", &n));
+    TRY(check_count(n, path, why));
+    TRY(need_any(one, "n_missing", &n_missing));
+    TRY(check_count(n_missing, path, why));
+    TRY(need_any(one, "mean", &mean));
+    TRY(need_any(one, "variance", &variance));
+    bool numbers = json_is_number(mean) && json_is_number(variance) && json_kind(n) == JSON_INTEGER && json_number(variance) >= 0;
+    bool nulls = json_kind(mean) == JSON_NULL && json_kind(variance) == JSON_NULL;
+    return numbers || nulls ? DONE : FAIL_AT(why, MALFORMED, path, "mean and variance are numbers, or both withheld");
+}
+
 static result check_summary(const struct question *q, const struct json *v, const char *path, struct why *why)
 {
     struct fields f;
@@ -93,10 +108,14 @@ static result check_summary(const struct question *q, const struct json *v, cons
             double x;
             const struct json *quantiles = NULL;
             TRY(fields_open(json_item(variables, i), path, &one, why));
-            TRY(need_integer(&one, "n", 0, INT64_C(1) << 48, &n));
-            TRY(need_integer(&one, "n_missing", 0, INT64_C(1) << 48, &n));
-            TRY(need_number(&one, "mean", &x));
-            TRY(need_number(&one, "m2", &x));
+            if (q->dictionary->profile == PROFILE_OPEN) {
+                TRY(need_integer(&one, "n", 0, INT64_C(1) << 48, &n));
+                TRY(need_integer(&one, "n_missing", 0, INT64_C(1) << 48, &n));
+                TRY(need_number(&one, "mean", &x));
+                TRY(need_number(&one, "m2", &x));
+            } else {
+                TRY(check_protected(&one, path, why));
+            }
             TRY(may_array(&one, "quantiles", QUANTILES_MAX, &quantiles));
             TRY(fields_close(&one));
         }
@@ -299,25 +318,59 @@ static struct json *quantiles_json(const struct question *q, const struct json *
     return array;
 }
 
-static struct json *variables_json(const struct question *q, const struct site_answer *answers, unsigned count, size_t group)
+/* What a site says of a variable in a group; false: it withholds the mean. */
+static bool moments_of(const struct json *v, struct moments *ret)
+{
+    const struct json *variance = json_get(v, "variance");
+    double n = (double)json_integer(json_get(v, "n"));
+    *ret = (struct moments){.n = (uint64_t)json_integer(json_get(v, "n")), .mean = json_number(json_get(v, "mean"))};
+    ret->m2 = variance ? json_number(variance) * fmax(n - 1, 0) : json_number(json_get(v, "m2"));
+    if (json_kind(json_get(v, "n_missing")) == JSON_INTEGER)
+        ret->n_missing = (uint64_t)json_integer(json_get(v, "n_missing"));
+    return json_is_number(json_get(v, "mean"));
+}
+
+static void note_moments(const struct question *q, const struct site_answer *answers, unsigned count, size_t group, unsigned variable,
+                         struct json *withheld)
+{
+    struct json *sites = json_array(), *item = json_object();
+    for (unsigned s = 0; s < count; s++) {
+        struct moments one;
+        if (!moments_of(json_item(json_get(json_item(json_get(answers[s].statistic, "groups"), group), "variables"), variable), &one))
+            json_add(sites, json_of_text(answers[s].site));
+    }
+    json_set(item, "variable", json_of_text(q->dictionary->variables[q->variables[variable]].name));
+    if (q->by >= 0)
+        json_set(item, "level", json_of_text(q->dictionary->variables[q->by].levels[group]));
+    json_set(item, "sites", sites);
+    json_add(withheld, item);
+}
+
+static struct json *variables_json(const struct question *q, const struct site_answer *answers, unsigned count, size_t group,
+                                   struct json *withheld)
 {
     struct json *array = json_array();
     for (unsigned i = 0; i < q->variable_count; i++) {
         struct moments all;
         const struct json *last = NULL;
+        unsigned lacking = 0;
         moments_init(&all);
         for (unsigned s = 0; s < count; s++) {
             const struct json *v = json_item(json_get(json_item(json_get(answers[s].statistic, "groups"), group), "variables"), i);
-            struct moments one = {.n = (uint64_t)json_integer(json_get(v, "n")), .n_missing = (uint64_t)json_integer(json_get(v, "n_missing")),
-                                  .mean = json_number(json_get(v, "mean")), .m2 = json_number(json_get(v, "m2"))};
-            moments_combine(&all, &one);
+            struct moments one;
+            if (moments_of(v, &one))
+                moments_combine(&all, &one); /* n and mean are of the same sites */
+            else
+                lacking++;
             last = v;
         }
+        if (lacking)
+            note_moments(q, answers, count, group, i, withheld);
         struct json *o = json_object();
         double variance = moments_variance(&all);
         json_set(o, "variable", json_of_text(q->dictionary->variables[q->variables[i]].name));
-        json_set(o, "n", json_of_integer((int64_t)all.n));
-        json_set(o, "n_missing", json_of_integer((int64_t)all.n_missing));
+        json_set(o, "n", lacking && lacking == count ? json_of_null() : json_of_integer((int64_t)all.n));
+        json_set(o, "n_missing", lacking && lacking == count ? json_of_null() : json_of_integer((int64_t)all.n_missing));
         json_set(o, "mean", all.n ? finite_json(all.mean) : json_of_null());
         json_set(o, "variance", finite_json(variance));
         json_set(o, "sd", finite_json(variance >= 0 ? sqrt(variance) : NAN));
@@ -327,10 +380,10 @@ static struct json *variables_json(const struct question *q, const struct site_a
     return array;
 }
 
-static void summary(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to)
+static void summary(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to, struct json *withheld)
 {
     if (q->by < 0) {
-        json_set(to, "variables", variables_json(q, answers, count, 0));
+        json_set(to, "variables", variables_json(q, answers, count, 0, withheld));
         return;
     }
     const struct variable *by = &q->dictionary->variables[q->by];
@@ -340,7 +393,7 @@ static void summary(const struct question *q, const struct site_answer *answers,
     for (unsigned g = 0; g < by->level_count; g++) {
         struct json *group = json_object();
         json_set(group, "level", json_of_text(by->levels[g]));
-        json_set(group, "variables", variables_json(q, answers, count, g));
+        json_set(group, "variables", variables_json(q, answers, count, g, withheld));
         json_add(groups, group);
     }
 }
@@ -357,7 +410,7 @@ static result put_together(const struct question *q, const struct site_answer *a
         return DONE;
     case STATISTIC_TABLE: return table(q, answers, count, to, withheld, why);
     case STATISTIC_HISTOGRAM: return histogram(q, answers, count, to, withheld, why);
-    case STATISTIC_SUMMARY: summary(q, answers, count, to); return DONE;
+    case STATISTIC_SUMMARY: summary(q, answers, count, to, withheld); return DONE;
     case STATISTIC_KINDS: break;
     }
     return FAIL(why, BROKEN, "no such statistic");

@@ -5,6 +5,7 @@
 #include "agents/disclosure/counts.h"
 #include "agents/disclosure/parent_rule.h"
 #include "agents/disclosure/profile.h"
+#include "agents/disclosure/summary.h"
 #include "base/codec.h"
 #include "base/host.h"
 #include "check.h"
@@ -489,14 +490,92 @@ static void a_profile_that_is_not_built_releases_nothing(void **state)
     assert_status(counts_open(q, &a, &p, NULL), DENIED);
 }
 
-/* The grammar refuses it before; disclosure control does not rely on that. */
-static void summary_is_not_released_under_ck(void **state)
+/* --- summaries --- */
+
+static struct weighted plain(uint64_t n)
+{
+    return (struct weighted){.n = n, .total = 50.0 * (double)n, .largest = 70, .second = 69, .smallest = 20, .mean = 50.4321, .variance = 123.456};
+}
+
+/* Each rule alone withholds mean and variance; at its boundary they leave. */
+static void summary_rules_each_withhold(void **state)
+{
+    (void)state;
+    struct weighted w = plain(25);
+    assert_true(summary_allowed(&w));
+    w = plain(24);
+    assert_false(summary_allowed(&w)); /* too few */
+    w = plain(100), w.smallest = w.largest;
+    assert_false(summary_allowed(&w)); /* constant */
+    w = plain(100), w.smallest = -1;
+    assert_false(summary_allowed(&w)); /* negative values: dominance is undefined */
+    w = plain(100), w.total = 146, w.largest = 70, w.second = 69; /* the others have 7: exactly 10 % of 70, but (2,90) fires */
+    assert_false(summary_allowed(&w));
+    w = plain(100), w.total = 154.5;
+    assert_true(summary_allowed(&w));
+    w = plain(100), w.variance = 0;
+    assert_false(summary_allowed(&w));
+    w = plain(100), w.mean = NAN;
+    assert_false(summary_allowed(&w));
+    assert_close(released_digits(0.0123456), 0.0123, 0);
+    assert_close(released_digits(-98765), -98800, 0);
+    assert_close(released_digits(0), 0, 0);
+}
+
+/* n is the same cell, with the same noise, as the histogram's or the count's of those who have a value. */
+static void summary_counts_as_counts_do(void **state)
 {
     struct fixture *f = *state;
-    struct question q = {.dictionary = f->d, .statistic = STATISTIC_SUMMARY, .by = -1};
-    struct engine_answer a = {0};
+    struct variable *age = &f->d->variables[2];
+    age->has_clamps = true, age->clamp_low = 0, age->clamp_high = 100;
+    struct question *q CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"ill\":[\"0\"]},\"statistic\":{\"summary\":{\"variables\":[\"age\"],\"by\":\"sex\"}}}");
+    struct question counts = summary_counts(q, 0);
+    struct engine_answer one, a = {.summary_groups = 3, .summary_variables = 1, .counts = &one, .counts_count = 1};
+    struct weighted weighted[3] = {plain(100), plain(20), plain(100)};
+    struct published p CLEANUP(published_done), count CLEANUP(published_done);
+    a.weighted = weighted;
+    compute(f, &counts, &one);
+    published_init(&p);
+    assert_ok(counts_protect(q, &a, f->key, slice_str("edition-1"), &p, NULL));
+    assert_int_equal(p.group_count, 2);
+    publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"ill\":[\"0\"],\"sex\":[\"F\"],\"age\":{}},\"statistic\":{\"count\":{}}}", &count);
+    assert_int_equal(p.protected_moments[0].n, count.cells[0]);
+    assert_true(count.cells[0] > 100);
+    published_done(&count);
+    publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"ill\":[\"0\"],\"sex\":[\"M\"],\"age\":[null]},\"statistic\":{\"count\":{}}}", &count);
+    assert_int_equal(p.protected_moments[1].n_missing, count.cells[0]);
+    assert_close(p.protected_moments[0].mean, 50.4, 0);
+    assert_close(p.protected_moments[0].variance, 123, 0);
+    assert_true(isnan(p.protected_moments[1].mean) && isnan(p.protected_moments[1].variance));
+    /* A mean never leaves without the right to its count. */
+    for (uint64_t i = 0; i < one.base.slot_count; i++)
+        one.base.persons[i] = one.parents[0].persons[i] = 2;
+    published_done(&p);
+    assert_ok(counts_protect(q, &a, f->key, slice_str("edition-1"), &p, NULL));
+    assert_int_equal(p.protected_moments[0].n, CELL_WITHHELD);
+    assert_true(isnan(p.protected_moments[0].mean));
+    struct json *v CLEANUP(json_freep) = published_json(&p);
+    struct buffer text CLEANUP(buffer_done) = {0};
+    buffer_init(&text, 1000);
+    assert_ok(json_print(json_item(json_get(v, "groups"), 0), &text, NULL));
+    assert_slice(buffer_slice(&text), "{\"variables\":[{\"mean\":null,\"n\":null,\"n_missing\":null,\"variance\":null}]}");
+    engine_answer_done(&one);
+    age->has_clamps = false;
+}
+
+/* The grammar refuses it before; disclosure control does not rely on that. */
+static void true_moments_are_not_released(void **state)
+{
+    struct fixture *f = *state;
+    unsigned variables[1] = {2};
+    struct question q = {.dictionary = f->d, .statistic = STATISTIC_SUMMARY, .by = -1, .variables = variables, .variable_count = 1};
+    struct moments m = {.n = 100, .mean = 1, .m2 = 1};
+    struct engine_answer a = {.summary = &m, .summary_groups = 1, .summary_variables = 1};
     struct published p = {0};
+    assert_status(counts_protect(&q, &a, f->key, slice_str("e"), &p, NULL), BROKEN);
+    f->d->event_table = true;
     assert_status(counts_protect(&q, &a, f->key, slice_str("e"), &p, NULL), DENIED);
+    f->d->event_table = false;
 }
 
 static void replies_hold_published_values_only(void **state)
@@ -528,7 +607,9 @@ int main(void)
         cmocka_unit_test(every_published_value_is_safe),
         cmocka_unit_test(strict_is_stricter),
         cmocka_unit_test(a_profile_that_is_not_built_releases_nothing),
-        cmocka_unit_test(summary_is_not_released_under_ck),
+        cmocka_unit_test(summary_rules_each_withhold),
+        cmocka_unit_test(summary_counts_as_counts_do),
+        cmocka_unit_test(true_moments_are_not_released),
         cmocka_unit_test(replies_hold_published_values_only),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -68,7 +68,7 @@ static void site_done(struct site *s, int want_exit)
 static struct message ask(struct site *s, const char *dataset, const struct hash *snapshot, const struct question *q)
 {
     static uint64_t tag;
-    struct plan p = {.snapshot = *snapshot, .question = q, .protect = true};
+    struct plan p = {.snapshot = *snapshot, .question = q, .protect = q->statistic != STATISTIC_SUMMARY};
     struct buffer bytes CLEANUP(buffer_done);
     struct message m;
     buffer_init(&bytes, 100000);
@@ -167,7 +167,7 @@ static void test_strange_messages(void **state)
     static const struct {
         uint16_t kind;
         const char *payload;
-    } cases[] = {{ENGINE_ANSWER, ""}, {99, "x"}, {ENGINE_ASK, ""}, {ENGINE_ASK, "no plan at all"}};
+    } cases[] = {{ENGINE_ANSWER, ""}, {99, "x"}, {ENGINE_JITTER_KEY, "too short"}, {ENGINE_ASK, ""}, {ENGINE_ASK, "no plan at all"}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct site s;

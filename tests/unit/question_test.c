@@ -199,7 +199,7 @@ static void refusals_name_path_and_remedy(void **state)
         {0, "", "\"table\":{\"by\":[\"ag\"]}", MALFORMED, "unknown_variable", "/statistic/table/by/0", "'age'"},
         {0, "", "\"histogram\":{\"variable\":\"sex\",\"breaks\":[0,1]}", MALFORMED, NULL, "/statistic/histogram/breaks", "levels"},
         {0, "", "\"histogram\":{\"variable\":\"age\"}", MALFORMED, NULL, "/statistic/histogram/breaks", ""},
-        {0, "", "\"summary\":{\"variables\":[\"age\"]}", DENIED, "summary_not_released", "/statistic/summary", "profile ck"},
+        {0, "", "\"summary\":{\"variables\":[\"age\"]}", DENIED, "summary_not_released", "/statistic/summary/variables/0", "profile ck"},
         {1, "", "\"summary\":{\"variables\":[]}", MALFORMED, NULL, "/statistic/summary/variables", "1 to"},
         {1, "", "\"summary\":{\"variables\":[\"age\",\"age\"]}", MALFORMED, NULL, "/statistic/summary/variables/1", "twice"},
         {1, "", "\"summary\":{\"variables\":[\"day\"]}", MALFORMED, NULL, "/statistic/summary/variables/0", "mean"},

@@ -1,0 +1,80 @@
+#include "agents/disclosure/summary.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agents/disclosure/dominance.h"
+#include "agents/disclosure/profile.h"
+
+bool summary_allowed(const struct weighted *w)
+{
+    struct dominance_limits limits = dominance_limits_default();
+    struct contributions c = {w->n, w->total, w->largest, w->second, w->smallest};
+    struct dominance d = dominance_of(&c, &limits);
+    bool enough = w->n >= SUMMARY_PERSONS_MIN && w->n >= JITTER_PERSONS_MIN, varied = w->smallest < w->largest;
+    bool computed = isfinite(w->mean) && w->variance > 0 && isfinite(w->variance);
+    return enough & varied & computed & !d.unsafe;
+}
+
+double released_digits(double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.*e", RELEASED_DIGITS - 1, x);
+    return strtod(text, NULL) + 0.0; /* no negative zero */
+}
+
+static struct published_moments withheld(int64_t n, int64_t n_missing)
+{
+    return (struct published_moments){n, n_missing, (double)NAN, (double)NAN};
+}
+
+/* One variable in one group. */
+static result publish_one(const struct counts_context *x, int group, const struct weighted *w, const struct variable *v,
+                          struct published_moments *ret, struct why *why)
+{
+    int64_t n, n_missing;
+    unsigned last = x->q->dimension_count - 1;
+    struct part with = {{group, CELL_FREE, CELL_FREE, CELL_FREE}}, without = with;
+    with.at[last] = 0;
+    without.at[last] = (int)x->a->base.slots[last] - 1;
+    TRY(counts_publish_part(x, &with, &n, why));
+    TRY(counts_publish_part(x, &without, &n_missing, why));
+    *ret = withheld(n, n_missing);
+    if (n == CELL_WITHHELD || !summary_allowed(w))
+        return DONE;
+    ret->mean = released_digits(fmin(fmax(w->mean, v->clamp_low), v->clamp_high));
+    ret->variance = released_digits(w->variance);
+    return DONE;
+}
+
+result summary_protect(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
+                       struct published *ret, struct why *why)
+{
+    const struct profile_rules *rules = profile_rules(q->dictionary->profile);
+    if (!rules || q->statistic != STATISTIC_SUMMARY || q->dictionary->event_table)
+        return FAIL(why, DENIED, "a %s is not released under profile %s", statistic_name(q->statistic), profile_name(q->dictionary->profile));
+    unsigned groups = q->by >= 0 ? q->dictionary->variables[q->by].level_count : 1;
+    if (!a->weighted || a->summary_groups < groups || a->summary_variables != q->variable_count || a->counts_count != q->variable_count)
+        return FAIL(why, BROKEN, "the engine's summary does not fit the question");
+    struct published p CLEANUP(published_done);
+    published_init(&p);
+    p.statistic = STATISTIC_SUMMARY;
+    p.group_count = groups;
+    p.variable_count = q->variable_count;
+    p.protected_moments = calloc((size_t)groups * q->variable_count, sizeof *p.protected_moments);
+    if (!p.protected_moments)
+        return FAIL(why, LIMIT, "no memory for a summary");
+    for (unsigned v = 0; v < q->variable_count; v++) {
+        struct question counts = summary_counts(q, v);
+        struct counts_context x = {&counts, &a->counts[v], key, rules, edition};
+        TRY(counts_check(&x, why));
+        for (unsigned g = 0; g < groups; g++) {
+            size_t i = (size_t)g * q->variable_count + v;
+            TRY(publish_one(&x, (int)g, &a->weighted[i], &q->dictionary->variables[q->variables[v]], &p.protected_moments[i], why));
+        }
+    }
+    *ret = p;
+    published_init(&p);
+    return DONE;
+}

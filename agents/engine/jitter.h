@@ -1,0 +1,39 @@
+/*
+ * jitter.h - keyed case weights: what leaves as a mean or a variance counts each person 1 + 5/sqrt(n) or 1 - 5/sqrt(n)
+ * times.  The sign is fixed for a person in a set of persons of an edition, whatever is computed and however often, so
+ * asking again does not average it away; with one person more or less all signs are drawn anew.
+ *   plus = lowest bit of the first byte of HMAC-SHA256(K_J, edition || 0 || be64(cohort key) || be64(record key))
+ * The cohort key is the sum of the record keys of those counted.  The engine holds K_J and no other key.
+ */
+#ifndef INNSYN_AGENTS_ENGINE_JITTER_H
+#define INNSYN_AGENTS_ENGINE_JITTER_H
+
+#include "base/result.h"
+#include "base/slice.h"
+
+/* K_J = HMAC-SHA256(site's secret, label); guard derives it and hands it over. */
+#define LABEL_JITTER_KEY "innsyn/v1/jitter-key"
+
+struct jitter;
+MUST_CHECK result jitter_new(struct slice key, struct jitter **ret, struct why *why);
+void jitter_free(struct jitter *j); /* NULL is welcome */
+void jitter_freep(struct jitter **j);
+
+/* edition: its name, as text of at most JITTER_EDITION_MAX bytes. */
+enum { JITTER_EDITION_MAX = 64 };
+bool jitter_plus(struct jitter *j, struct slice edition, uint64_t cohort_key, uint64_t record_key);
+
+/* 5 / sqrt(n): below 25 persons it is over 1, and the weights mean nothing. */
+double jitter_strength(uint64_t n);
+
+/* Sums of values about a centre, those with the larger weight in [1]. */
+struct jittered {
+    double centre; /* anything near the mean */
+    uint64_t n[2];
+    long double sum[2], squares[2];
+};
+void jittered_add(struct jittered *s, double value, bool plus);
+/* Weighted mean and n/(n-1) times the weighted variance.  NAN for fewer than 25 persons. */
+void jittered_moments(const struct jittered *s, double *ret_mean, double *ret_variance);
+
+#endif

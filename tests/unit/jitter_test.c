@@ -1,0 +1,235 @@
+/* Aim: the weights are the vectors', and what the engine hands over under protection is what a slow computation of the
+ * same persons gives: clamped values, weighted moments, counts with their key sums and parents. */
+#include <math.h>
+
+#include "agents/engine/cube.h"
+#include "agents/engine/weighted.h"
+#include "base/codec.h"
+#include "proto/json.h"
+#include "tests/unit/agent_data.h"
+
+static struct json *vectors(const char *name)
+{
+    char path[512];
+    struct buffer text CLEANUP(buffer_done) = {0};
+    struct json *v = NULL;
+    buffer_init(&text, JSON_BYTES_MAX);
+    snprintf(path, sizeof path, "%s/tests/data/vectors/sdc/%s", SOURCE_DIR, name);
+    assert_ok(host_read_file(host_real(), path, JSON_BYTES_MAX, &text, NULL));
+    assert_ok(json_parse(buffer_slice(&text), JSON_BYTES_MAX, &v, NULL));
+    return v;
+}
+
+static uint64_t hex_key(struct slice text)
+{
+    uint8_t bytes[8];
+    uint64_t key = 0;
+    assert_true(hex_parse(text, bytes, sizeof bytes));
+    for (unsigned i = 0; i < 8; i++)
+        key = key << 8 | bytes[i];
+    return key;
+}
+
+static double decimal(const struct json *v)
+{
+    char text[64];
+    assert_true(slice_copy_str(json_text(v), text, sizeof text));
+    return strtod(text, NULL);
+}
+
+static bool listed(const struct json *list, struct slice name)
+{
+    for (size_t i = 0; i < json_size(list); i++)
+        if (slice_equal(json_text(json_item(list, i)), name))
+            return true;
+    return false;
+}
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    struct json *v CLEANUP(json_freep) = vectors("jitter.json"), *keys CLEANUP(json_freep) = vectors("cellkey_e2e.json");
+    const struct json *cases = json_get(v, "cases"), *persons = json_get(keys, "persons"), *person;
+    struct slice edition = json_text(json_get(keys, "snapshot")), name;
+    struct jitter *j CLEANUP(jitter_freep) = NULL;
+    uint8_t key[32];
+    assert_true(hex_parse(json_text(json_get(v, "K_J")), key, sizeof key));
+    assert_ok(jitter_new(slice_of(key, sizeof key), &j, NULL));
+    assert_int_equal(json_size(cases), 2);
+    for (size_t c = 0; c < 2; c++) {
+        const struct json *one = json_item(cases, c);
+        struct jittered sums = {.centre = decimal(json_get(one, "plain_mean"))};
+        uint64_t cohort = hex_key(json_text(json_get(one, "cell_key"))), sum = 0;
+        unsigned n = 0;
+        for (size_t i = 0; json_next(persons, &i, &name, &person);) {
+            char text[LABEL_MAX + 1];
+            if (c == 1 && slice_is(name, "p0007"))
+                continue;
+            uint64_t record = hex_key(json_text(json_get(person, "record_key")));
+            bool plus = jitter_plus(j, edition, cohort, record);
+            assert_int_equal(plus, listed(json_get(one, "plus"), name));
+            assert_true(slice_copy_str(name, text, sizeof text));
+            jittered_add(&sums, json_number(json_get(json_get(v, "x"), text)), plus);
+            sum += record;
+            n++;
+        }
+        double mean, variance;
+        jittered_moments(&sums, &mean, &variance);
+        assert_int_equal(n, json_integer(json_get(one, "n")));
+        assert_int_equal(sum, cohort);
+        assert_close(jitter_strength(n), decimal(json_get(one, "eps")), 1e-14);
+        assert_close(mean, decimal(json_get(one, "weighted_mean")), 2e-14);
+        assert_close(variance, decimal(json_get(one, "weighted_variance")), 1e-12);
+    }
+}
+
+/* 24 persons have no weighted mean: some weight would be negative. */
+static void test_few(void **state)
+{
+    (void)state;
+    struct jittered s = {0};
+    double mean, variance;
+    for (unsigned i = 0; i < 24; i++)
+        jittered_add(&s, i, i % 2);
+    jittered_moments(&s, &mean, &variance);
+    assert_true(isnan(mean) && isnan(variance));
+    jittered_add(&s, 24, true);
+    jittered_moments(&s, &mean, &variance);
+    assert_close(mean, 168.0 / 13, 1e-12); /* at 25 the weights are 0 and 2: the odd ones and 24 */
+    assert_true(variance > 0);
+}
+
+/* --- the engine --- */
+
+static const char DICTIONARY[] =
+    "{\"dataset\":\"t\",\"profile\":\"ck\",\"variables\":[{\"name\":\"pid\",\"type\":\"id\"},{\"name\":\"age\",\"type\":\"integer\",\"clamps\":[20,80]},"
+    "{\"name\":\"bp\",\"type\":\"number\",\"clamps\":[0,200]},"
+    "{\"name\":\"sex\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]}]}";
+
+enum { PERSONS = 300, CSV_MAX = 20000 };
+
+struct row {
+    double age, bp;
+    int sex;
+    uint64_t key;
+};
+
+static void make_rows(struct row *rows, char *csv)
+{
+    uint64_t r = 88172645463325252u;
+    int len = snprintf(csv, CSV_MAX, "pid,age,bp,sex\n");
+    for (unsigned i = 0; i < PERSONS; i++) {
+        char name[16], age[16] = "";
+        r ^= r << 13, r ^= r >> 7, r ^= r << 17;
+        snprintf(name, sizeof name, "p%u", i);
+        rows[i] = (struct row){.age = i % 17 == 3 ? (double)NAN : (double)(r % 90), .bp = (double)(r / 128 % 2500) / 10, .sex = (int)(r / 7 % 3) - 1};
+        rows[i].key = test_key(slice_str(name));
+        if (!isnan(rows[i].age))
+            snprintf(age, sizeof age, "%d", (int)rows[i].age);
+        len += snprintf(csv + len, (size_t)(CSV_MAX - len), "%s,%s,%.1f,%s\n", name, age, rows[i].bp, rows[i].sex < 0 ? "" : rows[i].sex ? "1" : "0");
+    }
+}
+
+/* One group and variable, a person at a time. */
+static void expect(const struct row *rows, struct jitter *j, int sex, bool bp, const struct weighted *got)
+{
+    uint64_t key = 0, n = 0;
+    double weight = 0, mean = 0, variance = 0, total = 0, largest = -1, smallest = 1e9;
+    for (unsigned pass = 0; pass < 3; pass++)
+        for (unsigned i = 0; i < PERSONS; i++) {
+            double x = bp ? rows[i].bp : rows[i].age;
+            if (isnan(x) || (sex >= 0 && rows[i].sex != sex) || !(rows[i].bp >= 20))
+                continue;
+            x = bp ? fmin(x, 200) : fmin(fmax(x, 20), 80);
+            double w = pass ? 1 + (jitter_plus(j, slice_str("e"), key, rows[i].key) ? 1 : -1) * 5 / sqrt((double)n) : 0;
+            if (pass == 0) {
+                key += rows[i].key;
+                n++;
+                total += x;
+                largest = fmax(largest, x);
+                smallest = fmin(smallest, x);
+            } else if (pass == 1) {
+                weight += w;
+                mean += w * x;
+            } else {
+                variance += w * (x - mean / weight) * (x - mean / weight);
+            }
+        }
+    assert_int_equal(got->n, n);
+    assert_close(got->total, total, 1e-12);
+    assert_close(got->largest, largest, 0);
+    assert_close(got->smallest, smallest, 0);
+    assert_close(got->mean, mean / weight, 1e-12);
+    assert_close(got->variance, variance / weight * (double)n / (double)(n - 1), 1e-11);
+}
+
+static void test_engine(void **state)
+{
+    (void)state;
+    static struct row rows[PERSONS];
+    static char csv[CSV_MAX];
+    char root[64], folder[128];
+    struct dictionary *d CLEANUP(dictionary_freep) = test_dictionary(DICTIONARY, PROFILE_CK);
+    struct load_report report;
+    struct snapshot *s CLEANUP(snapshot_closep) = NULL;
+    struct jitter *j CLEANUP(jitter_freep) = NULL;
+    struct engine_answer a CLEANUP(engine_answer_done), again CLEANUP(engine_answer_done);
+    struct buffer bytes CLEANUP(buffer_done);
+    make_rows(rows, csv);
+    make_test_folder(root);
+    snprintf(folder, sizeof folder, "%s/t", root);
+    struct text_source source = {slice_str(csv), 0};
+    struct load_options options = {.dataset_folder = folder, .keys = test_keys};
+    assert_ok(loader_run(host_real(), d, (struct csv_source){text_read, &source}, &options, &report, NULL));
+    assert_ok(snapshot_open(host_real(), folder, &report.snapshot, true, &s, NULL));
+    assert_ok(jitter_new(slice_of("0123456789abcdef0123456789abcdef", 32), &j, NULL));
+    struct question *q = test_question(s->dictionary, "{\"innsyn\":\"question/1\",\"dataset\":\"t\",\"where\":{\"bp\":{\"from\":20}},"
+                                                      "\"statistic\":{\"summary\":{\"variables\":[\"age\",\"bp\"],\"by\":\"sex\"}}}");
+    struct question *all = test_question(s->dictionary, "{\"innsyn\":\"question/1\",\"dataset\":\"t\",\"where\":{\"bp\":{\"from\":20}},"
+                                                        "\"statistic\":{\"summary\":{\"variables\":[\"age\",\"bp\"]}}}");
+    engine_answer_init(&a);
+    engine_answer_init(&again);
+    buffer_init(&bytes, 1000000);
+    assert_ok(weighted_summary(s, q, j, slice_str("e"), &a, NULL));
+    assert_null(a.summary);
+    assert_int_equal(a.summary_groups, 3);
+    for (int sex = 0; sex < 2; sex++)
+        for (unsigned v = 0; v < 2; v++)
+            expect(rows, j, sex, v == 1, &a.weighted[(unsigned)sex * 2 + v]);
+    /* The counts behind it: with a value, without, of the cohort. */
+    assert_int_equal(a.counts_count, 2);
+    for (unsigned g = 0; g < 2; g++)
+        for (unsigned v = 0; v < 2; v++)
+            assert_int_equal(a.counts[v].base.persons[g * 4], a.weighted[g * 2 + v].n);
+    uint64_t cohort = 0;
+    for (uint64_t i = 0; i < a.counts[0].base.slot_count; i++)
+        cohort += a.counts[0].base.persons[i];
+    assert_int_equal(cohort, a.cohort);
+    assert_int_equal(a.counts[0].parent_count, 1);
+    /* And over the channel, whole and cut short. */
+    assert_ok(engine_answer_encode(&a, &bytes, NULL));
+    assert_ok(engine_answer_decode(buffer_slice(&bytes), q, &again, NULL));
+    assert_memory_equal(again.weighted, a.weighted, 6 * sizeof *a.weighted);
+    assert_int_equal(again.counts[1].base.persons[4], a.counts[1].base.persons[4]);
+    for (size_t i = 0; i < bytes.len; i += 7) {
+        struct engine_answer none = {0};
+        assert_status(engine_answer_decode(slice_part(buffer_slice(&bytes), 0, i), q, &none, NULL), MALFORMED);
+    }
+    engine_answer_done(&a);
+    assert_ok(weighted_summary(s, all, j, slice_str("e"), &a, NULL));
+    expect(rows, j, -1, false, &a.weighted[0]);
+    expect(rows, j, -1, true, &a.weighted[1]);
+    question_free(q);
+    question_free(all);
+    remove_test_folder(root);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_few),
+        cmocka_unit_test(test_engine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
