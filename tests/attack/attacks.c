@@ -1,0 +1,686 @@
+/*
+ * attacks.c - A1 to A9, A12, A15, A16, A21 and A22 of docs/ATTACKS.md against a site in one process.
+ * Each attack is run without the defences first: if it does not win there, it proves nothing, and the test is void.
+ * One line an attack: accuracy (or what else it measures), bound, runs, charge.  Exit 0 only if every bound holds.
+ * usage: attacks [--full | --noise]
+ */
+#include <string.h>
+
+#include "tests/attack/site.h"
+
+enum { PLACE = 40 }; /* persons in a zip */
+
+static bool full, failed;
+
+static double sigma(double runs)
+{
+    return sqrt(0.25 / runs);
+}
+
+/* off: what the attack reaches without defences; floor: what it must reach there.  reached must not exceed bound. */
+static void report(const char *name, double off, double floor, double reached, double bound, unsigned runs, double charge, const char *what)
+{
+    bool is_void = off < floor, holds = reached <= bound;
+    failed = failed || is_void || !holds;
+    printf("%-7s %-4s off %.4f (at least %.4f)  on %.4f (at most %.4f)  runs %-6u charge %.3f  %s\n", is_void ? "VOID" : holds ? "ok" : "FAILED",
+           name, off, floor, reached, bound, runs, charge, what);
+}
+
+static const char COUNT[] = "{\"count\":{}}";
+static const char WITHOUT_7[] = "[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]";
+
+/* Every zip has exactly one person of age 7: the targets. */
+static void one_target_a_zip(struct population *p, unsigned zips, uint64_t seed)
+{
+    population_init(p, zips * PLACE, zips, seed);
+    for (unsigned i = 0; i < p->persons; i++) {
+        bool target = i / zips == 0; /* the first round of zips */
+        if (target)
+            p->age[i] = 7;
+        else if (p->age[i] == 7)
+            p->age[i] = 0;
+    }
+}
+
+static int64_t count_of(struct said_so *so)
+{
+    int64_t n = so->said == ANSWERED ? so->p.total : CELL_WITHHELD;
+    published_done(&so->p);
+    return n;
+}
+
+static unsigned guess_of(int64_t difference, uint64_t *seed)
+{
+    return difference > 0 ? 1 : difference < 0 ? 0 : below(seed, 2);
+}
+
+/* --- A1: one predicate apart ---------------------------------------------------------------------- */
+
+struct pair_run {
+    unsigned runs, right, refused[2], arm[2], equal_right;
+    double charge;
+};
+
+static struct pair_run difference_pairs(unsigned runs, struct defences on, uint64_t seed)
+{
+    struct pair_run r = {0};
+    while (r.runs < runs) {
+        struct population p;
+        struct site s;
+        one_target_a_zip(&p, 50, draw(&seed));
+        site_init(&s, &p, on);
+        for (unsigned z = 0; z < 50 && r.runs < runs; z++, r.runs++) {
+            char first[256], second[256];
+            snprintf(first, sizeof first, "{\"zip\":[\"%u\"],\"secret\":[\"1\"],\"age\":%s}", z, WITHOUT_7);
+            snprintf(second, sizeof second, "{\"zip\":[\"%u\"],\"secret\":[\"1\"]}", z);
+            unsigned secret = p.secret[z];
+            site_forget(&s);
+            struct said_so a = site_ask(&s, z, first, COUNT), b = site_ask(&s, z, second, COUNT);
+            r.charge += a.charge + b.charge;
+            r.arm[secret]++;
+            bool refused = b.said == REFUSED;
+            r.refused[secret] += refused;
+            int64_t x = count_of(&a), y = count_of(&b);
+            unsigned guess = refused || x < 0 || y < 0 ? below(&seed, 2) : guess_of(2 * (y - x) - 1, &seed);
+            r.right += guess == secret;
+        }
+        site_done(&s);
+        population_done(&p);
+    }
+    r.charge /= r.runs;
+    return r;
+}
+
+static void a1(void)
+{
+    unsigned runs = full ? 4000 : 1000;
+    struct defences noise_only = {true, false, false};
+    struct pair_run off = difference_pairs(runs, NO_DEFENCES, 11), on = difference_pairs(runs, ALL_DEFENCES, 12),
+                    bare = difference_pairs(runs, noise_only, 13);
+    double refused = (double)(on.refused[0] + on.refused[1]) / on.runs;
+    double apart = fabs((double)on.refused[1] / on.arm[1] - (double)on.refused[0] / on.arm[0]);
+    report("A1", (double)off.right / off.runs, 0.99, 1 - refused, 0, on.runs, on.charge, "second query answered");
+    report("A1", (double)off.right / off.runs, 0.99, apart, 3 * sqrt(0.5 / (runs / 2.0)), on.runs, on.charge, "refusals of secret 1 and 0 apart");
+    report("A1", (double)off.right / off.runs, 0.99, (double)bare.right / bare.runs, 0.553 + 3 * sigma(bare.runs), bare.runs, 0,
+           "guess from the noise layer alone");
+}
+
+/* --- white box: the noise of one cell ----------------------------------------------------------------- */
+
+static int64_t published(struct cellkey *key, const char *edition, const char *box, uint64_t keys, uint64_t n)
+{
+    int64_t v;
+    struct why why = {0};
+    if (!is_ok(cellkey_publish(key, profile_rules(PROFILE_CK)->noise, slice_str(edition), slice_str(box), keys, n, &v, &why)))
+        abort();
+    return v;
+}
+
+/* G and ill, and G minus one and ill: equal means that the one is not ill. */
+static double equality_oracle(unsigned runs, bool box_in_key, uint64_t seed)
+{
+    struct cellkey *key = key_of(seed);
+    unsigned right = 0;
+    for (unsigned i = 0; i < runs; i++) {
+        char one[64], two[64];
+        uint64_t keys = draw(&seed), target = draw(&seed);
+        unsigned secret = below(&seed, 2), n = 20 + below(&seed, 50);
+        snprintf(one, sizeof one, box_in_key ? "g=%u" : "", i);
+        snprintf(two, sizeof two, box_in_key ? "h=%u" : "", i);
+        bool equal = published(key, "e", one, keys + (secret ? target : 0), n + secret) == published(key, "e", two, keys, n);
+        right += equal ? secret == 0 : secret == 1;
+    }
+    cellkey_free(key);
+    return (double)right / runs;
+}
+
+static void a2(void)
+{
+    unsigned runs = full ? 100000 : 20000;
+    report("A2", equality_oracle(runs, false, 21), 0.94, equality_oracle(runs, true, 22), 0.553 + 3 * sigma(runs), runs, 0, "equal, so not ill");
+}
+
+/* --- A3, A4: the same question ------------------------------------------------------------------------ */
+
+static void a3(void)
+{
+    struct population p;
+    struct site s;
+    unsigned runs = 10000, different = 0, distinct_off = 0;
+    uint64_t seed = 31;
+    bool seen[64] = {0};
+    population_init(&p, 4000, 10, 30);
+    site_init(&s, &p, ALL_DEFENCES);
+    struct said_so so = site_ask(&s, 1, "{\"zip\":[\"3\"]}", COUNT);
+    int64_t first = count_of(&so);
+    for (unsigned i = 0; i < runs; i++) {
+        if (i % 1000 == 0) { /* a restart: new state from the same secret */
+            site_done(&s);
+            site_init(&s, &p, ALL_DEFENCES);
+        }
+        so = site_ask(&s, 1, "{\"zip\":[\"3\"]}", COUNT);
+        different += count_of(&so) != first;
+        int64_t fresh = (int64_t)ptable_noise(profile_rules(PROFILE_CK)->noise, 400, (uint32_t)draw(&seed)) + 20;
+        distinct_off += !seen[fresh];
+        seen[fresh] = true;
+    }
+    report("A3", distinct_off, 2, 1 + different, 1, runs, 0, "distinct outputs of one question");
+    site_done(&s);
+    population_done(&p);
+}
+
+static void shuffle(unsigned *order, unsigned n, uint64_t *seed)
+{
+    for (unsigned i = n; i > 1; i--) {
+        unsigned k = below(seed, i), t = order[i - 1];
+        order[i - 1] = order[k];
+        order[k] = t;
+    }
+}
+
+static void a4(void)
+{
+    struct population p;
+    struct site s;
+    unsigned runs = 1000, distinct = 0, distinct_off = 0;
+    int64_t first = -1, first_off = -1;
+    uint64_t seed = 41;
+    population_init(&p, 8000, 10, 40);
+    site_init(&s, &p, ALL_DEFENCES);
+    struct cellkey *key = key_of(4);
+    for (unsigned i = 0; i < runs; i++) {
+        unsigned ages[8] = {0, 1, 2, 3, 4, 5, 6, 7}, cut = 10 + below(&seed, 20);
+        char where[512], by[64];
+        size_t n = (size_t)snprintf(where, sizeof where, "{");
+        bool as_dimension = below(&seed, 2);
+        shuffle(ages, 4, &seed); /* of ages 0 to 3 */
+        if (!as_dimension)
+            n += (size_t)snprintf(where + n, sizeof where - n, "\"secret\":[\"1\"%s],", below(&seed, 2) ? ",\"1\"" : "");
+        if (below(&seed, 2)) /* complete, and so nothing */
+            n += (size_t)snprintf(where + n, sizeof where - n, "\"dx\":[null,\"7\",\"6\",\"5\",\"4\",\"3\",\"2\",\"1\",\"0\"],");
+        n += (size_t)snprintf(where + n, sizeof where - n, "\"age\":[\"%u\",\"%u\",\"%u\",\"%u\"],", ages[0], ages[1], ages[2], ages[3]);
+        snprintf(where + n, sizeof where - n, below(&seed, 2) ? "\"x\":[{\"from\":%u,\"to\":45},{\"from\":5,\"to\":%u}]}" : "\"x\":[{\"from\":5,\"to\":45}]}",
+                 cut, cut);
+        snprintf(by, sizeof by, as_dimension ? "{\"table\":{\"by\":[\"secret\"]}}" : "%s", COUNT);
+        site_forget(&s);
+        struct said_so so = site_ask(&s, 1, where, by);
+        int64_t v = so.said != ANSWERED ? -1 : as_dimension ? so.p.cells[1] : so.p.total;
+        published_done(&so.p);
+        int64_t raw = published(key, "e", where, 7, 500); /* noise from the text as written */
+        distinct += v != first;
+        distinct_off += raw != first_off;
+        first = i ? first : v;
+        first_off = i ? first_off : raw;
+    }
+    report("A4", distinct_off, 2, distinct, 1, runs, 0, "distinct outputs of equal forms");
+    cellkey_free(key);
+    site_done(&s);
+    population_done(&p);
+}
+
+/* --- A5: clones --------------------------------------------------------------------------------------- */
+
+/* In every zip some values of dx do not occur; boxes with and without them hold the same persons. */
+static double clones(unsigned runs, struct defences on, uint64_t seed, double *ret_charge, double *ret_admitted)
+{
+    unsigned right = 0, done = 0;
+    double spent = 0, admitted = 0;
+    while (done < runs) {
+        struct population p;
+        struct site s;
+        population_init(&p, 50 * PLACE, 50, draw(&seed));
+        for (unsigned i = 0; i < p.persons; i++)
+            p.dx[i] = 0;
+        site_init(&s, &p, on);
+        for (unsigned z = 0; z < 50 && done < runs; z++, done++) {
+            double sum = 0;
+            unsigned m = 0, others = 0, target = z; /* one person of the zip; the rest is known to the attacker */
+            for (unsigned i = 0; i < p.persons; i++)
+                others += p.zip[i] == z && i != target && p.secret[i];
+            site_forget(&s);
+            for (unsigned k = 0; k < 127; k++) { /* subsets of dx 1..7, none in use */
+                char where[256];
+                size_t n = (size_t)snprintf(where, sizeof where, "{\"zip\":[\"%u\"],\"secret\":[\"1\"],\"dx\":[\"0\"", z);
+                for (unsigned b = 0; b < 7; b++)
+                    if (k >> b & 1)
+                        n += (size_t)snprintf(where + n, sizeof where - n, ",\"%u\"", b + 1);
+                snprintf(where + n, sizeof where - n, "]}");
+                struct said_so so = site_ask(&s, z, where, COUNT);
+                bool told = so.said == ANSWERED && so.p.total != CELL_WITHHELD;
+                sum += told ? (double)so.p.total : 0;
+                m += told;
+                spent += told ? so.charge : 0; /* what a refusal costs buys nothing */
+                published_done(&so.p);
+                if (so.said == EXHAUSTED)
+                    break;
+            }
+            admitted += m;
+            unsigned guess = m ? sum / m > others + 0.5 : below(&seed, 2);
+            right += guess == p.secret[target];
+        }
+        site_done(&s);
+        population_done(&p);
+    }
+    *ret_charge = spent / runs;
+    *ret_admitted = admitted / runs;
+    return (double)right / runs;
+}
+
+static void a5(void)
+{
+    unsigned runs = full ? 1000 : 250;
+    double charge, m, charge_off, m_off;
+    struct defences noise_only = {true, false, false};
+    double off = clones(runs, noise_only, 51, &charge_off, &m_off), on = clones(runs, ALL_DEFENCES, 52, &charge, &m);
+    char what[64];
+    snprintf(what, sizeof what, "clones admitted %.1f (off: %.0f)", m, m_off);
+    report("A5", off, 0.95, on, phi(sqrt(charge < 1 ? charge : 1) / 2) + 0.03 + 3 * sigma(runs), runs, charge, what);
+}
+
+/* --- A6: averaging over partitions ------------------------------------------------------------------------ */
+
+static double partitions(unsigned runs, struct defences on, uint64_t seed, double *ret_charge, double *ret_m)
+{
+    unsigned right = 0;
+    double spent = 0, tables = 0;
+    struct population p;
+    struct site s;
+    population_init(&p, 40 * 400, 40, seed);
+    for (unsigned i = 0; i < runs; i++) {
+        if (i % 40 == 0) {
+            if (i)
+                site_done(&s);
+            p.seed = draw(&seed);
+            site_init(&s, &p, on);
+        }
+        unsigned z = i % 40, truth = 0, m = 0;
+        double sum = 0;
+        char where[128];
+        for (unsigned k = 0; k < p.persons; k++)
+            truth += p.zip[k] == z && p.secret[k];
+        site_forget(&s);
+        snprintf(where, sizeof where, "{\"zip\":[\"%u\"],\"secret\":[\"1\"]}", z);
+        for (unsigned b = 0; b < BITS; b++) {
+            char by[64];
+            snprintf(by, sizeof by, "{\"table\":{\"by\":[\"b%u\"]}}", b);
+            struct said_so so = site_ask(&s, z, where, by);
+            if (so.said == ANSWERED && so.p.cells[0] >= 0 && so.p.cells[1] >= 0) {
+                sum += (double)(so.p.cells[0] + so.p.cells[1]);
+                m++;
+            }
+            spent += so.said == EXHAUSTED ? 0 : so.charge;
+            published_done(&so.p);
+        }
+        tables += m;
+        right += m && llround(sum / m) == (long long)truth;
+    }
+    site_done(&s);
+    population_done(&p);
+    *ret_charge = spent / runs;
+    *ret_m = tables / runs;
+    return (double)right / runs;
+}
+
+static void a6(void)
+{
+    unsigned runs = full ? 4000 : 400;
+    double charge, m;
+    double off = partitions(runs, NO_DEFENCES, 61, &charge, &m), on = partitions(runs, ALL_DEFENCES, 62, &charge, &m);
+    char what[64];
+    snprintf(what, sizeof what, "rounded mean is true; tables admitted %.1f", m);
+    report("A6", off, 1, on, erf(0.5 / sqrt(2 * 2 * 7 / m)) + 3 * sigma(runs), runs, charge, what);
+}
+
+/* --- A7: tracker --------------------------------------------------------------------------------------------- */
+
+static double tracker(unsigned runs, struct defences on, uint64_t seed, unsigned *ret_refused)
+{
+    double squares = 0;
+    unsigned done = 0;
+    struct population p;
+    struct site s;
+    population_init(&p, 50 * 400, 50, seed);
+    for (unsigned i = 0; i < runs; i++) {
+        if (i % 50 == 0) {
+            if (i)
+                site_done(&s);
+            p.seed = draw(&seed);
+            site_init(&s, &p, on);
+        }
+        unsigned z = i % 50;
+        char where[3][128];
+        int64_t v[3];
+        double truth = 0;
+        for (unsigned k = 0; k < p.persons; k++)
+            truth += p.zip[k] == z && p.dx[k] == 1;
+        snprintf(where[0], 128, "{\"zip\":[\"%u\"],\"dx\":[\"1\",\"2\",\"3\",\"4\"]}", z); /* C or T */
+        snprintf(where[1], 128, "{\"zip\":[\"%u\"],\"dx\":[\"1\",\"0\",\"5\",\"6\",\"7\"]}", z); /* C or not T */
+        snprintf(where[2], 128, "{\"zip\":[\"%u\"]}", z);
+        site_forget(&s);
+        for (unsigned k = 0; k < 3; k++) {
+            struct said_so so = site_ask(&s, z, where[k], COUNT);
+            v[k] = count_of(&so);
+        }
+        if (v[0] < 0 || v[1] < 0 || v[2] < 0)
+            continue;
+        double error = (double)(v[0] + v[1] - v[2]) - truth;
+        squares += error * error;
+        done++;
+    }
+    site_done(&s);
+    population_done(&p);
+    *ret_refused = runs - done;
+    return done ? squares / done : INFINITY;
+}
+
+static void a7(void)
+{
+    unsigned runs = full ? 4000 : 500, refused;
+    double off = tracker(runs, NO_DEFENCES, 71, &refused), on = tracker(runs, ALL_DEFENCES, 72, &refused);
+    double bound = 3 * 7 * (1 - 3 * sqrt(2.0 / runs));
+    report("A7", off == 0, 1, -on, -bound, runs, 0, "variance of the tracker's estimate (negative: at least)");
+}
+
+/* --- A8: complement ------------------------------------------------------------------------------------------ */
+
+static double complement(unsigned runs, bool noise, uint64_t seed)
+{
+    struct cellkey *key = key_of(seed);
+    unsigned right = 0;
+    for (unsigned i = 0; i < runs; i++) {
+        char box[2][64];
+        unsigned all = 40 + below(&seed, 100), known = 15 + below(&seed, 20), secret = below(&seed, 2), x = known + secret;
+        snprintf(box[0], 64, "g=%u", i);
+        snprintf(box[1], 64, "g=%u;x=0", i);
+        uint64_t k = draw(&seed);
+        int64_t n = noise ? published(key, "e", box[0], k, all) : all, not_x = noise ? published(key, "e", box[1], k / 3, all - x) : all - x;
+        right += guess_of(2 * (n - not_x - known) - 1, &seed) == secret;
+    }
+    cellkey_free(key);
+    return (double)right / runs;
+}
+
+static void a8(void)
+{
+    unsigned runs = full ? 100000 : 20000;
+    report("A8", complement(runs, false, 81), 0.99, complement(runs, true, 82), 0.575 + 3 * sigma(runs), runs, 0, "N - count(not x)");
+}
+
+/* --- A9: a cell from its margins ---------------------------------------------------------------------------------- */
+
+static double from_margins(unsigned runs, bool noise, uint64_t seed)
+{
+    struct cellkey *key = key_of(seed);
+    double squares = 0;
+    for (unsigned i = 0; i < runs; i++) {
+        uint64_t sum_keys = 0, sum = 0;
+        int64_t estimate = 0, cell = 0;
+        char box[64];
+        for (unsigned c = 0; c < 4; c++) {
+            uint64_t n = c == 0 ? 1 + below(&seed, 9) : 10 + below(&seed, 40), k = draw(&seed);
+            snprintf(box, sizeof box, "r=%u;c=%u", i, c);
+            int64_t v = noise ? published(key, "e", box, k, n) : (int64_t)n;
+            estimate -= c ? v : 0;
+            cell = c ? cell : (int64_t)n;
+            sum += n;
+            sum_keys += k;
+        }
+        snprintf(box, sizeof box, "r=%u", i);
+        estimate += noise ? published(key, "e", box, sum_keys, sum) : (int64_t)sum;
+        squares += (double)((estimate - cell) * (estimate - cell));
+    }
+    cellkey_free(key);
+    return sqrt(squares / runs);
+}
+
+static void a9(void)
+{
+    unsigned runs = full ? 20000 : 2000;
+    report("A9", from_margins(runs, false, 91) == 0, 1, -from_margins(runs, true, 92), -sqrt(7) * (1 - 3 / sqrt(2.0 * runs)), runs, 0,
+           "error of a cell from its margin (negative: at least)");
+}
+
+/* --- A12: who is the largest? ---------------------------------------------------------------------------------------- */
+
+static void a12(void)
+{
+    unsigned runs = full ? 100000 : 20000, positive = 0;
+    uint64_t seed = 121;
+    struct cellkey *key = key_of(seed);
+    for (unsigned i = 0; i < runs; i++) {
+        char box[64];
+        snprintf(box, sizeof box, "x=[%u,%u)", i, i + 1);
+        positive += published(key, "e", box, draw(&seed), 1) > 0;
+    }
+    report("A12", 1, 0.99, (double)positive / runs, 0.164 + 3 * sigma(runs), runs, 0, "a single person's bin is not empty");
+    cellkey_free(key);
+
+    struct population p;
+    struct site s;
+    struct json *tree = NULL;
+    struct question *q = NULL;
+    struct why why = {0};
+    population_init(&p, 4000, 10, 120);
+    site_init(&s, &p, ALL_DEFENCES);
+    static const char off_grid[] = "{\"innsyn\":\"question/1\",\"dataset\":\"town\",\"statistic\":{\"count\":{}},\"where\":{\"x\":{\"from\":58.5}}}";
+    bool refused = is_ok(json_parse(slice_str(off_grid), QUESTION_BYTES_MAX, &tree, &why)) && question_read(tree, s.d, &q, &why).code == MALFORMED;
+    report("A12", 1, 1, refused ? 0 : 1, 0, 1, 0, "a cut off the grid is read");
+    question_free(q);
+    json_free(tree);
+    site_done(&s);
+    population_done(&p);
+}
+
+/* --- A15, A16: reconstruction ---------------------------------------------------------------------------------------- */
+
+/* n persons, tables by a random partition into cells of `size` crossed with the secret, as long as the ledger
+ * allows `cap`; then box-constrained least squares by projected gradient.  *ret_charge: spent. */
+static double reconstruct(unsigned n, unsigned size, double cap, unsigned tables_max, bool noise, uint64_t seed, double *ret_charge)
+{
+    struct cellkey *key = key_of(seed);
+    unsigned cells = n / size, tables = 0, rounds = 400;
+    unsigned *cell = calloc((size_t)tables_max * n, sizeof *cell), *order = calloc(n, sizeof *order);
+    double *y = calloc((size_t)tables_max * cells, sizeof *y), *sum = calloc(cells, sizeof *sum), *x = calloc(n, sizeof *x),
+           *gradient = calloc(n, sizeof *gradient);
+    uint64_t *keys = calloc(n, sizeof *keys);
+    uint8_t *secret = calloc(n, 1);
+    double spent = 0, charge = (double)charge_micro(28, charge_step(size)) / CHARGE_ONE;
+    for (unsigned i = 0; i < n; i++) {
+        keys[i] = draw(&seed);
+        secret[i] = (uint8_t)(i & 1);
+        order[i] = i;
+        x[i] = 0.5;
+    }
+    shuffle(order, n, &seed);
+    for (unsigned i = 0; i < n; i++)
+        secret[order[i]] = (uint8_t)(i & 1); /* balanced */
+    for (; tables < tables_max && (!noise || spent + charge <= cap); tables++) {
+        shuffle(order, n, &seed);
+        uint64_t counts[2], key_sums[2];
+        for (unsigned c = 0; c < cells; c++) {
+            char box[64];
+            counts[0] = counts[1] = key_sums[0] = key_sums[1] = 0;
+            for (unsigned k = 0; k < size; k++) {
+                unsigned i = order[c * size + k];
+                cell[(size_t)tables * n + i] = c;
+                counts[secret[i]]++;
+                key_sums[secret[i]] += keys[i];
+            }
+            double v[2];
+            for (unsigned b = 0; b < 2; b++) {
+                snprintf(box, sizeof box, "p%u=%u;secret=%u", tables, c, b);
+                v[b] = noise ? (double)published(key, "e", box, key_sums[b], counts[b]) : (double)counts[b];
+            }
+            y[(size_t)tables * cells + c] = v[1]; /* what the attacker fits, as the calibration did */
+        }
+        spent += charge;
+    }
+    for (unsigned r = 0; r < rounds && tables; r++) {
+        memset(gradient, 0, n * sizeof *gradient);
+        for (unsigned t = 0; t < tables; t++) {
+            for (unsigned c = 0; c < cells; c++)
+                sum[c] = -y[(size_t)t * cells + c];
+            for (unsigned i = 0; i < n; i++)
+                sum[cell[(size_t)t * n + i]] += x[i];
+            for (unsigned i = 0; i < n; i++)
+                gradient[i] += sum[cell[(size_t)t * n + i]];
+        }
+        for (unsigned i = 0; i < n; i++) {
+            double pull = noise ? 7 * (x[i] - 0.5) : 0; /* ridge of the noise's variance over the prior's */
+            x[i] -= (gradient[i] + pull) / (double)(size * tables + 7);
+            x[i] = x[i] < 0 ? 0 : x[i] > 1 ? 1 : x[i];
+        }
+    }
+    unsigned right = 0;
+    for (unsigned i = 0; i < n; i++)
+        right += (x[i] > 0.5) == secret[i];
+    free(cell), free(order), free(y), free(sum), free(x), free(gradient), free(keys), free(secret);
+    cellkey_free(key);
+    *ret_charge = spent;
+    return (double)right / n;
+}
+
+static void reconstruction(const char *name, unsigned n, unsigned size, double cap, unsigned runs, unsigned tables_off)
+{
+    double on = 0, off = 0, charge = 0, ignored;
+    unsigned tables_max = (unsigned)(cap / ((double)charge_micro(28, charge_step(size)) / CHARGE_ONE)) + 1;
+    for (unsigned r = 0; r < runs; r++) {
+        on += reconstruct(n, size, cap, tables_max, true, 1600 + 7 * r + n + size, &charge) / runs;
+        off += r < 3 ? reconstruct(n, size, 0, tables_off, false, 1700 + r + n, &ignored) / (runs < 3 ? runs : 3) : 0;
+    }
+    char what[64];
+    snprintf(what, sizeof what, "n %u, cells of %u; off: %u exact tables", n, size, tables_off);
+    report(name, off, 0.95, on, phi(sqrt(charge) / 2) + 0.03 + 3 * sqrt(0.25 / (n * (double)runs)), runs, charge, what);
+}
+
+static void a15(void)
+{
+    struct population p;
+    struct site s;
+    unsigned different = 0;
+    population_init(&p, 8000, 20, 150);
+    site_init(&s, &p, ALL_DEFENCES);
+    for (unsigned z = 0; z < 20; z++) {
+        char where[64];
+        snprintf(where, sizeof where, "{\"zip\":[\"%u\"]}", z);
+        struct said_so a = site_ask(&s, 1, where, COUNT), b = site_ask(&s, 2, where, COUNT);
+        different += count_of(&a) != count_of(&b);
+    }
+    report("A15", 1, 1, different, 0, 20, 0, "two permits, one question: answers that differ");
+    site_done(&s);
+    population_done(&p);
+    reconstruction("A15", 200, 10, 2.0, full ? 60 : 20, 20);
+}
+
+static void a16(void)
+{
+    reconstruction("A16", 200, 10, 1.0, full ? 100 : 30, 20);
+    reconstruction("A16", 500, 10, 1.0, full ? 40 : 10, 30);
+    reconstruction("A16", 1000, 50, 1.0, full ? 20 : 3, 60);
+    if (full)
+        reconstruction("A16", 2000, 10, 1.0, 10, 40);
+}
+
+/* --- A21: what a refusal says --------------------------------------------------------------------------------------- */
+
+static void a21(void)
+{
+    unsigned runs = full ? 4000 : 1000, told[2] = {0}, arm[2] = {0}, naive_right = 0;
+    uint64_t seed = 211;
+    for (unsigned done = 0; done < runs;) {
+        struct population p;
+        struct site s;
+        one_target_a_zip(&p, 50, draw(&seed));
+        for (unsigned i = 0; i < p.persons; i++) /* 4 ill besides the target: the threshold of 5 hangs on the target */
+            if (p.age[i] != 7)
+                p.secret[i] = i / 50 >= 1 && i / 50 <= 4;
+        site_init(&s, &p, ALL_DEFENCES);
+        for (unsigned z = 0; z < 50 && done < runs; z++, done++) {
+            char where[128];
+            unsigned ill = 0;
+            for (unsigned i = 0; i < p.persons; i++)
+                ill += p.zip[i] == z && p.secret[i];
+            naive_right += (ill >= 5) == p.secret[z];
+            snprintf(where, sizeof where, "{\"zip\":[\"%u\"],\"secret\":[\"1\"]}", z);
+            site_forget(&s);
+            struct said_so so = site_ask(&s, z, where, COUNT);
+            told[p.secret[z]] += so.said == ANSWERED && so.p.total != CELL_WITHHELD;
+            arm[p.secret[z]]++;
+            published_done(&so.p);
+        }
+        site_done(&s);
+        population_done(&p);
+    }
+    double apart = fabs((double)told[1] / arm[1] - (double)told[0] / arm[0]);
+    report("A21", (double)naive_right / runs, 0.99, apart, 3 * sqrt(0.5 / (runs / 2.0)), runs, 0, "status by secret (off: exact threshold of 5)");
+}
+
+/* --- A22: a new edition --------------------------------------------------------------------------------------------- */
+
+static double refresh(unsigned runs, bool noise, uint64_t seed)
+{
+    struct cellkey *key = key_of(seed);
+    unsigned right = 0;
+    for (unsigned i = 0; i < runs; i++) {
+        char box[64];
+        uint64_t keys = draw(&seed), added = draw(&seed);
+        unsigned secret = below(&seed, 2), n = 20 + below(&seed, 50);
+        snprintf(box, sizeof box, "g=%u;secret=1", i);
+        int64_t before = noise ? published(key, "edition 1", box, keys, n) : n;
+        int64_t after = noise ? published(key, "edition 2", box, keys + (secret ? added : 0), n + secret) : n + secret;
+        right += guess_of(2 * (after - before) - 1, &seed) == secret;
+    }
+    cellkey_free(key);
+    return (double)right / runs;
+}
+
+static void a22(void)
+{
+    unsigned runs = full ? 100000 : 20000;
+    report("A22", refresh(runs, false, 221), 0.99, refresh(runs, true, 222), 0.553 + 3 * sigma(runs), runs, 0, "one person more in the next edition");
+}
+
+/* --- the noise itself ------------------------------------------------------------------------------------------------- */
+
+/* For each true value the mean over keyed cells is within 4 standard errors of it, and what leaves is 0 or at least 5. */
+static void noise_is_unbiased(void)
+{
+    enum { CELLS = 100000, TRUE_MAX = 20 };
+    uint64_t seed = 5;
+    struct cellkey *key = key_of(seed);
+    for (unsigned n = 0; n <= TRUE_MAX; n++) {
+        double sum = 0, squares = 0;
+        unsigned small = 0;
+        for (unsigned i = 0; i < CELLS; i++) {
+            char box[64];
+            snprintf(box, sizeof box, "cell=%u", i);
+            int64_t v = published(key, "e", box, draw(&seed), n), noise = v - (int64_t)n;
+            small += v != 0 && v < CK_SMALLEST_PUBLISHED;
+            sum += (double)noise;
+            squares += (double)(noise * noise);
+        }
+        double mean = sum / CELLS, error = sqrt(squares / CELLS / CELLS);
+        bool holds = fabs(mean) <= 4 * error && small == 0;
+        failed = failed || !holds;
+        printf("%-7s true %-2u mean of the noise %+.5f (at most %.5f)  variance %.3f  published 1 to 4: %u of %d\n", holds ? "ok" : "FAILED", n, mean,
+               4 * error, squares / CELLS, small, CELLS);
+    }
+    cellkey_free(key);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--noise") == 0) {
+        noise_is_unbiased();
+        return failed;
+    }
+
+    static void (*const attacks[])(void) = {a1, a2, a3, a4, a5, a6, a7, a8, a9, a12, a15, a16, a21, a22};
+    full = argc > 1 && strcmp(argv[1], "--full") == 0;
+    for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
+        attacks[i]();
+        fflush(stdout);
+    }
+    printf(failed ? "an attack won\n" : "every attack won without the defences and lost with them\n");
+    return failed;
+}
