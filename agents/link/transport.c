@@ -1,4 +1,6 @@
 #include "agents/link/transport.h"
+#include "base/host.h"
+#include "base/instant.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -22,6 +24,8 @@ struct flight {
     struct flight *next;
 };
 
+enum { FRESH_MS = 2 * SECOND_MS };
+
 struct transport {
     struct transport_settings settings;
     struct loop *loop;
@@ -31,7 +35,7 @@ struct transport {
     void *self;
     struct flight *flights;
     unsigned flight_count;
-    bool fresh; /* the next connections must not be reused ones */
+    int64_t reloaded_ms; /* monotonic; connections made before this are not used again; 0: all may be */
 };
 
 static result library_init(struct why *why)
@@ -335,6 +339,18 @@ void transport_free(struct transport *t)
     free(t);
 }
 
+/* A connection shows the certificate it was made with, and the broker refuses the replaced one: none from before
+ * the reload may come back from the pool.  The library counts ages in seconds, so the first two make new ones. */
+static bool leave_old_connections(const struct transport *t, CURL *curl)
+{
+    int64_t since_ms = t->reloaded_ms ? host_monotonic_ms(host_real()) - t->reloaded_ms : 0;
+    if (!t->reloaded_ms)
+        return true;
+    if (since_ms < FRESH_MS)
+        return curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
+    return curl_easy_setopt(curl, CURLOPT_MAXLIFETIME_CONN, (long)(since_ms / SECOND_MS - 1)) == CURLE_OK;
+}
+
 result transport_send(struct transport *t, uint64_t tag, const struct transport_request *r, struct why *why)
 {
     if (t->flight_count == TRANSPORT_REQUESTS_MAX)
@@ -343,11 +359,10 @@ result transport_send(struct transport *t, uint64_t tag, const struct transport_
     TRY(flight_new(&t->settings, r, &f, why));
     f->transport = t;
     f->tag = tag;
-    if (t->fresh && curl_easy_setopt(f->curl, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK)
+    if (!leave_old_connections(t, f->curl))
         return FAIL(why, UNAVAILABLE, "the HTTP library cannot make a fresh connection");
     if (curl_multi_add_handle(t->multi, f->curl) != CURLM_OK)
         return FAIL(why, UNAVAILABLE, "the HTTP library did not take the request");
-    t->fresh = false;
     f->next = t->flights;
     t->flights = MOVE(f);
     t->flight_count++;
@@ -356,5 +371,5 @@ result transport_send(struct transport *t, uint64_t tag, const struct transport_
 
 void transport_reload(struct transport *t)
 {
-    t->fresh = true;
+    t->reloaded_ms = host_monotonic_ms(host_real());
 }
