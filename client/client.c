@@ -226,7 +226,7 @@ static int next_path(const char *path, struct slice cursor, struct buffer *to)
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNREACHABLE, &why);
 }
 
-int client_list(struct client *c, const char *path, struct json **ret)
+static int all_pages(struct client *c, const char *path, bool anonymous, struct json **ret)
 {
     struct why why = {0};
     struct json *all CLEANUP(json_freep) = json_object(), *page CLEANUP(json_freep) = NULL;
@@ -239,7 +239,7 @@ int client_list(struct client *c, const char *path, struct json **ret)
         int code = next_path(path, cursor, &where);
         struct json *next = NULL;
         if (code == EXIT_DONE)
-            code = client_call(c, &(struct call){.method = "GET", .path = buffer_str(&where)}, &next);
+            code = client_call(c, &(struct call){.method = "GET", .path = buffer_str(&where), .anonymous = anonymous}, &next);
         if (code != EXIT_DONE)
             return code;
         json_free(page);
@@ -257,4 +257,14 @@ int client_list(struct client *c, const char *path, struct json **ret)
     }
     tolerate(FAIL(&why, LIMIT, "the list has more than %d items or %d pages", LIST_ITEMS_MAX, LIST_PAGES_MAX));
     return client_fail(EXIT_UNREACHABLE, &why);
+}
+
+int client_list(struct client *c, const char *path, struct json **ret)
+{
+    return all_pages(c, path, false, ret);
+}
+
+int client_public_list(struct client *c, const char *path, struct json **ret)
+{
+    return all_pages(c, path, true, ret);
 }

@@ -41,6 +41,7 @@ int client_call_status(struct client *c, const struct call *call, struct json **
 int client_text(struct client *c, const char *path, struct buffer *ret);
 /* All pages of a list as one {"items":[...]} document. */
 int client_list(struct client *c, const char *path, struct json **ret);
+int client_public_list(struct client *c, const char *path, struct json **ret); /* without token */
 
 /* One line on standard error: "innsyn: text (field)". */
 int client_fail(enum exit_code code, const struct why *why);

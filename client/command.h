@@ -23,7 +23,10 @@ command_fn profile_create, key_new, key_show;
 command_fn login_run, logout_run, account_list, account_create, account_me, token_create, token_list, token_revoke;
 command_fn catalogue_run;
 command_fn application_submit, application_list, application_show, application_opinion, application_decide;
-command_fn permit_list, permit_show, permit_sign, permit_revoke, permit_suspend, permit_resume;
+command_fn application_create, application_edit, application_accept, application_decline, application_screen, application_complete;
+command_fn application_ask, application_answer, application_extend, application_withdraw, application_copy, application_letter;
+command_fn application_forms, register_show;
+command_fn permit_list, permit_show, permit_sign, permit_revoke, permit_suspend, permit_resume, permit_amend, permit_renew;
 command_fn query_check, query_run, query_list, query_show, query_cancel, result_show, result_verify;
 command_fn site_list, site_add;
 command_fn trust_show, trust_pin, trust_publish, trust_root_key, trust_make, trust_sign;
@@ -37,6 +40,7 @@ struct list_column {
 };
 /* All pages of a list as a table; nothing but "none" when it is empty. */
 int show_list(struct client *c, const char *path, const struct list_column *columns, unsigned count);
+int show_public_list(struct client *c, const char *path, const struct list_column *columns, unsigned count); /* without token */
 /* GET and show. */
 int show_document(struct client *c, const char *path);
 /* Sends and shows the answer as lines (or the document under --json). */

@@ -2,21 +2,7 @@
 
 #include <stdio.h>
 
-int application_submit(struct client *c, const struct arguments *a)
-{
-    struct json *body CLEANUP(json_freep) = NULL;
-    int code = client_read_json(c, a->words[0], &body);
-    if (code != EXIT_DONE)
-        return code;
-    return send_and_show(c, &(struct call){.method = "POST", .path = "/v1/applications", .body = body});
-}
-
-int application_list(struct client *c, const struct arguments *a)
-{
-    (void)a;
-    static const struct list_column columns[] = {{"id", "id"}, {"state", "state"}, {"title", "title"}, {"purpose", "purpose"}, {"permit", "permit"}};
-    return show_list(c, "/v1/applications", columns, 5);
-}
+#include "client/clean_text.h"
 
 static int path_of(const struct arguments *a, const char *what, char path[CALL_PATH_MAX])
 {
@@ -26,6 +12,85 @@ static int path_of(const struct arguments *a, const char *what, char path[CALL_P
     return code;
 }
 
+/* The version a step is decided on: --version, else the one that stands there now. */
+static int version_of(struct client *c, const struct arguments *a, int64_t *ret)
+{
+    struct why why = {0};
+    uint64_t given = 0;
+    char path[CALL_PATH_MAX];
+    struct json *document CLEANUP(json_freep) = NULL;
+    if (arguments_number(a, "version", 1, UINT64_C(1) << 52, &given, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    int code = given ? EXIT_DONE : path_of(a, "", path);
+    if (code == EXIT_DONE && !given)
+        code = client_call(c, &(struct call){.method = "GET", .path = path}, &document);
+    *ret = given ? (int64_t)given : json_integer(json_get(document, "version"));
+    return code;
+}
+
+/* body (taken over) holds what the step needs beside command and version. */
+static int step(struct client *c, const struct arguments *a, const char *command, struct json *body)
+{
+    struct json *held CLEANUP(json_freep) = body;
+    char path[CALL_PATH_MAX];
+    int64_t version = 0;
+    int code = path_of(a, "/steps", path);
+    if (code == EXIT_DONE)
+        code = version_of(c, a, &version);
+    if (code != EXIT_DONE)
+        return code;
+    json_set(held, "command", json_of_str(command));
+    json_set(held, "version", json_of_integer(version));
+    return send_and_show(c, &(struct call){.method = "POST", .path = path, .body = held});
+}
+
+static struct json *text_body(const char *text)
+{
+    struct json *body = json_object();
+    if (text)
+        json_set(body, "text", json_of_str(text));
+    return body;
+}
+
+static int step_with_text(struct client *c, const struct arguments *a, const char *command, const char *option)
+{
+    struct why why = {0};
+    const char *text;
+    if (arguments_need(a, option, &text, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    return step(c, a, command, text_body(text));
+}
+
+/* A file: makes the application and submits it.  An id: submits the draft. */
+int application_submit(struct client *c, const struct arguments *a)
+{
+    struct document_id id;
+    struct json *body CLEANUP(json_freep) = NULL;
+    if (document_id_parse(slice_str(a->words[0]), 'a', &id, NULL).code == OK)
+        return step(c, a, "submit", json_object());
+    int code = client_read_json(c, a->words[0], &body);
+    if (code != EXIT_DONE)
+        return code;
+    return send_and_show(c, &(struct call){.method = "POST", .path = "/v1/applications", .body = body});
+}
+
+int application_create(struct client *c, const struct arguments *a)
+{
+    struct json *body CLEANUP(json_freep) = NULL;
+    int code = client_read_json(c, a->words[0], &body);
+    if (code != EXIT_DONE)
+        return code;
+    return send_and_show(c, &(struct call){.method = "POST", .path = "/v1/applications?draft=1", .body = body});
+}
+
+int application_list(struct client *c, const struct arguments *a)
+{
+    (void)a;
+    static const struct list_column columns[] = {{"id", "id"}, {"state", "state"}, {"outcome", "outcome"}, {"due", "due"},
+                                                 {"title", "title"}, {"purpose", "purpose"}, {"permit", "permit"}};
+    return show_list(c, "/v1/applications", columns, 7);
+}
+
 int application_show(struct client *c, const struct arguments *a)
 {
     char path[CALL_PATH_MAX];
@@ -33,15 +98,80 @@ int application_show(struct client *c, const struct arguments *a)
     return code == EXIT_DONE ? show_document(c, path) : code;
 }
 
+static int with_form(struct client *c, const struct arguments *a, const char *command, const char *file, struct json *body)
+{
+    struct json *held = body, *form = NULL;
+    int code = file ? client_read_json(c, file, &form) : EXIT_DONE;
+    if (code != EXIT_DONE) {
+        json_free(held);
+        return code;
+    }
+    if (form)
+        json_set(held, "form", form);
+    return step(c, a, command, held);
+}
+
+int application_edit(struct client *c, const struct arguments *a)
+{
+    return with_form(c, a, "edit", a->words[1], json_object());
+}
+
+int application_answer(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    const char *text;
+    if (arguments_need(a, "text", &text, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    return with_form(c, a, "answer", arguments_value(a, "form"), text_body(text));
+}
+
+int application_accept(struct client *c, const struct arguments *a)
+{
+    return step(c, a, "accept", json_object());
+}
+
+int application_decline(struct client *c, const struct arguments *a)
+{
+    return step(c, a, "decline", json_object());
+}
+
+int application_screen(struct client *c, const struct arguments *a)
+{
+    return step(c, a, "screen", text_body(arguments_value(a, "text")));
+}
+
+int application_complete(struct client *c, const struct arguments *a)
+{
+    return step(c, a, "complete", text_body(arguments_value(a, "text")));
+}
+
+int application_ask(struct client *c, const struct arguments *a)
+{
+    return step_with_text(c, a, "ask", "text");
+}
+
+int application_extend(struct client *c, const struct arguments *a)
+{
+    return step_with_text(c, a, "extend", "reason");
+}
+
+int application_withdraw(struct client *c, const struct arguments *a)
+{
+    return step(c, a, "withdraw", text_body(arguments_value(a, "reason")));
+}
+
+int application_copy(struct client *c, const struct arguments *a)
+{
+    char path[CALL_PATH_MAX];
+    int code = path_of(a, "/copies", path);
+    return code == EXIT_DONE ? send_and_show(c, &(struct call){.method = "POST", .path = path}) : code;
+}
+
 int application_opinion(struct client *c, const struct arguments *a)
 {
     struct why why = {0};
-    char path[CALL_PATH_MAX];
-    const char *site, *text = arguments_value(a, "text"), *opinion = a->words[1];
+    const char *site, *opinion = a->words[1];
     struct site_id parsed;
-    int code = path_of(a, "/opinions", path);
-    if (code != EXIT_DONE)
-        return code;
     if (strcmp(opinion, "approve") != 0 && strcmp(opinion, "deny") != 0)
         return client_usage("the opinion must be approve or deny");
     result r = arguments_need(a, "site", &site, &why);
@@ -49,27 +179,66 @@ int application_opinion(struct client *c, const struct arguments *a)
         r = site_id_parse(slice_str(site), &parsed, &why);
     if (r.code != OK)
         return client_fail(EXIT_USAGE, &why);
-    struct json *body CLEANUP(json_freep) = json_object();
+    struct json *body = text_body(arguments_value(a, "text"));
     json_set(body, "site", json_of_str(parsed.text));
     json_set(body, "opinion", json_of_str(opinion));
-    json_set(body, "text", json_of_str(text ? text : ""));
-    return send_and_show(c, &(struct call){.method = "POST", .path = path, .body = body});
+    return step(c, a, "opinion", body);
 }
 
 int application_decide(struct client *c, const struct arguments *a)
 {
-    struct why why = {0};
-    char path[CALL_PATH_MAX];
-    const char *reason, *decision = a->words[1];
-    int code = path_of(a, "/decision", path);
-    if (code != EXIT_DONE)
-        return code;
+    const char *decision = a->words[1];
     if (strcmp(decision, "grant") != 0 && strcmp(decision, "refuse") != 0)
         return client_usage("the decision must be grant or refuse");
-    if (arguments_need(a, "reason", &reason, &why).code != OK)
-        return client_fail(EXIT_USAGE, &why);
-    struct json *body CLEANUP(json_freep) = json_object();
-    json_set(body, "decision", json_of_str(decision));
-    json_set(body, "reason", json_of_str(reason));
-    return send_and_show(c, &(struct call){.method = "POST", .path = path, .body = body});
+    return step_with_text(c, a, decision, "reason");
+}
+
+/* --- letter, forms, register --- */
+
+static result clean_lines(struct slice text, struct buffer *to, struct why *why)
+{
+    while (text.len) {
+        size_t end = slice_find(text, '\n');
+        TRY(clean_text(slice_part(text, 0, end), to, why));
+        TRY(buffer_add_byte(to, '\n', why));
+        text = slice_part(text, end + 1, text.len);
+    }
+    return DONE;
+}
+
+int application_letter(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    char path[CALL_PATH_MAX];
+    const char *language = arguments_value(a, "lang");
+    struct json *document CLEANUP(json_freep) = NULL;
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    if (language && strcmp(language, "nb") != 0 && strcmp(language, "en") != 0)
+        return client_usage("the letter is written in nb or en");
+    int code = path_of(a, language && strcmp(language, "en") == 0 ? "/letter?lang=en" : "/letter?lang=nb", path);
+    if (code == EXIT_DONE)
+        code = client_call(c, &(struct call){.method = "GET", .path = path}, &document);
+    if (code != EXIT_DONE)
+        return code;
+    if (c->json)
+        return client_print_json(document);
+    if (clean_lines(json_text(json_get(document, "text")), &text, &why).code != OK)
+        return client_fail(EXIT_UNREACHABLE, &why);
+    return client_print(&text);
+}
+
+int application_forms(struct client *c, const struct arguments *a)
+{
+    (void)a;
+    return send_and_show(c, &(struct call){.method = "GET", .path = "/v1/forms", .anonymous = true});
+}
+
+int register_show(struct client *c, const struct arguments *a)
+{
+    (void)a;
+    static const struct list_column columns[] = {{"application", "application"}, {"received", "received"}, {"state", "state"},
+                                                 {"outcome", "outcome"}, {"organisation", "organisation"}, {"purpose", "purpose"},
+                                                 {"title", "title"}, {"justification", "justification"}};
+    return show_public_list(c, "/v1/register", columns, 8);
 }

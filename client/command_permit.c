@@ -166,3 +166,28 @@ int permit_resume(struct client *c, const struct arguments *a)
 {
     return change_state(c, a, "live");
 }
+
+static int follow(struct client *c, const struct arguments *a, const char *what, const struct json *body)
+{
+    struct document_id id;
+    char path[CALL_PATH_MAX];
+    int code = need_id(a, 0, 'p', &id);
+    (void)snprintf(path, sizeof path, "/v1/permits/%s/%s", code == EXIT_DONE ? id.text : "", what);
+    return code == EXIT_DONE ? send_and_show(c, &(struct call){.method = "POST", .path = path, .body = body}) : code;
+}
+
+int permit_amend(struct client *c, const struct arguments *a)
+{
+    return follow(c, a, "amendments", NULL);
+}
+
+int permit_renew(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    const char *to;
+    if (arguments_need(a, "to", &to, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    struct json *body CLEANUP(json_freep) = json_object();
+    json_set(body, "to", json_of_str(to));
+    return follow(c, a, "renewals", body);
+}

@@ -45,11 +45,10 @@ static result list_table(const struct json *items, const struct list_column *col
     return table_print(t, true, to, why);
 }
 
-int show_list(struct client *c, const char *path, const struct list_column *columns, unsigned count)
+/* code: how fetching `list` ended. */
+static int show_items(struct client *c, int code, const struct json *list, const struct list_column *columns, unsigned count)
 {
     struct why why = {0};
-    struct json *list CLEANUP(json_freep) = NULL;
-    int code = client_list(c, path, &list);
     if (code != EXIT_DONE)
         return code;
     if (c->json)
@@ -61,6 +60,20 @@ int show_list(struct client *c, const char *path, const struct list_column *colu
     if (text.len == 0)
         client_say(c, "None.");
     return client_print(&text);
+}
+
+int show_list(struct client *c, const char *path, const struct list_column *columns, unsigned count)
+{
+    struct json *list CLEANUP(json_freep) = NULL;
+    int code = client_list(c, path, &list);
+    return show_items(c, code, list, columns, count);
+}
+
+int show_public_list(struct client *c, const char *path, const struct list_column *columns, unsigned count)
+{
+    struct json *list CLEANUP(json_freep) = NULL;
+    int code = client_public_list(c, path, &list);
+    return show_items(c, code, list, columns, count);
 }
 
 int send_and_show(struct client *c, const struct call *call)

@@ -381,6 +381,8 @@ class Network:
         now = time.time()
         stamp = lambda t: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
         return {"title": f"What {self.data.name} shows", "summary": "Counts, tables and distributions over all sites.",
+                "statistical_content": "Counts, tables, summaries and histograms of all variables.",
+                "safeguards": "Two people, anonymised statistics only.",
                 "purpose": "53.1.e", "legal_basis": "GDPR 6(1)(e), 9(2)(j)", "ethics": "not required: anonymised statistics",
                 "from": begins or stamp(now - 60), "to": ends or stamp(now + 365 * 86400),
                 "datasets": [{"dataset": d, "sites": self.sites, "variables": ["*"],
@@ -394,10 +396,22 @@ class Network:
             json.dump(application or self.application(), f, indent=1)
         return self.client_json(person, "application", "submit", path)["id"]
 
-    def decide(self, application):
+    def prepare(self, application):
+        """Everyone named accepts, the unit finds it complete."""
+        for member in self.client_json("officer1", "application", "show", application)["members"]:
+            if not member["accepted"]:
+                self.client(member["account"], "application", "accept", application)
+        self.client("officer1", "application", "screen", application)
+        self.client("officer1", "application", "complete", application)
+
+    def opinions(self, application):
         for site in self.sites:
             self.client(f"holder-{site}", "application", "opinion", application, "--site", site, "approve",
                         "--text", "Within the purpose of the registry.")
+
+    def decide(self, application):
+        self.prepare(application)
+        self.opinions(application)
         return self.client_json("officer1", "application", "decide", application, "grant",
                                 "--reason", "Purpose and safeguards are in order.")["permit"]
 

@@ -1,23 +1,12 @@
 /*
- * applications.c - asking for access, the holders' opinions, the decision.
- *
- *   state      event    next
- *   submitted  grant    granted   (makes the permit's draft)
- *   submitted  refuse   refused
+ * applications.c - making, copying and reading applications.  What may be done with one, and when, is
+ * application_steps.c and policy/workflow.c.
  *
  * Free text stays in these tables; the log names accounts and hashes (I11).
  */
 #include "broker/core/call.h"
 
-enum {
-    TITLE_BYTES_MAX = 300, TEXT_BYTES_MAX = 20000, REASON_BYTES_MAX = 4000, APPLICATION_BYTES_MAX = 256 * 1024,
-    NAMES_MAX = 1000,
-};
-#define PERIOD_MS_MAX (3653 * DAY_MS) /* EHDS Article 68: ten years */
-
-static const char *const purposes[] = {
-    "53.1.a", "53.1.b", "53.1.c", "53.1.d", "53.1.e", "53.1.e.i", "53.1.e.ii", "53.1.f", NULL,
-};
+enum { EVENTS_MAX = 500 };
 
 result party_check(struct call *c, struct slice document, struct why *why)
 {
@@ -29,170 +18,155 @@ result party_check(struct call *c, struct slice document, struct why *why)
     return rows_next(rows) ? DONE : no_such_thing(why);
 }
 
-static result add_party(struct core *c, const char *document, int kind, struct slice name, struct why *why)
+result actors_of(struct call *c, struct slice document, struct slice applicant, unsigned *ret, struct why *why)
 {
-    return RUN(c, PARTY_ADD, NULL, why, store_str(document), store_integer(kind), store_text(name));
-}
-
-/* --- submitting --- */
-
-static result read_sites(struct call *c, const struct json *array, const char *path, const struct dataset_entry *e,
-                         const char *document, struct why *why)
-{
-    if (json_size(array) == 0)
-        return FAIL_AT(why, MALFORMED, path, "name at least one site");
-    for (size_t i = 0; i < json_size(array); i++) {
-        struct site_id site;
-        TRY(site_id_parse(json_text(json_item(array, i)), &site, why));
-        if (!catalogue_has_site(e, &site))
-            return FAIL_CODE(why, MALFORMED, "outside_scope", path, "the site '%s' does not publish '%s'", site.text, e->dataset.text);
-        for (size_t k = 0; k < i; k++)
-            if (slice_is(json_text(json_item(array, k)), site.text))
-                return FAIL_AT(why, MALFORMED, path, "the site '%s' is named twice", site.text);
-        TRY(add_party(c->core, document, PARTY_SITE, slice_str(site.text), why));
+    struct rows *people CLEANUP(rows_freep) = NULL, *sites CLEANUP(rows_freep) = NULL;
+    unsigned actors = c->who.roles & ROLE_OFFICER ? ACTOR_OFFICER : 0;
+    TRY(RUN(c->core, PARTY_LIST, &people, why, store_text(document), store_integer(PARTY_ACCOUNT)));
+    while (rows_next(people))
+        if (slice_is(rows_text(people, 0), c->who.account.text))
+            actors |= slice_is(applicant, c->who.account.text) ? ACTOR_APPLICANT : ACTOR_MEMBER;
+    if (c->who.roles & ROLE_HOLDER) { /* no account is called "": only its sites count here */
+        TRY(RUN(c->core, PARTY_IS, &sites, why, store_text(document), store_str(""), store_str(c->who.account.text)));
+        actors |= rows_next(sites) ? ACTOR_HOLDER : 0;
     }
+    *ret = actors;
     return DONE;
 }
 
-static result read_variables(const struct json *array, const char *path, const struct dataset_entry *e, struct why *why)
+struct json *json_deep_copy(const struct json *v)
 {
-    if (json_size(array) == 0)
-        return FAIL_AT(why, MALFORMED, path, "name variables, or [\"*\"] for all");
-    for (size_t i = 0; i < json_size(array); i++) {
-        struct slice name = json_text(json_item(array, i));
-        if (slice_is(name, "*") && json_size(array) == 1)
-            return DONE;
-        if (dictionary_find(e->dictionary, name) < 0) {
-            struct slice near = dictionary_nearest(e->dictionary, name);
-            return FAIL_CODE(why, MALFORMED, "unknown_variable", path, "'%s' has no variable '%.*s'%s%.*s", e->dataset.text,
-                             SLICE_ARG(name), near.len ? "; nearest: " : "", SLICE_ARG(near));
-        }
-    }
+    struct buffer text CLEANUP(buffer_done);
+    struct json *again = NULL;
+    buffer_init(&text, APPLICATION_BYTES_MAX);
+    if (!is_ok(json_print(v, &text, NULL)) || !is_ok(json_parse(buffer_slice(&text), APPLICATION_BYTES_MAX, &again, NULL)))
+        return json_of_null();
+    return again;
+}
+
+/* --- loading and making --- */
+
+void application_done(struct application *a)
+{
+    rows_free(a->rows);
+    json_free(a->body);
+    a->rows = NULL;
+    a->body = NULL;
+}
+
+result application_load(struct core *c, const struct document_id *id, struct application *ret, struct why *why)
+{
+    struct application a CLEANUP(application_done) = {.id = *id};
+    TRY(RUN(c, APPLICATION_GET, &a.rows, why, store_str(id->text)));
+    if (!rows_next(a.rows))
+        return no_such_thing(why);
+    const struct rows *r = a.rows;
+    if (!is_ok(application_state_parse(rows_text(r, 1), &a.state, why)) || !is_ok(json_parse(rows_text(r, 2), APPLICATION_BYTES_MAX, &a.body, why)))
+        return FAIL(why, BROKEN, "a stored application cannot be read");
+    a.account = rows_text(r, 0);
+    a.created_ms = rows_integer(r, 3);
+    a.decided_ms = rows_integer(r, 4);
+    a.decided_by = rows_text(r, 5);
+    a.reason = rows_text(r, 6);
+    a.permit = rows_text(r, 7);
+    a.version = rows_integer(r, 8);
+    a.changed_ms = rows_integer(r, 9);
+    a.received_ms = rows_integer(r, 10);
+    a.due_ms = rows_integer(r, 11);
+    a.left_ms = rows_integer(r, 12);
+    a.extended = rows_integer(r, 13) != 0;
+    a.opinions_due_ms = rows_integer(r, 14);
+    a.answer_due_ms = rows_integer(r, 15);
+    a.outcome = rows_text(r, 16);
+    a.origin = rows_text(r, 17);
+    a.succeeds = rows_text(r, 18);
+    *ret = a;
+    a = (struct application){0};
     return DONE;
 }
 
-static result read_statistics(const struct json *array, const char *path, struct why *why)
+result application_of_call(struct call *c, struct application *ret, struct why *why)
 {
-    if (json_size(array) == 0)
-        return FAIL_AT(why, MALFORMED, path, "name at least one statistic");
-    for (size_t i = 0; i < json_size(array); i++) {
-        unsigned k = 0;
-        while (k < STATISTIC_KINDS && !slice_is(json_text(json_item(array, i)), statistic_name((enum statistic)k)))
-            k++;
-        if (k == STATISTIC_KINDS)
-            return FAIL_CODE(why, MALFORMED, "unknown_statistic", path, "a statistic is one of count, table, summary, histogram");
+    struct document_id id;
+    struct application a CLEANUP(application_done) = {0};
+    TRY(call_document_id(c, 'a', &id, why));
+    TRY(party_check(c, slice_str(id.text), why));
+    TRY(application_load(c->core, &id, &a, why));
+    if (a.received_ms == 0) { /* a draft is its people's own */
+        unsigned actors;
+        TRY(actors_of(c, slice_str(id.text), a.account, &actors, why));
+        if (!(actors & ACTORS_ASKING))
+            return no_such_thing(why);
     }
+    *ret = a;
+    a = (struct application){0};
     return DONE;
 }
 
-static result read_dataset(struct call *c, const struct json *item, size_t index, const char *document, struct why *why)
+result application_add(struct call *c, const struct json *body, const char *origin, struct slice succeeds,
+                       struct application *ret, struct why *why)
 {
-    char path[JSON_PATH_MAX], field[JSON_PATH_MAX];
-    struct fields f;
-    struct slice name;
-    const struct json *sites, *variables, *statistics;
-    struct label dataset;
-    struct dataset_entry *e;
-    snprintf(path, sizeof path, "/datasets/%zu", index);
-    TRY(fields_open(item, path, &f, why));
-    TRY(need_text(&f, "dataset", LABEL_MAX, &name));
-    TRY(need_array(&f, "sites", PERMIT_SITES_MAX, &sites));
-    TRY(need_array(&f, "variables", NAMES_MAX, &variables));
-    TRY(need_array(&f, "statistics", STATISTIC_KINDS, &statistics));
-    TRY(fields_close(&f));
-    TRY(label_parse(name, &dataset, why));
-    fields_path(&f, "dataset", field);
-    TRY(catalogue_find(c->core, &dataset, field, &e, why));
-    fields_path(&f, "sites", field);
-    TRY(read_sites(c, sites, field, e, document, why));
-    fields_path(&f, "variables", field);
-    TRY(read_variables(variables, field, e, why));
-    fields_path(&f, "statistics", field);
-    return read_statistics(statistics, field, why);
+    struct document_id id;
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, APPLICATION_BYTES_MAX);
+    TRY(document_id_new(c->core->host, 'a', &id, why));
+    TRY(json_print(body, &text, why));
+    TRY(RUN(c->core, APPLICATION_ADD, NULL, why, store_str(id.text), store_str(c->who.account.text), store_text(buffer_slice(&text)),
+            store_integer(c->now_ms), store_integer(c->now_ms), store_str(origin), store_text(succeeds)));
+    TRY(application_parties(c, body, &id, slice_str(c->who.account.text), why));
+    struct json *entry CLEANUP(json_freep) = json_object();
+    const struct application made = {.id = id};
+    TRY(entry_text(c->core, entry, &made, c->who.account.text, "application", buffer_slice(&text), why));
+    json_set(entry, "account", json_of_str(c->who.account.text));
+    json_set(entry, "application", json_of_str(id.text));
+    json_set(entry, "command", json_of_str("create"));
+    json_set(entry, "state", json_of_str(application_state_name(APPLICATION_DRAFT)));
+    json_set(entry, "version", json_of_integer(1));
+    if (succeeds.len)
+        json_set(entry, "succeeds", json_of_text(succeeds));
+    TRY(log_append(c->core, "application", MOVE(entry), NULL, why));
+    TRY(RUN(c->core, EVENT_ADD, NULL, why, store_str(id.text), store_integer(1), store_integer(c->now_ms), store_str(c->who.account.text),
+            store_str("create"), store_str(application_state_name(APPLICATION_DRAFT)), store_str("")));
+    return application_load(c->core, &id, ret, why);
 }
 
-static result read_people(struct call *c, const struct json *array, const char *document, struct why *why)
+static void say_made(struct call *c, const struct application *a)
 {
-    bool self = false;
-    for (size_t i = 0; i < json_size(array); i++) {
-        char path[JSON_PATH_MAX];
-        struct label account;
-        struct rows *rows CLEANUP(rows_freep) = NULL;
-        snprintf(path, sizeof path, "/people/%zu", i);
-        TRY(label_parse(json_text(json_item(array, i)), &account, why));
-        for (size_t k = 0; k < i; k++)
-            if (slice_is(json_text(json_item(array, k)), account.text))
-                return FAIL_AT(why, MALFORMED, path, "'%s' is named twice", account.text);
-        TRY(RUN(c->core, ACCOUNT_GET, &rows, why, store_str(account.text)));
-        if (!rows_next(rows) || !(rows_integer(rows, 1) & ROLE_RESEARCHER) || rows_is_null(rows, 3))
-            return FAIL_AT(why, MALFORMED, path, "'%s' is not a researcher's account with a key", account.text);
-        self = self || label_equal(&account, &c->who.account);
-        TRY(add_party(c->core, document, PARTY_ACCOUNT, slice_str(account.text), why));
-    }
-    if (!self)
-        return FAIL_AT(why, MALFORMED, "/people", "the applicant must be one of the people");
-    return DONE;
+    c->pending->status = 201;
+    snprintf(c->pending->location, sizeof c->pending->location, "/v1/applications/%s", a->id.text);
+    json_set(c->answer, "id", json_of_str(a->id.text));
+    json_set(c->answer, "state", json_of_str(application_state_name(a->state)));
+    json_set(c->answer, "version", json_of_integer(a->version));
 }
 
+/* With ?draft=1 it stays a draft; else it is submitted in the same breath. */
 result application_create(struct call *c, struct why *why)
 {
     struct fields f;
-    struct slice title, summary = {0}, basis = {0}, ethics = {0};
-    unsigned purpose;
-    int64_t from_ms, to_ms;
-    const struct json *datasets, *people;
-    struct document_id id;
+    uint64_t draft;
+    struct application a CLEANUP(application_done) = {0};
     TRY(call_fields(c, &f, why));
-    TRY(need_text(&f, "title", TITLE_BYTES_MAX, &title));
-    TRY(may_text(&f, "summary", TEXT_BYTES_MAX, &summary));
-    TRY(need_choice(&f, "purpose", purposes, &purpose));
-    TRY(may_text(&f, "legal_basis", TEXT_BYTES_MAX, &basis));
-    TRY(may_text(&f, "ethics", TEXT_BYTES_MAX, &ethics));
-    TRY(need_instant(&f, "from", &from_ms));
-    TRY(need_instant(&f, "to", &to_ms));
-    TRY(need_array(&f, "datasets", PERMIT_DATASETS_MAX, &datasets));
-    TRY(need_array(&f, "people", PERMIT_PEOPLE_MAX, &people));
-    TRY(fields_close(&f));
-    if (title.len == 0)
-        return FAIL_AT(why, MALFORMED, "/title", "an application needs a title");
-    if (to_ms <= from_ms || to_ms - from_ms > PERIOD_MS_MAX)
-        return FAIL_AT(why, MALFORMED, "/to", "must be after 'from', by at most ten years");
-    if (json_size(datasets) == 0)
-        return FAIL_AT(why, MALFORMED, "/datasets", "name at least one dataset");
-    TRY(document_id_new(c->core->host, 'a', &id, why));
-    for (size_t i = 0; i < json_size(datasets); i++) {
-        for (size_t k = 0; k < i; k++)
-            if (slice_equal(json_text(json_get(json_item(datasets, k), "dataset")), json_text(json_get(json_item(datasets, i), "dataset"))))
-                return FAIL_AT(why, MALFORMED, "/datasets", "a dataset is named twice");
-        TRY(read_dataset(c, json_item(datasets, i), i, id.text, why));
-    }
-    TRY(read_people(c, people, id.text, why));
-    struct buffer body CLEANUP(buffer_done);
-    buffer_init(&body, APPLICATION_BYTES_MAX);
-    TRY(json_print(c->body, &body, why));
-    TRY(RUN(c->core, APPLICATION_ADD, NULL, why, store_str(id.text), store_str(c->who.account.text),
-            store_text(buffer_slice(&body)), store_integer(c->now_ms)));
-    char commitment[2 * HASH_LEN + 1];
-    TRY(text_commit(c->core, id.text, c->who.account.text, "application", buffer_slice(&body), commitment, why));
-    struct json *entry = json_object();
-    json_set(entry, "account", json_of_str(c->who.account.text));
-    json_set(entry, "application", json_of_str(id.text));
-    json_set(entry, "application_commitment", json_of_str(commitment));
-    json_set(entry, "purpose", json_of_str(purposes[purpose]));
-    TRY(log_append(c->core, "application", entry, NULL, why));
-    c->pending->status = 201;
-    snprintf(c->pending->location, sizeof c->pending->location, "/v1/applications/%s", id.text);
-    json_set(c->answer, "id", json_of_str(id.text));
-    json_set(c->answer, "state", json_of_str("submitted"));
+    TRY(call_number(c, "draft", 1, false, 0, &draft, why));
+    const struct application applicant = {.account = slice_str(c->who.account.text)};
+    TRY(application_check(c, c->body, &applicant, draft == 0, why));
+    TRY(application_add(c, c->body, "granted", slice_str(""), &a, why));
+    if (!draft)
+        TRY(application_submit(c, &a, why));
+    say_made(c, &a);
+    return DONE;
+}
+
+/* Copy as new: the filled form, for whoever may read it and may apply. */
+result application_copy(struct call *c, struct why *why)
+{
+    struct application old CLEANUP(application_done) = {0}, a CLEANUP(application_done) = {0};
+    TRY(application_of_call(c, &old, why));
+    TRY(application_add(c, old.body, "granted", slice_str(""), &a, why));
+    say_made(c, &a);
     return DONE;
 }
 
 /* --- reading --- */
-
-static result sees_all(const struct call *c)
-{
-    return (result){c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? OK : DENIED};
-}
 
 result application_list(struct call *c, struct why *why)
 {
@@ -200,7 +174,7 @@ result application_list(struct call *c, struct why *why)
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(page_read(c, &page, why));
     TRY(RUN(c->core, APPLICATION_LIST, &rows, why, store_integer(page.before_ms), store_integer(page.before_ms), store_text(page.after),
-            store_integer(is_ok(sees_all(c))), store_str(c->who.account.text),
+            store_integer(c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? 1 : 0), store_str(c->who.account.text),
             store_str(c->who.roles & ROLE_HOLDER ? c->who.account.text : ""), store_integer(page.limit)));
     struct json *items = json_array();
     int64_t last_ms = 0;
@@ -214,6 +188,11 @@ result application_list(struct call *c, struct why *why)
         json_set(item, "title", json_of_text(json_text(json_get(body, "title"))));
         json_set(item, "purpose", json_of_text(json_text(json_get(body, "purpose"))));
         json_set(item, "created", json_of_instant(rows_integer(rows, 4)));
+        json_set(item, "version", json_of_integer(rows_integer(rows, 6)));
+        if (rows_integer(rows, 7))
+            json_set(item, "due", json_of_instant(rows_integer(rows, 7)));
+        if (rows_text(rows, 8).len)
+            json_set(item, "outcome", json_of_text(rows_text(rows, 8)));
         if (rows_text(rows, 5).len)
             json_set(item, "permit", json_of_text(rows_text(rows, 5)));
         json_free(body);
@@ -226,12 +205,11 @@ result application_list(struct call *c, struct why *why)
     return DONE;
 }
 
-static result opinions_json(struct core *c, struct slice id, struct json **ret, bool *ret_denied, struct why *why)
+static result opinions_json(struct core *c, const struct application *a, struct json *to, struct why *why)
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(RUN(c, OPINION_LIST, &rows, why, store_text(id)));
+    TRY(RUN(c, OPINION_LIST, &rows, why, store_str(a->id.text)));
     struct json *list = json_array();
-    *ret_denied = false;
     while (rows_next(rows)) {
         struct json *item = json_object();
         json_set(item, "site", json_of_text(rows_text(rows, 0)));
@@ -239,132 +217,90 @@ static result opinions_json(struct core *c, struct slice id, struct json **ret, 
         json_set(item, "opinion", json_of_text(rows_text(rows, 2)));
         json_set(item, "text", json_of_text(rows_text(rows, 3)));
         json_set(item, "at", json_of_instant(rows_integer(rows, 4)));
-        *ret_denied = *ret_denied || slice_is(rows_text(rows, 2), "deny");
         json_add(list, item);
     }
-    *ret = list;
+    json_set(to, "opinions", list);
     return DONE;
+}
+
+static result members_json(struct core *c, const struct application *a, struct json *to, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c, MEMBER_LIST, &rows, why, store_str(a->id.text)));
+    struct json *list = json_array();
+    while (rows_next(rows)) {
+        struct json *item = json_object();
+        json_set(item, "account", json_of_text(rows_text(rows, 0)));
+        json_set(item, "accepted", json_of_bool(rows_integer(rows, 1) != 0));
+        json_add(list, item);
+    }
+    json_set(to, "members", list);
+    return DONE;
+}
+
+static result history_json(struct core *c, const struct application *a, struct json *to, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c, EVENT_LIST, &rows, why, store_str(a->id.text), store_integer(0), store_integer(EVENTS_MAX)));
+    struct json *list = json_array();
+    while (rows_next(rows)) {
+        struct json *item = json_object();
+        json_set(item, "version", json_of_integer(rows_integer(rows, 0)));
+        json_set(item, "at", json_of_instant(rows_integer(rows, 1)));
+        json_set(item, "account", json_of_text(rows_text(rows, 2)));
+        json_set(item, "command", json_of_text(rows_text(rows, 3)));
+        json_set(item, "state", json_of_text(rows_text(rows, 4)));
+        if (rows_text(rows, 5).len)
+            json_set(item, "text", json_of_text(rows_text(rows, 5)));
+        json_add(list, item);
+    }
+    json_set(to, "history", list);
+    return DONE;
+}
+
+static void set_moment(struct json *to, const char *key, int64_t at_ms)
+{
+    if (at_ms)
+        json_set(to, key, json_of_instant(at_ms));
 }
 
 result application_get(struct call *c, struct why *why)
 {
-    struct document_id id;
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(call_document_id(c, 'a', &id, why));
-    TRY(party_check(c, c->id, why));
-    TRY(RUN(c->core, APPLICATION_GET, &rows, why, store_str(id.text)));
-    if (!rows_next(rows))
-        return no_such_thing(why);
-    struct json *body = NULL, *opinions = NULL;
-    bool denied;
-    TRY(json_parse(rows_text(rows, 2), APPLICATION_BYTES_MAX, &body, why));
+    struct application a CLEANUP(application_done) = {0};
+    struct buffer allowed CLEANUP(buffer_done);
+    unsigned actors;
+    buffer_init(&allowed, 512);
+    TRY(application_of_call(c, &a, why));
+    TRY(actors_of(c, slice_str(a.id.text), a.account, &actors, why));
+    TRY(workflow_allowed(a.state, actors, &allowed, why));
     json_free(c->answer);
-    c->answer = body; /* the application's own members, and what became of it */
-    json_set(body, "id", json_of_str(id.text));
-    json_set(body, "account", json_of_text(rows_text(rows, 0)));
-    json_set(body, "state", json_of_text(rows_text(rows, 1)));
-    json_set(body, "created", json_of_instant(rows_integer(rows, 3)));
-    if (rows_integer(rows, 4)) {
-        struct json *decision = json_object();
-        json_set(decision, "at", json_of_instant(rows_integer(rows, 4)));
-        json_set(decision, "account", json_of_text(rows_text(rows, 5)));
-        json_set(decision, "reason", json_of_text(rows_text(rows, 6)));
-        json_set(body, "decision", decision);
+    c->answer = json_deep_copy(a.body); /* the application's own members, and what became of it */
+    struct json *v = c->answer;
+    json_set(v, "id", json_of_str(a.id.text));
+    json_set(v, "account", json_of_text(a.account));
+    json_set(v, "state", json_of_str(application_state_name(a.state)));
+    json_set(v, "version", json_of_integer(a.version));
+    json_set(v, "created", json_of_instant(a.created_ms));
+    set_moment(v, "received", a.received_ms);
+    set_moment(v, "due", a.due_ms);
+    set_moment(v, "opinions_due", a.opinions_due_ms);
+    set_moment(v, "answer_due", a.answer_due_ms);
+    json_set(v, "allowed", json_of_text(buffer_slice(&allowed)));
+    if (a.succeeds.len) {
+        json_set(v, "origin", json_of_text(a.origin));
+        json_set(v, "succeeds", json_of_text(a.succeeds));
     }
-    if (rows_text(rows, 7).len)
-        json_set(body, "permit", json_of_text(rows_text(rows, 7)));
-    TRY(opinions_json(c->core, c->id, &opinions, &denied, why));
-    json_set(body, "opinions", opinions);
-    return DONE;
-}
-
-/* --- opinion and decision --- */
-
-static result load_submitted(struct call *c, struct document_id *ret_id, struct rows **ret, struct why *why)
-{
-    TRY(call_document_id(c, 'a', ret_id, why));
-    TRY(party_check(c, c->id, why));
-    TRY(RUN(c->core, APPLICATION_GET, ret, why, store_str(ret_id->text)));
-    if (!rows_next(*ret))
-        return no_such_thing(why);
-    if (!slice_is(rows_text(*ret, 1), "submitted"))
-        return FAIL_CODE(why, DENIED, "conflict", "", "the application is %.*s already", SLICE_ARG(rows_text(*ret, 1)));
-    return DONE;
-}
-
-result application_opinion(struct call *c, struct why *why)
-{
-    static const char *const opinions[] = {"approve", "deny", NULL};
-    struct fields f;
-    struct slice site, text = {0};
-    unsigned opinion;
-    struct document_id id;
-    struct rows *rows CLEANUP(rows_freep) = NULL, *sites CLEANUP(rows_freep) = NULL, *mine CLEANUP(rows_freep) = NULL;
-    TRY(call_fields(c, &f, why));
-    TRY(need_text(&f, "site", SITE_ID_MAX, &site));
-    TRY(need_choice(&f, "opinion", opinions, &opinion));
-    TRY(may_text(&f, "text", REASON_BYTES_MAX, &text));
-    TRY(fields_close(&f));
-    TRY(load_submitted(c, &id, &rows, why));
-    TRY(RUN(c->core, PARTY_LIST, &sites, why, store_str(id.text), store_integer(PARTY_SITE)));
-    TRY(RUN(c->core, HOLDER_SITES, &mine, why, store_str(c->who.account.text)));
-    bool concerned = false, speaks = false;
-    while (rows_next(sites))
-        concerned = concerned || slice_equal(rows_text(sites, 0), site);
-    while (rows_next(mine))
-        speaks = speaks || slice_equal(rows_text(mine, 0), site);
-    if (!concerned || !speaks)
-        return FAIL_CODE(why, DENIED, "not_yours", "/site", "the application does not ask for that site, or the trust document does not name you as its holder");
-    TRY(RUN(c->core, OPINION_PUT, NULL, why, store_str(id.text), store_text(site), store_str(c->who.account.text),
-            store_str(opinions[opinion]), store_text(text), store_integer(c->now_ms)));
-    char commitment[2 * HASH_LEN + 1];
-    TRY(text_commit(c->core, id.text, c->who.account.text, "opinion", text, commitment, why));
-    struct json *entry = json_object();
-    json_set(entry, "text_commitment", json_of_str(commitment));
-    json_set(entry, "account", json_of_str(c->who.account.text));
-    json_set(entry, "application", json_of_str(id.text));
-    json_set(entry, "site", json_of_text(site));
-    json_set(entry, "opinion", json_of_str(opinions[opinion]));
-    return log_append(c->core, "opinion", entry, NULL, why);
-}
-
-result application_decide(struct call *c, struct why *why)
-{
-    static const char *const decisions[] = {"grant", "refuse", NULL};
-    struct fields f;
-    struct slice reason = {0};
-    unsigned decision;
-    struct document_id id, permit = {""};
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    struct json *body CLEANUP(json_freep) = NULL, *opinions CLEANUP(json_freep) = NULL;
-    bool denied = false;
-    TRY(call_fields(c, &f, why));
-    TRY(need_choice(&f, "decision", decisions, &decision));
-    TRY(may_text(&f, "reason", REASON_BYTES_MAX, &reason));
-    TRY(fields_close(&f));
-    TRY(load_submitted(c, &id, &rows, why));
-    TRY(json_parse(rows_text(rows, 2), APPLICATION_BYTES_MAX, &body, why));
-    bool grant = decision == 0;
-    if (!grant && reason.len == 0)
-        return FAIL_AT(why, MALFORMED, "/reason", "a refusal has a reason");
-    TRY(opinions_json(c->core, c->id, &opinions, &denied, why));
-    if (grant && denied)
-        return FAIL_CODE(why, DENIED, "conflict", "/decision", "a data holder has denied; ask for an application without that site");
-    if (grant)
-        TRY(permit_draft(c, &id, body, &permit, why));
-    TRY(RUN(c->core, APPLICATION_DECIDE, NULL, why, store_str(id.text), store_str(grant ? "granted" : "refused"),
-            store_integer(c->now_ms), store_str(c->who.account.text), store_text(reason), store_str(permit.text)));
-    char commitment[2 * HASH_LEN + 1];
-    TRY(text_commit(c->core, id.text, c->who.account.text, "reason", reason, commitment, why));
-    struct json *entry = json_object();
-    json_set(entry, "account", json_of_str(c->who.account.text));
-    json_set(entry, "application", json_of_str(id.text));
-    json_set(entry, "decision", json_of_str(decisions[decision]));
-    json_set(entry, "reason_commitment", json_of_str(commitment));
-    TRY(log_append(c->core, "application", entry, NULL, why));
-    json_set(c->answer, "id", json_of_str(id.text));
-    json_set(c->answer, "state", json_of_str(grant ? "granted" : "refused"));
-    if (grant)
-        json_set(c->answer, "permit", json_of_str(permit.text));
-    return DONE;
+    if (a.decided_ms) {
+        struct json *decision = json_object();
+        json_set(decision, "at", json_of_instant(a.decided_ms));
+        json_set(decision, "account", json_of_text(a.decided_by));
+        json_set(decision, "outcome", json_of_text(a.outcome));
+        json_set(decision, "reason", json_of_text(a.reason));
+        json_set(v, "decision", decision);
+    }
+    if (a.permit.len)
+        json_set(v, "permit", json_of_text(a.permit));
+    TRY(opinions_json(c->core, &a, v, why));
+    TRY(members_json(c->core, &a, v, why));
+    return history_json(c->core, &a, v, why);
 }

@@ -10,6 +10,7 @@
 #include "base/instant.h"
 #include "broker/core/core.h"
 #include "policy/roles.h"
+#include "policy/workflow.h"
 #include "proto/merkle.h"
 #include "proto/permit.h"
 #include "proto/query.h"
@@ -278,19 +279,57 @@ MUST_CHECK result catalogue_find(struct core *c, const struct label *dataset, co
 bool catalogue_has_site(const struct dataset_entry *e, const struct site_id *site);
 void catalogue_forget(struct core *c);
 
-/* --- applications.c, permits.c --- */
-enum { PARTY_ACCOUNT = 0, PARTY_SITE = 1 };
-enum { DRAFT = 0, LIVE = 1, SUSPENDED = 2, REVOKED = 3, EXPIRED = 4 }; /* permits.state */
+/* --- applications.c, application_form.c, application_steps.c, letter.c, register.c, permits.c --- */
+enum { PARTY_ACCOUNT = 0, PARTY_SITE = 1, APPLICATION_BYTES_MAX = 256 * 1024 };
+enum { DRAFT = STAGE_DRAFT, LIVE = STAGE_LIVE, SUSPENDED = STAGE_SUSPENDED, REVOKED = STAGE_REVOKED, EXPIRED = STAGE_EXPIRED,
+       REPLACED = STAGE_REPLACED }; /* permits.state */
+struct application {
+    struct rows *rows;  /* owned; the slices below are its */
+    struct json *body;  /* owned: the filled form */
+    struct document_id id;
+    enum application_state state;
+    int64_t version, created_ms, changed_ms, received_ms, decided_ms;
+    int64_t due_ms, left_ms, opinions_due_ms, answer_due_ms; /* 0: not running */
+    bool extended;
+    bool rewritten;     /* the body is not what was loaded */
+    struct slice account, permit, decided_by, reason, outcome, origin, succeeds;
+};
+void application_done(struct application *a);
+/* ABSENT: there is none. */
+MUST_CHECK result application_load(struct core *c, const struct document_id *id, struct application *ret, struct why *why);
+/* As application_load of the path's id, if the caller may see it: a draft is for those named in it. */
+MUST_CHECK result application_of_call(struct call *c, struct application *ret, struct why *why);
+/* Makes an empty draft row for the body, with its parties and members.  origin: "granted", or with
+ * `succeeds` "amended", "renewed". */
+MUST_CHECK result application_add(struct call *c, const struct json *body, const char *origin, struct slice succeeds,
+                                  struct application *ret, struct why *why);
+/* Takes a step that the workflow allows: writes version, state and clocks as they stand in *a, the event and
+ * the log entry (`fields`, taken over, gets what every step says). */
+MUST_CHECK result application_write(struct call *c, struct application *a, enum step step, enum application_state next,
+                                    struct slice text, struct json *fields, struct why *why);
 /* May this account see the document?  ABSENT if not: it looks as if it did not exist. */
 MUST_CHECK result party_check(struct call *c, struct slice document, struct why *why);
-MUST_CHECK result permit_draft(struct call *c, const struct document_id *application, const struct json *body,
-                               struct document_id *ret, struct why *why);
+/* Which actors the caller is towards a document that `applicant` applied for. */
+MUST_CHECK result actors_of(struct call *c, struct slice document, struct slice applicant, unsigned *ret, struct why *why);
+/* Holds the body against its form, the catalogue and the accounts; whole: nothing required may be missing. */
+MUST_CHECK result application_check(struct call *c, const struct json *body, const struct application *a, bool whole, struct why *why);
+/* Who may see it (parties) and who must accept (members), anew from the body. */
+MUST_CHECK result application_parties(struct call *c, const struct json *body, const struct document_id *id, struct slice applicant, struct why *why);
+/* The applicant's submission of a draft, or of an application made in the same call. */
+MUST_CHECK result application_submit(struct call *c, struct application *a, struct why *why);
+MUST_CHECK result applications_lapse(struct core *c, struct why *why); /* drafts nobody touched */
+struct json *json_deep_copy(const struct json *v); /* null when memory is out */
+/* Sets `<kind>_commitment` in the entry: a text of the application that the log holds only so (texts.c). */
+MUST_CHECK result entry_text(struct core *c, struct json *entry, const struct application *a, const char *account, const char *kind,
+                             struct slice text, struct why *why);
+MUST_CHECK result permit_draft(struct call *c, const struct application *a, struct document_id *ret, struct why *why);
 MUST_CHECK result permits_expire(struct core *c, struct why *why); /* those whose time is over */
 struct permit_row {
     struct rows *rows; /* owned */
     int64_t state;
     uint64_t serial;
-    struct slice payload, envelope;
+    struct slice payload, envelope, origin, succeeds, renewed_by;
+    int64_t renewals;
     struct permit *permit; /* owned */
 };
 void permit_row_done(struct permit_row *p);
@@ -298,8 +337,9 @@ MUST_CHECK result permit_load(struct core *c, struct slice id, struct permit_row
 /* The sealed status of a permit, at most STATUS_RENEW_MS old.  Borrowed until the next call. */
 MUST_CHECK result permit_sealed_status(struct core *c, const struct permit_row *p, struct slice *ret, struct why *why);
 void sealed_free(struct core *c);
-handler_fn application_create, application_list, application_get, application_opinion, application_decide;
-handler_fn permit_list, permit_get, permit_sign, permit_change;
+handler_fn application_create, application_list, application_get, application_step, application_copy, application_letter;
+handler_fn register_list, form_list;
+handler_fn permit_list, permit_get, permit_sign, permit_change, permit_amend, permit_renew;
 
 /* --- queries.c, polls.c, results.c, combine.c --- */
 enum { QUERY_RUNNING = 0, QUERY_DONE = 1, QUERY_FAILED = 2, QUERY_CANCELLED = 3 };

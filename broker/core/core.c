@@ -417,6 +417,7 @@ static result decide_due(struct core *c, struct why *why)
     if (now >= c->next_sweep_ms) {
         TRY(RUN(c, TOKEN_SWEEP, NULL, why, store_integer(host_now_ms(c->host))));
         TRY(RUN(c, IDEMPOTENCY_SWEEP, NULL, why, store_integer(host_now_ms(c->host) - IDEMPOTENCY_KEEP_MS)));
+        TRY(applications_lapse(c, why));
         c->next_sweep_ms = now + SWEEP_EVERY_MS;
     }
     return DONE;

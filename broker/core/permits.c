@@ -1,10 +1,7 @@
 /*
  * permits.c - drafts, signatures, states and sealed statuses.
  *
- *   state      event                                  next
- *   draft      the last signature that was needed     live
- *   live       suspend, revoke | its time is over     suspended, revoked | expired
- *   suspended  live, revoke    | its time is over     live, revoked      | expired
+ * Which state follows which: policy/workflow.c.
  *
  * The broker writes the draft's bytes, people sign them with their own keys; the serial rises with
  * every change of state, so that an agent never goes back.
@@ -20,19 +17,12 @@
 
 enum { REASON_BYTES_MAX = 4000, SEALED_MAX = 4096, STATUS_TEXT_MAX = 8192 };
 
-static const char *const state_names[] = {"draft", "live", "suspended", "revoked", "expired"};
+static const char *state_name(int64_t state)
+{
+    return stage_name((enum permit_stage)state);
+}
 
 /* --- the draft --- */
-
-static struct json *copy(const struct json *v)
-{
-    struct buffer text CLEANUP(buffer_done);
-    struct json *again = NULL;
-    buffer_init(&text, PERMIT_BYTES_MAX);
-    if (!is_ok(json_print(v, &text, NULL)) || !is_ok(json_parse(buffer_slice(&text), PERMIT_BYTES_MAX, &again, NULL)))
-        return json_of_null();
-    return again;
-}
 
 static result people_json(struct core *c, const struct json *accounts, struct json *to, const char *document, struct why *why)
 {
@@ -51,11 +41,31 @@ static result people_json(struct core *c, const struct json *accounts, struct js
     return DONE;
 }
 
-result permit_draft(struct call *c, const struct document_id *application, const struct json *body,
-                    struct document_id *ret, struct why *why)
+/* The permit that this one amends or renews must still be there to be amended or renewed. */
+static result check_predecessor(struct core *c, struct slice origin, struct slice id, int64_t *ret_renewals, struct why *why)
+{
+    struct permit_row p CLEANUP(permit_row_done) = {0};
+    *ret_renewals = 0;
+    if (!id.len)
+        return DONE;
+    bool renews = slice_is(origin, "renewed");
+    TRY(permit_load(c, id, &p, why));
+    if (!permit_workflow_find((enum permit_stage)p.state, renews ? PERMIT_RENEW : PERMIT_REPLACE))
+        return FAIL_CODE(why, DENIED, "conflict", "", "the permit %.*s is %s: it cannot be %.*s any more", SLICE_ARG(id), state_name(p.state), SLICE_ARG(origin));
+    if (renews && (p.renewed_by.len || p.renewals > 0))
+        return FAIL_CODE(why, DENIED, "conflict", "", "the permit %.*s was renewed before; a permit is renewed once", SLICE_ARG(id));
+    *ret_renewals = p.renewals + renews;
+    return DONE;
+}
+
+result permit_draft(struct call *c, const struct application *a, struct document_id *ret, struct why *why)
 {
     struct core *core = c->core;
+    const struct document_id *application = &a->id;
+    const struct json *body = a->body;
+    int64_t renewals;
     struct document_id id;
+    TRY(check_predecessor(core, a->origin, a->succeeds, &renewals, why));
     TRY(document_id_new(core->host, 'p', &id, why));
     struct json *v CLEANUP(json_freep) = json_object(), *people = json_array();
     json_set(v, "people", people);
@@ -63,10 +73,10 @@ result permit_draft(struct call *c, const struct document_id *application, const
     json_set(v, "id", json_of_str(id.text));
     json_set(v, "network", json_of_str(core->network.text));
     json_set(v, "application", json_of_str(application->text));
-    json_set(v, "purpose", copy(json_get(body, "purpose")));
-    json_set(v, "from", copy(json_get(body, "from")));
-    json_set(v, "to", copy(json_get(body, "to")));
-    json_set(v, "datasets", copy(json_get(body, "datasets")));
+    json_set(v, "purpose", json_deep_copy(json_get(body, "purpose")));
+    json_set(v, "from", json_deep_copy(json_get(body, "from")));
+    json_set(v, "to", json_deep_copy(json_get(body, "to")));
+    json_set(v, "datasets", json_deep_copy(json_get(body, "datasets")));
     TRY(people_json(core, json_get(body, "people"), people, id.text, why));
     struct buffer payload CLEANUP(buffer_done);
     struct permit *permit CLEANUP(permit_freep) = NULL;
@@ -78,8 +88,12 @@ result permit_draft(struct call *c, const struct document_id *application, const
             TRY(RUN(core, PARTY_ADD, NULL, why, store_str(id.text), store_integer(PARTY_SITE), store_str(permit->datasets[i].sites[k].text)));
     TRY(RUN(core, PERMIT_ADD, NULL, why, store_str(id.text), store_str(application->text), store_text(buffer_slice(&payload)),
             store_bytes(slice_of(permit->hash.at, HASH_LEN)), store_integer(permit->from_ms), store_integer(permit->to_ms),
-            store_integer(c->now_ms), store_integer(c->now_ms)));
+            store_integer(c->now_ms), store_integer(c->now_ms), store_text(a->origin), store_text(a->succeeds), store_integer(renewals)));
     struct json *entry = json_object();
+    if (a->succeeds.len) {
+        json_set(entry, "origin", json_of_text(a->origin));
+        json_set(entry, "succeeds", json_of_text(a->succeeds));
+    }
     json_set(entry, "account", json_of_str(c->who.account.text));
     json_set(entry, "application", json_of_str(application->text));
     json_set(entry, "permit", json_of_str(id.text));
@@ -109,6 +123,10 @@ result permit_load(struct core *c, struct slice id, struct permit_row *ret, stru
     p.serial = (uint64_t)rows_integer(p.rows, 2);
     p.payload = rows_text(p.rows, 3);
     p.envelope = rows_text(p.rows, 5);
+    p.origin = rows_text(p.rows, 10);
+    p.succeeds = rows_text(p.rows, 11);
+    p.renewals = rows_integer(p.rows, 12);
+    p.renewed_by = rows_text(p.rows, 13);
     if (!is_ok(permit_read(p.payload, &p.permit, why))) {
         permit_row_done(&p);
         return FAIL(why, BROKEN, "a stored permit cannot be read");
@@ -138,7 +156,7 @@ static result change(struct core *c, const struct permit_row *p, int64_t state, 
     json_set(entry, "account", json_of_str(account));
     json_set(entry, "permit", json_of_str(permit->id.text));
     json_set(entry, "permit_sha256", json_of_hex(slice_of(permit->hash.at, HASH_LEN)));
-    json_set(entry, "state", json_of_str(state_names[state]));
+    json_set(entry, "state", json_of_str(state_name(state)));
     json_set(entry, "serial", json_of_integer((int64_t)serial));
     if (reason_commitment)
         json_set(entry, "reason_commitment", json_of_str(reason_commitment));
@@ -157,7 +175,9 @@ result permits_expire(struct core *c, struct why *why)
     while (rows_next(rows)) {
         struct permit_row p CLEANUP(permit_row_done) = {0};
         TRY(permit_load(c, rows_text(rows, 0), &p, why));
-        TRY(change(c, &p, EXPIRED, p.envelope, "", NULL, why));
+        const struct permit_workflow_row *row = permit_workflow_find((enum permit_stage)p.state, PERMIT_EXPIRE);
+        if (row)
+            TRY(change(c, &p, row->next, p.envelope, "", NULL, why));
     }
     return DONE;
 }
@@ -200,6 +220,20 @@ static const struct public_key *signing_key_of(const struct call *c, const struc
     return NULL;
 }
 
+/* An amended permit takes its predecessor's place at once; a renewed one begins where that ends. */
+static result succeed(struct call *c, const struct permit_row *p, struct why *why)
+{
+    int64_t renewals;
+    if (!p->succeeds.len)
+        return DONE;
+    TRY(check_predecessor(c->core, p->origin, p->succeeds, &renewals, why));
+    if (slice_is(p->origin, "renewed"))
+        return RUN(c->core, PERMIT_RENEWED, NULL, why, store_text(p->succeeds), store_str(p->permit->id.text));
+    struct permit_row old CLEANUP(permit_row_done) = {0};
+    TRY(permit_load(c->core, p->succeeds, &old, why));
+    return change(c->core, &old, REPLACED, old.envelope, c->who.account.text, NULL, why);
+}
+
 static result signed_now(struct call *c, const struct permit_row *p, struct why *why)
 {
     struct envelope e;
@@ -217,6 +251,7 @@ static result signed_now(struct call *c, const struct permit_row *p, struct why 
     json_set(c->answer, "state", json_of_str(complete ? "live" : "draft"));
     if (!complete)
         return DONE;
+    TRY(succeed(c, p, why));
     struct json *entry = json_object();
     json_set(entry, "permit", json_of_str(p->permit->id.text));
     json_set(entry, "permit_sha256", json_of_hex(slice_of(p->permit->hash.at, HASH_LEN)));
@@ -224,6 +259,26 @@ static result signed_now(struct call *c, const struct permit_row *p, struct why 
     json_set(entry, "purpose", json_of_text(p->permit->purpose));
     TRY(log_append(c->core, "permit", entry, NULL, why));
     return change(c->core, p, LIVE, buffer_slice(&text), c->who.account.text, NULL, why);
+}
+
+/* Nobody decides on what he or she takes part in; the account may have got other roles since. */
+static result check_no_part(struct call *c, struct slice id, struct why *why)
+{
+    unsigned actors;
+    TRY(actors_of(c, id, slice_str(""), &actors, why));
+    if (actors & ACTORS_ASKING)
+        return FAIL_CODE(why, DENIED, "duties_not_apart", "", "nobody decides on a permit that names him or her");
+    return DONE;
+}
+
+static result refuse_stage(int64_t state, enum permit_step step, unsigned actors, const char *field, struct why *why)
+{
+    struct buffer allowed CLEANUP(buffer_done);
+    buffer_init(&allowed, 512);
+    TRY(permit_workflow_allowed((enum permit_stage)state, actors, &allowed, why));
+    const char *list = allowed.len ? buffer_str(&allowed) : "nothing";
+    return FAIL_CODE(why, DENIED, "conflict", field, "'%s' is not for a permit that is %s; you may: %s", permit_step_name(step),
+                     state_name(state), list ? list : "");
 }
 
 result permit_sign(struct call *c, struct why *why)
@@ -242,11 +297,9 @@ result permit_sign(struct call *c, struct why *why)
     TRY(party_check(c, c->id, why));
     struct permit_row p CLEANUP(permit_row_done) = {0};
     TRY(permit_load(c->core, c->id, &p, why));
-    if (p.state != DRAFT)
-        return FAIL_CODE(why, DENIED, "conflict", "", "the permit is %s: it takes no more signatures", state_names[p.state]);
-    for (unsigned i = 0; i < p.permit->person_count; i++)
-        if (label_equal(&p.permit->people[i].account, &c->who.account))
-            return FAIL_CODE(why, DENIED, "not_yours", "", "nobody signs a permit that names him or her");
+    if (!permit_workflow_find((enum permit_stage)p.state, PERMIT_SIGN))
+        return FAIL_CODE(why, DENIED, "conflict", "", "the permit is %s: it takes no more signatures", state_name(p.state));
+    TRY(check_no_part(c, c->id, why));
     const struct public_key *key = signing_key_of(c, p.permit, keyid);
     if (!key)
         return FAIL_CODE(why, DENIED, "unknown_key", "/keyid", "the trust document does not name this key as yours for this permit");
@@ -276,6 +329,7 @@ result permit_sign(struct call *c, struct why *why)
 result permit_change(struct call *c, struct why *why)
 {
     static const char *const states[] = {"live", "suspended", "revoked", NULL};
+    static const enum permit_step steps[] = {PERMIT_RESUME, PERMIT_SUSPEND, PERMIT_REVOKE};
     struct fields f;
     struct slice reason = {0};
     unsigned wanted;
@@ -287,17 +341,87 @@ result permit_change(struct call *c, struct why *why)
     TRY(call_document_id(c, 'p', &id, why));
     struct permit_row p CLEANUP(permit_row_done) = {0};
     TRY(permit_load(c->core, c->id, &p, why));
-    int64_t state = wanted == 0 ? LIVE : wanted == 1 ? SUSPENDED : REVOKED;
-    bool allowed = (p.state == LIVE && state != LIVE) || (p.state == SUSPENDED && state != SUSPENDED);
-    if (!allowed)
-        return FAIL_CODE(why, DENIED, "conflict", "/state", "a permit that is %s cannot become %s", state_names[p.state], states[wanted]);
+    TRY(check_no_part(c, c->id, why));
+    const struct permit_workflow_row *row = permit_workflow_find((enum permit_stage)p.state, steps[wanted]);
+    if (!row)
+        return refuse_stage(p.state, steps[wanted], ACTOR_OFFICER, "/state", why);
+    if (reason.len == 0)
+        return FAIL_AT(why, MALFORMED, "/reason", "a change of a permit's state has a reason");
+    int64_t state = row->next;
     char hex[2 * HASH_LEN + 1];
     TRY(text_commit(c->core, id.text, c->who.account.text, "reason", reason, hex, why));
     TRY(change(c->core, &p, state, p.envelope, c->who.account.text, hex, why));
     json_set(c->answer, "id", json_of_str(id.text));
-    json_set(c->answer, "state", json_of_str(state_names[state]));
+    json_set(c->answer, "state", json_of_str(state_name(state)));
     json_set(c->answer, "serial", json_of_integer((int64_t)p.serial + 1));
     return DONE;
+}
+
+/* --- amending and renewing: a draft application with the old form --- */
+
+static result follow(struct call *c, enum permit_step step, const char *origin, struct json *changes, struct why *why)
+{
+    struct document_id id;
+    struct permit_row p CLEANUP(permit_row_done) = {0};
+    struct application old CLEANUP(application_done) = {0}, a CLEANUP(application_done) = {0};
+    int64_t renewals;
+    unsigned actors;
+    TRY(call_document_id(c, 'p', &id, why));
+    TRY(party_check(c, c->id, why));
+    TRY(permit_load(c->core, c->id, &p, why));
+    TRY(actors_of(c, c->id, slice_str(""), &actors, why));
+    const struct permit_workflow_row *row = permit_workflow_find((enum permit_stage)p.state, step);
+    if (!row || !(row->actors & actors))
+        return refuse_stage(p.state, step, actors, "", why);
+    TRY(check_predecessor(c->core, slice_str(origin), c->id, &renewals, why));
+    if (step == PERMIT_RENEW && p.permit->to_ms - c->now_ms < RENEWAL_NOTICE_DAYS * DAY_MS)
+        return FAIL_CODE(why, DENIED, "conflict", "", "a renewal is asked for at least %d days before the permit's end", RENEWAL_NOTICE_DAYS);
+    TRY(application_load(c->core, &p.permit->application, &old, why));
+    struct json *body CLEANUP(json_freep) = json_deep_copy(old.body);
+    size_t index = 0;
+    struct slice key;
+    const struct json *v;
+    while (json_next(changes, &index, &key, &v)) {
+        char name[16];
+        if (slice_copy_str(key, name, sizeof name))
+            json_set(body, name, json_deep_copy(v));
+    }
+    TRY(application_add(c, body, origin, c->id, &a, why));
+    c->pending->status = 201;
+    snprintf(c->pending->location, sizeof c->pending->location, "/v1/applications/%s", a.id.text);
+    json_set(c->answer, "id", json_of_str(a.id.text));
+    json_set(c->answer, "state", json_of_str(application_state_name(a.state)));
+    json_set(c->answer, "version", json_of_integer(a.version));
+    return DONE;
+}
+
+result permit_amend(struct call *c, struct why *why)
+{
+    struct fields f;
+    struct json *none CLEANUP(json_freep) = json_object();
+    TRY(call_fields(c, &f, why));
+    TRY(fields_close(&f));
+    return follow(c, PERMIT_AMEND, "amended", none, why);
+}
+
+result permit_renew(struct call *c, struct why *why)
+{
+    struct fields f;
+    int64_t to_ms;
+    struct document_id id;
+    struct permit_row p CLEANUP(permit_row_done) = {0};
+    struct json *changes CLEANUP(json_freep) = json_object();
+    TRY(call_fields(c, &f, why));
+    TRY(need_instant(&f, "to", &to_ms));
+    TRY(fields_close(&f));
+    TRY(call_document_id(c, 'p', &id, why));
+    TRY(party_check(c, c->id, why));
+    TRY(permit_load(c->core, c->id, &p, why));
+    if (to_ms <= p.permit->to_ms)
+        return FAIL_AT(why, MALFORMED, "/to", "must be after the permit's end");
+    json_set(changes, "from", json_of_instant(p.permit->to_ms));
+    json_set(changes, "to", json_of_instant(to_ms));
+    return follow(c, PERMIT_RENEW, "renewed", changes, why);
 }
 
 /* --- reading --- */
@@ -362,7 +486,7 @@ result permit_list(struct call *c, struct why *why)
             return FAIL(why, BROKEN, "a stored permit cannot be read");
         json_set(item, "id", json_of_text(rows_text(rows, 0)));
         json_set(item, "application", json_of_text(rows_text(rows, 1)));
-        json_set(item, "state", json_of_str(state_names[rows_integer(rows, 2)]));
+        json_set(item, "state", json_of_str(state_name(rows_integer(rows, 2))));
         json_set(item, "purpose", json_of_text(p->purpose));
         TRY(needs_of(c->core, rows_text(rows, 0), &needs, why));
         json_set(item, "needs", needs);
@@ -397,8 +521,13 @@ result permit_get(struct call *c, struct why *why)
         }
         json_set(c->answer, "id", json_of_str(id.text));
         json_set(c->answer, "application", json_of_text(rows_text(p.rows, 0)));
-        json_set(c->answer, "state", json_of_str(state_names[p.state]));
+        json_set(c->answer, "state", json_of_str(state_name(p.state)));
         json_set(c->answer, "serial", json_of_integer((int64_t)p.serial));
+        json_set(c->answer, "origin", json_of_text(p.origin));
+        if (p.succeeds.len)
+            json_set(c->answer, "succeeds", json_of_text(p.succeeds));
+        if (p.renewed_by.len)
+            json_set(c->answer, "renewed_by", json_of_text(p.renewed_by));
         json_set(c->answer, "payload", json_of_base64(p.payload));
         json_set(c->answer, "signatures", signatures);
         json_set(c->answer, "needs", p.state == DRAFT ? needs_json(c->core, p.permit, &e) : json_array());
@@ -446,7 +575,8 @@ static struct sealed *sealed_slot(struct core *c, const struct document_id *perm
 
 result permit_sealed_status(struct core *c, const struct permit_row *p, struct slice *ret, struct why *why)
 {
-    static const enum permit_state states[] = {[LIVE] = PERMIT_LIVE, [SUSPENDED] = PERMIT_SUSPENDED, [REVOKED] = PERMIT_REVOKED, [EXPIRED] = PERMIT_EXPIRED};
+    static const enum permit_state states[] = {[LIVE] = PERMIT_LIVE, [SUSPENDED] = PERMIT_SUSPENDED, [REVOKED] = PERMIT_REVOKED, [EXPIRED] = PERMIT_EXPIRED,
+                                               [REPLACED] = PERMIT_REVOKED};
     struct sealed *s = sealed_slot(c, &p->permit->id);
     if (!s)
         return FAIL(why, LIMIT, "no memory for a status");

@@ -5,7 +5,7 @@
  */
 #include "broker/core/call.h"
 
-enum { SALT_LEN = 16, ERASE_BATCH_MAX = 1000, BODY_BYTES_MAX = 64 * 1024 };
+enum { SALT_LEN = 16, ERASE_BATCH_MAX = 1000 };
 
 result text_commit(struct core *c, const char *document, const char *account, const char *kind, struct slice text,
                    char ret[2 * HASH_LEN + 1], struct why *why)
@@ -21,14 +21,15 @@ result text_commit(struct core *c, const char *document, const char *account, co
 /* The free text of an application goes; what was asked for (datasets, purpose, period) stays. */
 static result erase_application(struct core *c, struct slice id, struct slice body, struct why *why)
 {
-    static const char *const kept[] = {"purpose", "from", "to", "datasets", "people"};
+    static const char *const kept[] = {"form", "purpose", "from", "to", "datasets", "people"};
     struct json *v CLEANUP(json_freep) = NULL, *less CLEANUP(json_freep) = json_object();
     struct buffer text CLEANUP(buffer_done);
-    buffer_init(&text, BODY_BYTES_MAX);
-    TRY(json_parse(body, BODY_BYTES_MAX, &v, why));
+    buffer_init(&text, APPLICATION_BYTES_MAX);
+    TRY(json_parse(body, APPLICATION_BYTES_MAX, &v, why));
     json_set(less, "title", json_of_str("(erased)"));
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-        json_set(less, kept[i], json_hold((struct json *)(uintptr_t)json_get(v, kept[i])));
+        if (json_get(v, kept[i])) /* a draft may lack any of them */
+            json_set(less, kept[i], json_hold((struct json *)(uintptr_t)json_get(v, kept[i])));
     TRY(json_print(less, &text, why));
     return RUN(c, APPLICATION_BODY, NULL, why, store_text(id), store_text(buffer_slice(&text)));
 }
@@ -53,6 +54,7 @@ static result erase_account(struct core *c, const char *account, uint64_t *ret_t
     TRY(erase_applications(c, APPLICATIONS_OF_ACCOUNT, account, why));
     TRY(RUN(c, OPINIONS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, DECISIONS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
+    TRY(RUN(c, EVENTS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, TOKENS_OF_ACCOUNT_DROP, NULL, why, store_str(account)));
     return RUN(c, ACCOUNT_ERASE, NULL, why, store_str(account));
 }
@@ -65,6 +67,7 @@ static result erase_document(struct core *c, const char *document, uint64_t *ret
     if (*ret_texts == 0)
         return no_such_thing(why);
     TRY(erase_applications(c, APPLICATION_OF_ID, document, why));
+    TRY(RUN(c, EVENTS_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
     TRY(RUN(c, OPINIONS_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
     return RUN(c, DECISION_OF_DOCUMENT_ERASE, NULL, why, store_str(document));
 }

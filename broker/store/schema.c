@@ -82,11 +82,39 @@
     "CREATE INDEX texts_document ON texts (document);"                                             \
     "CREATE INDEX texts_account ON texts (account);"
 
+/* The workflow: versions, clocks, members, history; a decided application says how in `outcome`. */
+static const char step_3[] =
+    "ALTER TABLE applications ADD COLUMN version BIGINT NOT NULL DEFAULT 1;"
+    "ALTER TABLE applications ADD COLUMN changed_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE applications ADD COLUMN received_ms BIGINT NOT NULL DEFAULT 0;"     /* 0: never submitted */
+    "ALTER TABLE applications ADD COLUMN due_ms BIGINT NOT NULL DEFAULT 0;"          /* 0: the clock stands or was not started */
+    "ALTER TABLE applications ADD COLUMN left_ms BIGINT NOT NULL DEFAULT 0;"         /* of a clock that stands */
+    "ALTER TABLE applications ADD COLUMN extended BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE applications ADD COLUMN opinions_due_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE applications ADD COLUMN answer_due_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE applications ADD COLUMN outcome TEXT NOT NULL DEFAULT '';"          /* granted, refused */
+    "ALTER TABLE applications ADD COLUMN origin TEXT NOT NULL DEFAULT 'granted';"    /* amended, renewed: of `succeeds` */
+    "ALTER TABLE applications ADD COLUMN succeeds TEXT NOT NULL DEFAULT '';"
+    "UPDATE applications SET received_ms = created_ms, changed_ms = created_ms;"
+    "UPDATE applications SET outcome = state, state = 'decided' WHERE state IN ('granted', 'refused');"
+    "CREATE INDEX applications_state ON applications (state, changed_ms);"
+    "CREATE INDEX applications_received ON applications (received_ms);"
+    "CREATE TABLE application_members (application TEXT NOT NULL REFERENCES applications (id),"
+    " account TEXT NOT NULL, accepted_ms BIGINT NOT NULL, PRIMARY KEY (application, account));"
+    "CREATE TABLE application_events (application TEXT NOT NULL REFERENCES applications (id),"
+    " version BIGINT NOT NULL, at_ms BIGINT NOT NULL, account TEXT NOT NULL, command TEXT NOT NULL,"
+    " state TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (application, version));"
+    "ALTER TABLE permits ADD COLUMN origin TEXT NOT NULL DEFAULT 'granted';"
+    "ALTER TABLE permits ADD COLUMN succeeds TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE permits ADD COLUMN renewals BIGINT NOT NULL DEFAULT 0;"             /* how often its line was renewed */
+    "ALTER TABLE permits ADD COLUMN renewed_by TEXT NOT NULL DEFAULT '';";
+
 const char *schema_step(unsigned version, bool bytea)
 {
     switch (version) {
     case 0: return bytea ? STEP_1("BYTEA") : STEP_1("BLOB");
     case 1: return bytea ? STEP_2("BYTEA", "") : STEP_2("BLOB", " WITHOUT ROWID");
+    case 2: return step_3;
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

@@ -126,26 +126,54 @@
     S(PARTY_LIST, "SELECT name FROM parties WHERE document = $1 AND kind = $2 ORDER BY name")                          \
     S(PARTY_IS, "SELECT 1 FROM parties p WHERE p.document = $1 AND ((p.kind = 0 AND p.name = $2) OR (p.kind = 1"       \
                 " AND p.name IN (SELECT h.site FROM holders h WHERE h.account = $3))) LIMIT 1")                        \
+    S(PARTY_CLEAR, "DELETE FROM parties WHERE document = $1")                                                          \
     S(APPLICATION_ADD, "INSERT INTO applications (id, account, state, body, created_ms, decided_ms, decided_by,"       \
-                       " reason, permit) VALUES ($1, $2, 'submitted', $3, $4, 0, '', '', '')")                         \
-    S(APPLICATION_GET, "SELECT account, state, body, created_ms, decided_ms, decided_by, reason, permit"               \
-                       " FROM applications WHERE id = $1")                                                             \
-    S(APPLICATION_LIST, "SELECT a.id, a.account, a.state, a.body, a.created_ms, a.permit FROM applications a"          \
-                        " WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3)) AND ($4 = 1 OR EXISTS"        \
+                       " reason, permit, version, changed_ms, received_ms, origin, succeeds)"                          \
+                       " VALUES ($1, $2, 'draft', $3, $4, 0, '', '', '', 1, $5, 0, $6, $7)")                           \
+    S(APPLICATION_GET, "SELECT account, state, body, created_ms, decided_ms, decided_by, reason, permit, version,"     \
+                       " changed_ms, received_ms, due_ms, left_ms, extended, opinions_due_ms, answer_due_ms, outcome," \
+                       " origin, succeeds FROM applications WHERE id = $1")                                            \
+    S(APPLICATION_LIST, "SELECT a.id, a.account, a.state, a.body, a.created_ms, a.permit, a.version, a.due_ms, a.outcome" \
+                        " FROM applications a WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3))"          \
+                        " AND (($4 = 1 AND a.received_ms > 0) OR EXISTS"                                               \
                         " (SELECT 1 FROM parties p WHERE p.document = a.id AND ((p.kind = 0 AND p.name = $5) OR"       \
-                        " (p.kind = 1 AND p.name IN (SELECT h.site FROM holders h WHERE h.account = $6)))))"           \
+                        " (p.kind = 1 AND a.received_ms > 0 AND p.name IN"                                             \
+                        " (SELECT h.site FROM holders h WHERE h.account = $6)))))"                                     \
                         " ORDER BY a.created_ms DESC, a.id LIMIT $7")                                                  \
-    S(APPLICATION_DECIDE, "UPDATE applications SET state = $2, decided_ms = $3, decided_by = $4, reason = $5,"         \
+    S(APPLICATION_SET, "UPDATE applications SET state = $2, body = $3, version = $4, changed_ms = $5, received_ms = $6," \
+                       " due_ms = $7, left_ms = $8, extended = $9, opinions_due_ms = $10, answer_due_ms = $11"         \
+                       " WHERE id = $1")                                                                               \
+    S(APPLICATION_DECIDE, "UPDATE applications SET outcome = $2, decided_ms = $3, decided_by = $4, reason = $5,"       \
                           " permit = $6 WHERE id = $1")                                                                \
+    S(APPLICATIONS_IDLE, "SELECT id FROM applications WHERE state = 'draft' AND changed_ms <= $1"                      \
+                         " ORDER BY changed_ms LIMIT $2")                                                              \
+    S(REGISTER_LIST, "SELECT a.id, a.state, a.body, a.received_ms, a.decided_ms, a.outcome, a.reason, a.permit, a.origin," \
+                     " c.organisation FROM applications a JOIN accounts c ON c.account = a.account"                    \
+                     " WHERE a.received_ms > 0 AND (a.received_ms < $1 OR (a.received_ms = $2 AND a.id > $3))"         \
+                     " ORDER BY a.received_ms DESC, a.id LIMIT $4")                                                    \
+    S(MEMBER_ADD, "INSERT INTO application_members (application, account, accepted_ms) VALUES ($1, $2, 0)"             \
+                  " ON CONFLICT (application, account) DO NOTHING")                                                    \
+    S(MEMBER_ACCEPT, "UPDATE application_members SET accepted_ms = $3 WHERE application = $1 AND account = $2")        \
+    S(MEMBER_DROP, "DELETE FROM application_members WHERE application = $1 AND account = $2")                          \
+    S(MEMBER_LIST, "SELECT account, accepted_ms FROM application_members WHERE application = $1 ORDER BY account")     \
+    S(EVENT_ADD, "INSERT INTO application_events (application, version, at_ms, account, command, state, text)"         \
+                 " VALUES ($1, $2, $3, $4, $5, $6, $7)")                                                               \
+    S(EVENT_LIST, "SELECT version, at_ms, account, command, state, text FROM application_events"                       \
+                  " WHERE application = $1 AND version > $2 ORDER BY version LIMIT $3")                                \
+    S(EVENTS_OF_ACCOUNT_ERASE, "UPDATE application_events SET text = '' WHERE account = $1")                           \
+    S(EVENTS_OF_DOCUMENT_ERASE, "UPDATE application_events SET text = '' WHERE application = $1")                      \
+    S(OPINION_CLEAR, "DELETE FROM opinions WHERE application = $1")                                                    \
     S(OPINION_PUT, "INSERT INTO opinions (application, site, account, opinion, text, at_ms)"                           \
                    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (application, site) DO UPDATE SET"                    \
                    " account = excluded.account, opinion = excluded.opinion, text = excluded.text,"                    \
                    " at_ms = excluded.at_ms")                                                                          \
     S(OPINION_LIST, "SELECT site, account, opinion, text, at_ms FROM opinions WHERE application = $1 ORDER BY site")   \
     S(PERMIT_ADD, "INSERT INTO permits (id, application, state, serial, payload, hash, envelope, from_ms, to_ms,"      \
-                  " created_ms, changed_ms) VALUES ($1, $2, 0, 0, $3, $4, '', $5, $6, $7, $8)")                        \
-    S(PERMIT_GET, "SELECT application, state, serial, payload, hash, envelope, from_ms, to_ms, created_ms, changed_ms" \
-                  " FROM permits WHERE id = $1")                                                                       \
+                  " created_ms, changed_ms, origin, succeeds, renewals)"                                               \
+                  " VALUES ($1, $2, 0, 0, $3, $4, '', $5, $6, $7, $8, $9, $10, $11)")                                  \
+    S(PERMIT_GET, "SELECT application, state, serial, payload, hash, envelope, from_ms, to_ms, created_ms, changed_ms," \
+                  " origin, succeeds, renewals, renewed_by FROM permits WHERE id = $1")                                \
+    S(PERMIT_RENEWED, "UPDATE permits SET renewed_by = $2 WHERE id = $1")                                              \
     S(PERMIT_LIST, "SELECT a.id, a.application, a.state, a.serial, a.payload, a.created_ms FROM permits a"             \
                    " WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3)) AND ($4 = 1 OR EXISTS"             \
                    " (SELECT 1 FROM parties p WHERE p.document = a.id AND ((p.kind = 0 AND p.name = $5) OR"            \

@@ -410,17 +410,20 @@ static inline void rig_draft(struct rig *g, const char *statistics, int64_t life
     rig_moment(-HOUR_MS, from);
     rig_moment(life_ms, to);
     snprintf(body, sizeof body,
-             "{\"title\":\"Hearts\",\"summary\":\"why\",\"purpose\":\"53.1.e\",\"from\":\"%s\",\"to\":\"%s\",\"datasets\":[{\"dataset\":\"heart\","
+             "{\"title\":\"Hearts\",\"summary\":\"why\",\"statistical_content\":\"counts\",\"safeguards\":\"few people\",\"legal_basis\":\"6(1)(e)\","
+             "\"purpose\":\"53.1.e\",\"from\":\"%s\",\"to\":\"%s\",\"datasets\":[{\"dataset\":\"heart\","
              "\"sites\":[\"alpha\",\"beta\"],\"variables\":[\"*\"],\"statistics\":%s}],\"people\":[\"researcher\"]}", from, to, statistics);
     const struct rig_answer *a = rig_call(g, P_RESEARCHER, HTTP_POST, "/v1/applications", body);
     EXPECT(a, 201, NULL);
     rig_text(a->body, "id", id, sizeof id);
-    snprintf(path, sizeof path, "/v1/applications/%s/opinions", id);
-    EXPECT(rig_call(g, P_HOLDER1, HTTP_POST, path, "{\"site\":\"alpha\",\"opinion\":\"approve\",\"text\":\"fine\"}"), 200, NULL);
-    EXPECT(rig_call(g, P_HOLDER1, HTTP_POST, path, "{\"site\":\"beta\",\"opinion\":\"approve\"}"), 403, "not_yours");
-    snprintf(path, sizeof path, "/v1/applications/%s/decision", id);
-    EXPECT(rig_call(g, P_RESEARCHER, HTTP_POST, path, "{\"decision\":\"grant\"}"), 403, "wrong_role");
-    a = rig_call(g, P_OFFICER1, HTTP_POST, path, "{\"decision\":\"grant\",\"reason\":\"good\"}");
+    snprintf(path, sizeof path, "/v1/applications/%s/steps", id);
+    EXPECT(rig_call(g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"screen\",\"version\":2}"), 200, NULL);
+    EXPECT(rig_call(g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"complete\",\"version\":3}"), 200, NULL);
+    EXPECT(rig_call(g, P_HOLDER1, HTTP_POST, path, "{\"command\":\"opinion\",\"version\":4,\"site\":\"alpha\",\"opinion\":\"approve\",\"text\":\"fine\"}"), 200, NULL);
+    EXPECT(rig_call(g, P_HOLDER1, HTTP_POST, path, "{\"command\":\"opinion\",\"version\":5,\"site\":\"beta\",\"opinion\":\"approve\"}"), 403, "not_yours");
+    EXPECT(rig_call(g, P_HOLDER2, HTTP_POST, path, "{\"command\":\"opinion\",\"version\":5,\"site\":\"beta\",\"opinion\":\"approve\"}"), 200, NULL);
+    EXPECT(rig_call(g, P_RESEARCHER, HTTP_POST, path, "{\"command\":\"grant\",\"version\":6,\"text\":\"good\"}"), 403, "wrong_role");
+    a = rig_call(g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"grant\",\"version\":6,\"text\":\"good\"}");
     EXPECT(a, 200, NULL);
     rig_text(a->body, "permit", permit, DOCUMENT_ID_LEN + 1);
 }

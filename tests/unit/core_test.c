@@ -248,7 +248,7 @@ static void revocation_ends_what_runs(void **state)
     assert_true(json_size(json_get(a->body, "statuses")) >= 1);
     assert_slice(json_text(json_get(rig_get_query(&g, P_RESEARCHER, id)->body, "state")), "cancelled");
     EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 403, "permit_not_live");
-    EXPECT(rig_call(&g, P_OFFICER2, HTTP_POST, path, "{\"state\":\"live\"}"), 409, "conflict");
+    EXPECT(rig_call(&g, P_OFFICER2, HTTP_POST, path, "{\"state\":\"live\",\"reason\":\"again\"}"), 409, "conflict");
     rig_close(&g);
 }
 

@@ -87,7 +87,7 @@ static void every_command_leaves_its_entry(void **state)
     EXPECT(rig_site_call(&g, 1, HTTP_PUT, "/v1/site/catalogue", rig_catalogue), 200, NULL);
     DRIVE(COMMAND_RENEW, "renew", renew(&g, 1));
     DRIVE(COMMAND_RENEW, "certificate", rig_poll(&g, 1, ""));
-    DRIVE(COMMAND_APPLICATION_DECISION, "application", rig_draft(&g, "[\"count\"]", DAY_MS, permit));
+    DRIVE(COMMAND_APPLICATION_STEP, "application", rig_draft(&g, "[\"count\"]", DAY_MS, permit));
     if (!has_entry(&g, 0, "permit_draft", NULL))
         fail_msg("a draft leaves no entry");
     const struct rig_answer *a = rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/applications", NULL);
@@ -119,7 +119,17 @@ static void every_command_leaves_its_entry(void **state)
     DRIVE(COMMAND_LOG_SEARCH, "refused", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/log/search", NULL), 403, "wrong_role"));
     rig_draft(&g, "[\"count\"]", DAY_MS, permit);
     driven[COMMAND_APPLICATION_ADD] = true; /* rig_draft: its entry has the commitment, looked at below */
-    driven[COMMAND_APPLICATION_OPINION] = has_entry(&g, 0, "opinion", NULL);
+    assert_true(has_entry(&g, 0, "opinion", NULL));
+    snprintf(path, sizeof path, "/v1/applications/%s/copies", application);
+    DRIVE(COMMAND_APPLICATION_COPY, "application", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}"), 201, NULL));
+    rig_permit(&g, "[\"count\"]", 60 * DAY_MS, permit);
+    char to[INSTANT_TEXT_SIZE], body[64];
+    rig_moment(90 * DAY_MS, to);
+    snprintf(body, sizeof body, "{\"to\":\"%s\"}", to);
+    snprintf(path, sizeof path, "/v1/permits/%s/amendments", permit);
+    DRIVE(COMMAND_PERMIT_AMEND, "application", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}"), 201, NULL));
+    snprintf(path, sizeof path, "/v1/permits/%s/renewals", permit);
+    DRIVE(COMMAND_PERMIT_RENEW, "application", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, body), 201, NULL));
     snprintf(path, sizeof path, "{\"document\":\"%s\"}", application);
     DRIVE(COMMAND_ERASE, "erasure", EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/erasures", path), 200, NULL));
     DRIVE(COMMAND_LOGOUT, "token", EXPECT(rig_call(&g, P_AUDITOR, HTTP_POST, "/v1/logout", "{}"), 200, NULL));

@@ -293,7 +293,8 @@ static void the_role_table(void **state)
     assert_false(policy_role_may(ROLES_ALL, COMMAND_COUNT));
     /* The rows that matter most, spelled out. */
     assert_false(policy_role_may(ROLE_OFFICER, COMMAND_QUERY_ADD));
-    assert_false(policy_role_may(ROLE_RESEARCHER, COMMAND_APPLICATION_DECISION));
+    assert_false(policy_role_may(ROLE_AUDITOR, COMMAND_APPLICATION_STEP));
+    assert_false(policy_role_may(ROLE_OFFICER, COMMAND_APPLICATION_ADD));
     assert_false(policy_role_may(ROLE_AUDITOR, COMMAND_PERMIT_SIGNATURE));
     assert_false(policy_role_may(ROLE_OPERATOR, COMMAND_PERMIT_STATUS));
     assert_false(policy_role_may(ROLES_ALL, COMMAND_POLL));

@@ -1,0 +1,379 @@
+/*
+ * application_steps.c - what may be done with an application, as policy/workflow.c lists it: who, in which
+ * state, and what becomes of it.  Every step names the version it was decided on; one that is not the
+ * newest is refused with what changed since.
+ */
+#include "broker/core/call.h"
+
+#include "proto/problem.h"
+
+enum { STEP_TEXT_MAX = 4000, CHANGES_MAX = 100, ALLOWED_TEXT_MAX = 512 };
+
+static const char *const step_choices[] = {
+    "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw", NULL,
+};
+
+/* What a request for a step says. */
+struct wanted {
+    enum step step;
+    int64_t version;
+    struct slice text, site;
+    unsigned opinion;
+    const struct json *form;
+};
+static const char *const opinion_choices[] = {"approve", "deny", NULL};
+
+/* --- writing --- */
+
+result entry_text(struct core *c, struct json *entry, const struct application *a, const char *account, const char *kind,
+                  struct slice text, struct why *why)
+{
+    char key[64], commitment[2 * HASH_LEN + 1];
+    TRY(text_commit(c, a->id.text, account, kind, text, commitment, why));
+    (void)snprintf(key, sizeof key, "%s_commitment", kind);
+    json_set(entry, key, json_of_str(commitment));
+    return DONE;
+}
+
+static result write_row(struct call *c, struct application *a, enum step step, const char *account, struct slice text,
+                        struct json *fields, struct why *why)
+{
+    struct core *core = c->core;
+    struct json *entry CLEANUP(json_freep) = fields ? fields : json_object();
+    struct buffer body CLEANUP(buffer_done);
+    int64_t now = host_now_ms(core->host);
+    const char *state = application_state_name(a->state);
+    buffer_init(&body, APPLICATION_BYTES_MAX);
+    a->version++;
+    TRY(json_print(a->body, &body, why));
+    TRY(RUN(core, APPLICATION_SET, NULL, why, store_str(a->id.text), store_str(state), store_text(buffer_slice(&body)),
+            store_integer(a->version), store_integer(now), store_integer(a->received_ms), store_integer(a->due_ms),
+            store_integer(a->left_ms), store_integer(a->extended), store_integer(a->opinions_due_ms), store_integer(a->answer_due_ms)));
+    TRY(RUN(core, EVENT_ADD, NULL, why, store_str(a->id.text), store_integer(a->version), store_integer(now), store_str(account),
+            store_str(step_name(step)), store_str(state), store_text(text)));
+    if (a->rewritten)
+        TRY(entry_text(core, entry, a, account, "application", buffer_slice(&body), why));
+    json_set(entry, "account", json_of_str(account));
+    json_set(entry, "application", json_of_str(a->id.text));
+    json_set(entry, "command", json_of_str(step_name(step)));
+    json_set(entry, "state", json_of_str(state));
+    json_set(entry, "version", json_of_integer(a->version));
+    if (text.len)
+        TRY(entry_text(core, entry, a, account, step == STEP_GRANT || step == STEP_REFUSE ? "reason" : "text", text, why));
+    return log_append(core, step == STEP_OPINION ? "opinion" : "application", MOVE(entry), NULL, why);
+}
+
+result application_write(struct call *c, struct application *a, enum step step, enum application_state next,
+                         struct slice text, struct json *fields, struct why *why)
+{
+    a->state = next;
+    return write_row(c, a, step, c->who.account.text, text, fields, why);
+}
+
+result application_submit(struct call *c, struct application *a, struct why *why)
+{
+    struct json *fields = json_object();
+    json_set(fields, "purpose", json_deep_copy(json_get(a->body, "purpose")));
+    a->received_ms = c->now_ms;
+    return application_write(c, a, STEP_SUBMIT, APPLICATION_SUBMITTED, slice_str(""), fields, why);
+}
+
+result applications_lapse(struct core *c, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    struct call nobody = {.core = c, .now_ms = host_now_ms(c->host)};
+    int64_t limit_ms = nobody.now_ms - (int64_t)DRAFT_MONTHS * 30 * DAY_MS;
+    TRY(RUN(c, APPLICATIONS_IDLE, &rows, why, store_integer(limit_ms), store_integer(DUE_BATCH_MAX)));
+    while (rows_next(rows)) {
+        struct document_id id;
+        struct application a CLEANUP(application_done) = {0};
+        TRY(document_id_parse(rows_text(rows, 0), 'a', &id, why));
+        TRY(application_load(c, &id, &a, why));
+        const struct workflow_row *row = workflow_find(a.state, STEP_LAPSE);
+        if (!row)
+            continue;
+        a.state = row->next;
+        TRY(write_row(&nobody, &a, STEP_LAPSE, "", slice_str(""), NULL, why));
+    }
+    return DONE;
+}
+
+/* --- refusing --- */
+
+static struct json *changes_json(struct core *c, const struct application *a, int64_t since)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    struct json *list = json_array();
+    if (!is_ok(RUN(c, EVENT_LIST, &rows, NULL, store_str(a->id.text), store_integer(since), store_integer(CHANGES_MAX))))
+        return list;
+    while (rows_next(rows)) {
+        struct json *item = json_object();
+        json_set(item, "version", json_of_integer(rows_integer(rows, 0)));
+        json_set(item, "at", json_of_instant(rows_integer(rows, 1)));
+        json_set(item, "account", json_of_text(rows_text(rows, 2)));
+        json_set(item, "command", json_of_text(rows_text(rows, 3)));
+        json_set(item, "state", json_of_text(rows_text(rows, 4)));
+        json_add(list, item);
+    }
+    return list;
+}
+
+static struct json *where_it_stands(const struct application *a)
+{
+    struct json *params = json_object();
+    json_set(params, "state", json_of_str(application_state_name(a->state)));
+    json_set(params, "version", json_of_integer(a->version));
+    return params;
+}
+
+static const char *instance_of(const struct call *c, char to[96])
+{
+    if (!slice_copy_str(c->request->request_id, to, 96))
+        to[0] = 0;
+    return to;
+}
+
+static result refuse_stale(struct call *c, const struct application *a, int64_t version, struct why *why)
+{
+    char instance[96], text[160];
+    struct json *params = where_it_stands(a);
+    json_set(params, "changes", changes_json(c->core, a, version));
+    (void)snprintf(text, sizeof text, "the application is at version %lld, not %lld: look at what changed and decide again",
+                   (long long)a->version, (long long)version);
+    c->problem = problem_json(problem_find("conflict"), "/version", text, NULL, params, instance_of(c, instance));
+    return FAIL_CODE(why, DENIED, "conflict", "/version", "%s", text);
+}
+
+static result refuse_state(struct call *c, const struct application *a, enum step step, unsigned actors, struct why *why)
+{
+    char instance[96], text[200];
+    struct buffer allowed CLEANUP(buffer_done);
+    buffer_init(&allowed, ALLOWED_TEXT_MAX);
+    TRY(workflow_allowed(a->state, actors, &allowed, why));
+    const char *list = allowed.len ? buffer_str(&allowed) : "nothing";
+    (void)snprintf(text, sizeof text, "'%s' is not for an application that is %s; you may: %s", step_name(step),
+                   application_state_name(a->state), list ? list : "");
+    c->problem = problem_json(problem_find("conflict"), "/command", text, list, where_it_stands(a), instance_of(c, instance));
+    return FAIL_CODE(why, DENIED, "conflict", "/command", "%s", text);
+}
+
+static result check_actor(struct call *c, const struct wanted *w, unsigned actors, struct why *why)
+{
+    unsigned may = workflow_actors(w->step);
+    if (!(actors & may)) {
+        char text[96] = "";
+        for (unsigned i = 0; i < ACTOR_COUNT; i++)
+            if (may >> i & 1)
+                (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " or " : "", actor_name(1u << i));
+        return FAIL_CODE(why, DENIED, "wrong_role", "/command", "'%s' is for its %s", step_name(w->step), text);
+    }
+    if (!(may & ACTORS_ASKING) && actors & ACTORS_ASKING)
+        return FAIL_CODE(why, DENIED, "duties_not_apart", "/command", "nobody decides on an application in which he or she takes part");
+    unsigned scope = may & ACTORS_ASKING ? SCOPE_APPLY : SCOPE_DECIDE;
+    if (!(c->who.scopes & scope))
+        return FAIL_CODE(why, DENIED, "wrong_role", "", "the token's scopes do not cover this step");
+    return DONE;
+}
+
+/* --- what a step needs and does --- */
+
+static result read_wanted(struct call *c, struct wanted *ret, struct why *why)
+{
+    struct fields f;
+    unsigned step, opinion = 0;
+    struct wanted w = {0};
+    TRY(call_fields(c, &f, why));
+    TRY(need_choice(&f, "command", step_choices, &step));
+    TRY(need_integer(&f, "version", 1, INT64_C(1) << 52, &w.version));
+    w.step = (enum step)step; /* the choices are in the order of the enum */
+    TRY(may_text(&f, "text", STEP_TEXT_MAX, &w.text));
+    if (w.step == STEP_EDIT)
+        TRY(need_object(&f, "form", &w.form));
+    if (w.step == STEP_ANSWER)
+        TRY(may_object(&f, "form", &w.form));
+    if (w.step == STEP_OPINION) {
+        TRY(need_text(&f, "site", SITE_ID_MAX, &w.site));
+        TRY(need_choice(&f, "opinion", opinion_choices, &opinion));
+    }
+    w.opinion = opinion;
+    TRY(fields_close(&f));
+    *ret = w;
+    return DONE;
+}
+
+static result take_form(struct call *c, struct application *a, const struct wanted *w, struct why *why)
+{
+    if (!w->form)
+        return DONE;
+    TRY(application_check(c, w->form, a, a->state != APPLICATION_DRAFT, why));
+    json_free(a->body);
+    a->body = json_deep_copy(w->form);
+    a->rewritten = true;
+    TRY(RUN(c->core, OPINION_CLEAR, NULL, why, store_str(a->id.text))); /* they were about another form */
+    return application_parties(c, a->body, &a->id, a->account, why);
+}
+
+static result take_membership(struct call *c, struct application *a, const struct wanted *w, struct why *why)
+{
+    if (w->step == STEP_ACCEPT)
+        return RUN(c->core, MEMBER_ACCEPT, NULL, why, store_str(a->id.text), store_str(c->who.account.text), store_integer(c->now_ms));
+    const struct json *people = json_get(a->body, "people");
+    struct json *left = json_array();
+    for (size_t i = 0; i < json_size(people); i++)
+        if (!slice_is(json_text(json_item(people, i)), c->who.account.text))
+            json_add(left, json_of_text(json_text(json_item(people, i))));
+    json_set(a->body, "people", left);
+    a->rewritten = true;
+    return application_parties(c, a->body, &a->id, a->account, why);
+}
+
+static void take_clock(const struct call *c, struct application *a, unsigned effects)
+{
+    if (effects & EFFECT_START_CLOCK) {
+        a->due_ms = a->left_ms ? c->now_ms + a->left_ms : add_months(c->now_ms, DECISION_MONTHS);
+        a->opinions_due_ms = c->now_ms + OPINION_DAYS * DAY_MS;
+        a->left_ms = a->answer_due_ms = 0;
+    }
+    if (effects & EFFECT_STOP_CLOCK) {
+        a->left_ms = a->due_ms > c->now_ms ? a->due_ms - c->now_ms : a->due_ms ? 1 : 0;
+        a->due_ms = a->opinions_due_ms = 0;
+        a->answer_due_ms = c->now_ms + COMPLETION_DAYS * DAY_MS;
+    }
+    if (effects & EFFECT_EXTEND) {
+        a->due_ms = add_months(a->due_ms, EXTENSION_MONTHS);
+        a->extended = true;
+    }
+}
+
+static result take_opinion(struct call *c, struct application *a, const struct wanted *w, struct json *fields, struct why *why)
+{
+    struct rows *sites CLEANUP(rows_freep) = NULL, *mine CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c->core, PARTY_LIST, &sites, why, store_str(a->id.text), store_integer(PARTY_SITE)));
+    TRY(RUN(c->core, HOLDER_SITES, &mine, why, store_str(c->who.account.text)));
+    bool concerned = false, speaks = false;
+    while (rows_next(sites))
+        concerned = concerned || slice_equal(rows_text(sites, 0), w->site);
+    while (rows_next(mine))
+        speaks = speaks || slice_equal(rows_text(mine, 0), w->site);
+    if (!concerned || !speaks)
+        return FAIL_CODE(why, DENIED, "not_yours", "/site", "the application does not ask for that site, or the trust document does not name you as its holder");
+    if (c->now_ms > a->opinions_due_ms)
+        return FAIL_CODE(why, DENIED, "conflict", "/opinion", "the holders' deadline has passed; a holder who disagrees does not sign the permit");
+    json_set(fields, "site", json_of_text(w->site));
+    json_set(fields, "opinion", json_of_str(opinion_choices[w->opinion]));
+    return RUN(c->core, OPINION_PUT, NULL, why, store_str(a->id.text), store_text(w->site), store_str(c->who.account.text),
+               store_str(opinion_choices[w->opinion]), store_text(w->text), store_integer(c->now_ms));
+}
+
+/* Everyone named has accepted. */
+static result check_members(struct call *c, const struct application *a, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c->core, MEMBER_LIST, &rows, why, store_str(a->id.text)));
+    while (rows_next(rows))
+        if (!rows_integer(rows, 1))
+            return FAIL_CODE(why, DENIED, "conflict", "/command", "'%.*s' was named and has not accepted yet", SLICE_ARG(rows_text(rows, 0)));
+    return DONE;
+}
+
+static result check_opinions(struct call *c, const struct application *a, bool grant, struct why *why)
+{
+    struct rows *given CLEANUP(rows_freep) = NULL, *sites CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c->core, OPINION_LIST, &given, why, store_str(a->id.text)));
+    TRY(RUN(c->core, PARTY_LIST, &sites, why, store_str(a->id.text), store_integer(PARTY_SITE)));
+    bool denied = false;
+    unsigned count = rows_count(given);
+    while (rows_next(given)) {
+        if (slice_is(rows_text(given, 1), c->who.account.text))
+            return FAIL_CODE(why, DENIED, "duties_not_apart", "/command", "who gave a holder's opinion does not decide");
+        denied = denied || slice_is(rows_text(given, 2), "deny");
+    }
+    if (grant && denied)
+        return FAIL_CODE(why, DENIED, "conflict", "/command", "a data holder has denied; ask for an application without that site");
+    if (grant && count < rows_count(sites) && c->now_ms <= a->opinions_due_ms)
+        return FAIL_CODE(why, DENIED, "conflict", "/command", "%u of %u sites' holders have spoken; the others may until their deadline", count, rows_count(sites));
+    return DONE;
+}
+
+static result take_decision(struct call *c, struct application *a, const struct wanted *w, struct json *fields, struct why *why)
+{
+    bool grant = w->step == STEP_GRANT;
+    struct document_id permit = {""};
+    if (a->state == APPLICATION_AWAITING && c->now_ms <= a->answer_due_ms)
+        return FAIL_CODE(why, DENIED, "conflict", "/command", "the applicant has four weeks to answer; they have not passed");
+    TRY(check_opinions(c, a, grant, why));
+    if (grant) {
+        TRY(check_members(c, a, why));
+        TRY(application_check(c, a->body, a, true, why)); /* the catalogue may have changed since */
+        TRY(permit_draft(c, a, &permit, why));
+    }
+    const char *outcome = grant ? "granted" : "refused";
+    json_set(fields, "decision", json_of_str(grant ? "grant" : "refuse"));
+    if (a->due_ms && c->now_ms > a->due_ms)
+        json_set(fields, "late", json_of_bool(true));
+    a->due_ms = a->left_ms = a->opinions_due_ms = a->answer_due_ms = 0;
+    json_set(c->answer, "outcome", json_of_str(outcome));
+    if (grant)
+        json_set(c->answer, "permit", json_of_str(permit.text));
+    return RUN(c->core, APPLICATION_DECIDE, NULL, why, store_str(a->id.text), store_str(outcome), store_integer(c->now_ms),
+               store_str(c->who.account.text), store_text(w->text), store_str(permit.text));
+}
+
+static result take_effects(struct call *c, struct application *a, const struct workflow_row *row, const struct wanted *w,
+                           struct json *fields, struct why *why)
+{
+    if (row->effects & EFFECT_TEXT && w->text.len == 0)
+        return FAIL_AT(why, MALFORMED, "/text", "'%s' needs a text: the reason, the question or the answer", step_name(w->step));
+    if (row->effects & EFFECT_EXTEND && a->extended)
+        return FAIL_CODE(why, DENIED, "conflict", "/command", "the time was extended before; it is extended once");
+    if (row->effects & EFFECT_FORM)
+        TRY(take_form(c, a, w, why));
+    if (row->effects & EFFECT_RECEIVE)
+        TRY(application_check(c, a->body, a, true, why));
+    if (row->effects & EFFECT_MEMBERSHIP)
+        TRY(take_membership(c, a, w, why));
+    if (row->effects & EFFECT_OPINION)
+        TRY(take_opinion(c, a, w, fields, why));
+    if (row->effects & EFFECT_DECIDE)
+        TRY(take_decision(c, a, w, fields, why));
+    take_clock(c, a, row->effects);
+    return DONE;
+}
+
+static result take(struct call *c, struct application *a, const struct workflow_row *row, const struct wanted *w, struct why *why)
+{
+    struct json *fields = json_object();
+    result r = take_effects(c, a, row, w, fields, why);
+    if (!is_ok(r)) {
+        json_free(fields);
+        return r;
+    }
+    if (row->effects & EFFECT_RECEIVE) {
+        json_free(fields);
+        return application_submit(c, a, why);
+    }
+    return application_write(c, a, w->step, row->next, w->text, fields, why);
+}
+
+result application_step(struct call *c, struct why *why)
+{
+    struct application a CLEANUP(application_done) = {0};
+    struct wanted w;
+    unsigned actors;
+    TRY(application_of_call(c, &a, why));
+    TRY(read_wanted(c, &w, why));
+    TRY(actors_of(c, slice_str(a.id.text), a.account, &actors, why));
+    TRY(check_actor(c, &w, actors, why));
+    if (w.version != a.version)
+        return refuse_stale(c, &a, w.version, why);
+    const struct workflow_row *row = workflow_find(a.state, w.step);
+    if (!row || !(row->actors & actors))
+        return refuse_state(c, &a, w.step, actors, why);
+    TRY(take(c, &a, row, &w, why));
+    json_set(c->answer, "id", json_of_str(a.id.text));
+    json_set(c->answer, "state", json_of_str(application_state_name(a.state)));
+    json_set(c->answer, "version", json_of_integer(a.version));
+    if (a.due_ms)
+        json_set(c->answer, "due", json_of_instant(a.due_ms));
+    return DONE;
+}

@@ -1,0 +1,178 @@
+#include "policy/workflow.h"
+
+#include <stdio.h>
+
+#include "base/instant.h"
+
+static const char *const ACTORS[ACTOR_COUNT] = {"applicant", "member", "officer", "holder", "time"};
+static const char *const STATES[APPLICATION_STATES] = {
+    "draft", "submitted", "pre_screening", "processing", "awaiting_information", "decided", "withdrawn",
+};
+static const char *const STEP_NAMES[STEPS] = {
+    "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw", "lapse",
+};
+static const char *const STAGE_NAMES[STAGES] = {"draft", "live", "suspended", "revoked", "expired", "replaced"};
+static const char *const PERMIT_STEP_NAMES[PERMIT_STEPS] = {"sign", "resume", "suspend", "revoke", "amend", "renew", "replace", "expire"};
+
+const char *actor_name(unsigned actor)
+{
+    for (unsigned i = 0; i < ACTOR_COUNT; i++)
+        if (actor == 1u << i)
+            return ACTORS[i];
+    return "?";
+}
+
+const char *application_state_name(enum application_state s)
+{
+    return s < APPLICATION_STATES ? STATES[s] : "?";
+}
+
+result application_state_parse(struct slice text, enum application_state *ret, struct why *why)
+{
+    for (unsigned i = 0; i < APPLICATION_STATES; i++)
+        if (slice_is(text, STATES[i])) {
+            *ret = (enum application_state)i;
+            return DONE;
+        }
+    return FAIL(why, MALFORMED, "'%.*s' is no state of an application", SLICE_ARG(slice_part(text, 0, 40)));
+}
+
+const char *step_name(enum step s)
+{
+    return s < STEPS ? STEP_NAMES[s] : "?";
+}
+
+const char *stage_name(enum permit_stage s)
+{
+    return s < STAGES ? STAGE_NAMES[s] : "?";
+}
+
+const char *permit_step_name(enum permit_step s)
+{
+    return s < PERMIT_STEPS ? PERMIT_STEP_NAMES[s] : "?";
+}
+
+#define ALL_ACCEPTED "everyone named has accepted; each site's holder has spoken for it, or the holders' deadline passed; none denied"
+#define NO_PART "takes no part in the application"
+
+/* clang-format off */
+static const struct workflow_row ROWS[] = {
+    {APPLICATION_DRAFT,         STEP_EDIT,     ACTOR_APPLICANT, APPLICATION_DRAFT,         EFFECT_FORM, NULL},
+    {APPLICATION_DRAFT,         STEP_SUBMIT,   ACTOR_APPLICANT, APPLICATION_SUBMITTED,     EFFECT_RECEIVE, "the form is whole"},
+    {APPLICATION_DRAFT,         STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_DRAFT,         EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_DRAFT,         STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_DRAFT,         EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_DRAFT,         STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+    {APPLICATION_DRAFT,         STEP_LAPSE,    ACTOR_TIME,      APPLICATION_WITHDRAWN,     0, "untouched for six months"},
+
+    {APPLICATION_SUBMITTED,     STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_SUBMITTED,     EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_SUBMITTED,     STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_SUBMITTED,     EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_SUBMITTED,     STEP_SCREEN,   ACTOR_OFFICER,   APPLICATION_PRE_SCREENING, 0, NO_PART},
+    {APPLICATION_SUBMITTED,     STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+
+    {APPLICATION_PRE_SCREENING, STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_PRE_SCREENING, EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_PRE_SCREENING, STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_PRE_SCREENING, EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_PRE_SCREENING, STEP_COMPLETE, ACTOR_OFFICER,   APPLICATION_PROCESSING,    EFFECT_START_CLOCK, NO_PART},
+    {APPLICATION_PRE_SCREENING, STEP_ASK,      ACTOR_OFFICER,   APPLICATION_AWAITING,      EFFECT_STOP_CLOCK | EFFECT_TEXT, NO_PART},
+    {APPLICATION_PRE_SCREENING, STEP_REFUSE,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, NO_PART},
+    {APPLICATION_PRE_SCREENING, STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+
+    {APPLICATION_PROCESSING,    STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_PROCESSING,    EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_PROCESSING,    STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_PROCESSING,    EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_PROCESSING,    STEP_ASK,      ACTOR_OFFICER,   APPLICATION_AWAITING,      EFFECT_STOP_CLOCK | EFFECT_TEXT, NO_PART},
+    {APPLICATION_PROCESSING,    STEP_OPINION,  ACTOR_HOLDER,    APPLICATION_PROCESSING,    EFFECT_OPINION, "speaks for the site; within the holders' deadline; " NO_PART},
+    {APPLICATION_PROCESSING,    STEP_EXTEND,   ACTOR_OFFICER,   APPLICATION_PROCESSING,    EFFECT_EXTEND | EFFECT_TEXT, "once; " NO_PART},
+    {APPLICATION_PROCESSING,    STEP_GRANT,    ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, ALL_ACCEPTED "; " NO_PART ", nor gave an opinion on it"},
+    {APPLICATION_PROCESSING,    STEP_REFUSE,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, NO_PART ", nor gave an opinion on it"},
+    {APPLICATION_PROCESSING,    STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+
+    {APPLICATION_AWAITING,      STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_AWAITING,      EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_AWAITING,      STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_AWAITING,      EFFECT_MEMBERSHIP, NULL},
+    {APPLICATION_AWAITING,      STEP_ANSWER,   ACTOR_APPLICANT, APPLICATION_PRE_SCREENING, EFFECT_FORM | EFFECT_TEXT, "the form stays whole"},
+    {APPLICATION_AWAITING,      STEP_REFUSE,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, "the applicant's four weeks have passed; " NO_PART},
+    {APPLICATION_AWAITING,      STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+};
+
+static const struct permit_workflow_row PERMIT_ROWS[] = {
+    {STAGE_DRAFT,     PERMIT_SIGN,    ACTORS_DECIDING, STAGE_LIVE,      "with the last signature needed: two officers' and one of each site's holders'; nobody signs for what he or she takes part in"},
+    {STAGE_LIVE,      PERMIT_SUSPEND, ACTOR_OFFICER,   STAGE_SUSPENDED, NO_PART},
+    {STAGE_LIVE,      PERMIT_REVOKE,  ACTOR_OFFICER,   STAGE_REVOKED,   NO_PART},
+    {STAGE_LIVE,      PERMIT_AMEND,   ACTORS_ASKING,   STAGE_LIVE,      "makes a draft application; a member becomes its applicant"},
+    {STAGE_LIVE,      PERMIT_RENEW,   ACTORS_ASKING,   STAGE_LIVE,      "once in all; a month before the end at the latest; makes a draft application"},
+    {STAGE_LIVE,      PERMIT_REPLACE, ACTOR_TIME,      STAGE_REPLACED,  "when the amended permit has its last signature"},
+    {STAGE_LIVE,      PERMIT_EXPIRE,  ACTOR_TIME,      STAGE_EXPIRED,   "at its end"},
+    {STAGE_SUSPENDED, PERMIT_RESUME,  ACTOR_OFFICER,   STAGE_LIVE,      NO_PART},
+    {STAGE_SUSPENDED, PERMIT_REVOKE,  ACTOR_OFFICER,   STAGE_REVOKED,   NO_PART},
+    {STAGE_SUSPENDED, PERMIT_EXPIRE,  ACTOR_TIME,      STAGE_EXPIRED,   "at its end"},
+};
+/* clang-format on */
+enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0], PERMIT_ROW_COUNT = sizeof PERMIT_ROWS / sizeof PERMIT_ROWS[0] };
+
+const struct workflow_row *workflow_find(enum application_state state, enum step step)
+{
+    for (unsigned i = 0; i < ROW_COUNT; i++)
+        if (ROWS[i].state == state && ROWS[i].step == step)
+            return &ROWS[i];
+    return NULL;
+}
+
+unsigned workflow_actors(enum step step)
+{
+    unsigned actors = 0;
+    for (unsigned i = 0; i < ROW_COUNT; i++)
+        if (ROWS[i].step == step)
+            actors |= ROWS[i].actors;
+    return actors;
+}
+
+static result add_word(struct buffer *to, const char *word, bool *any, struct why *why)
+{
+    TRY(buffer_printf(to, why, "%s%s", *any ? ", " : "", word));
+    *any = true;
+    return DONE;
+}
+
+result workflow_allowed(enum application_state state, unsigned actors, struct buffer *to, struct why *why)
+{
+    bool any = false;
+    for (unsigned i = 0; i < ROW_COUNT; i++)
+        if (ROWS[i].state == state && ROWS[i].actors & actors)
+            TRY(add_word(to, STEP_NAMES[ROWS[i].step], &any, why));
+    return DONE;
+}
+
+const struct permit_workflow_row *permit_workflow_find(enum permit_stage stage, enum permit_step step)
+{
+    for (unsigned i = 0; i < PERMIT_ROW_COUNT; i++)
+        if (PERMIT_ROWS[i].stage == stage && PERMIT_ROWS[i].step == step)
+            return &PERMIT_ROWS[i];
+    return NULL;
+}
+
+result permit_workflow_allowed(enum permit_stage stage, unsigned actors, struct buffer *to, struct why *why)
+{
+    bool any = false;
+    for (unsigned i = 0; i < PERMIT_ROW_COUNT; i++)
+        if (PERMIT_ROWS[i].stage == stage && PERMIT_ROWS[i].actors & actors)
+            TRY(add_word(to, PERMIT_STEP_NAMES[PERMIT_ROWS[i].step], &any, why));
+    return DONE;
+}
+
+int64_t add_months(int64_t at_ms, unsigned months)
+{
+    char text[DATE_TEXT_SIZE];
+    int32_t day = (int32_t)(at_ms / DAY_MS);
+    unsigned year, month, of_month;
+    date_print(day, text);
+    if (sscanf(text, "%4u-%2u-%2u", &year, &month, &of_month) != 3)
+        return at_ms; /* date_print writes nothing else */
+    month += months;
+    year += (month - 1) / 12;
+    month = (month - 1) % 12 + 1;
+    for (; of_month > 27; of_month--) { /* the 31st of a month that has none: its last day */
+        (void)snprintf(text, sizeof text, "%04u-%02u-%02u", year % 10000, month % 100, of_month % 100);
+        if (date_parse(slice_str(text), &day))
+            return day * DAY_MS + at_ms % DAY_MS;
+    }
+    (void)snprintf(text, sizeof text, "%04u-%02u-%02u", year % 10000, month % 100, of_month % 100);
+    return date_parse(slice_str(text), &day) ? day * DAY_MS + at_ms % DAY_MS : at_ms;
+}

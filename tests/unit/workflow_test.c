@@ -1,0 +1,493 @@
+/*
+ * Aim: who may do what in which state is what policy/workflow.c lists, and nothing beside it.
+ * Method: every cell of actor x state x step is tried through the core, with a fresh application for each cell
+ * that is allowed; docs/PERMISSIONS.md is held against the table (workflow_test --print writes it anew); stale
+ * versions, clocks, forms and separation of duties one by one.
+ */
+#include "core_rig.h"
+
+#include "policy/form.h"
+#include "policy/roles.h"
+#include "policy/workflow.h"
+
+#include <stdio.h>
+
+/* --- the document --- */
+
+static void cell(FILE *out, unsigned actors)
+{
+    bool any = false;
+    for (unsigned i = 0; i < ACTOR_COUNT; i++)
+        if (actors >> i & 1) {
+            fprintf(out, "%s%s", any ? ", " : "", actor_name(1u << i));
+            any = true;
+        }
+}
+
+static void print_table(FILE *out)
+{
+    fputs("# Who may do what, in which state\n\n"
+          "Made from policy/workflow.c and policy/roles.c by `workflow_test --print`; tests/unit/workflow_test.c holds this file to them\n"
+          "and tries every cell of the first table through the broker.  What is not listed is refused.\n\n"
+          "An *applicant* applied; a *member* is named in the application and is not the applicant; an *officer* has that role; a *holder*\n"
+          "speaks, by the trust document, for a site that is named; *time* is a deadline that passed.  Officers and holders see an\n"
+          "application from its submission on.  Nobody decides on what he or she takes part in.\n\n"
+          "## Applications\n\n| state | step | who | next state | also |\n| --- | --- | --- | --- | --- |\n", out);
+    for (unsigned s = 0; s < APPLICATION_STATES; s++)
+        for (unsigned k = 0; k < STEPS; k++) {
+            const struct workflow_row *row = workflow_find((enum application_state)s, (enum step)k);
+            if (!row)
+                continue;
+            fprintf(out, "| %s | %s | ", application_state_name(row->state), step_name(row->step));
+            cell(out, row->actors);
+            fprintf(out, " | %s | %s |\n", application_state_name(row->next), row->also ? row->also : "");
+        }
+    fputs("\n`decided` and `withdrawn` are ends: only copying is possible.\n\n"
+          "## Permits\n\n| state | step | who | next state | also |\n| --- | --- | --- | --- | --- |\n", out);
+    for (unsigned s = 0; s < STAGES; s++)
+        for (unsigned k = 0; k < PERMIT_STEPS; k++) {
+            const struct permit_workflow_row *row = permit_workflow_find((enum permit_stage)s, (enum permit_step)k);
+            if (!row)
+                continue;
+            fprintf(out, "| %s | %s | ", stage_name(row->stage), permit_step_name(row->step));
+            cell(out, row->actors);
+            fprintf(out, " | %s | %s |\n", stage_name(row->next), row->also ? row->also : "");
+        }
+    fputs("\n## Calls\n\n| call | who | also |\n| --- | --- | --- |\n", out);
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        const struct command_rule *rule = command_rule((enum command)i);
+        char roles[ROLES_TEXT_SIZE];
+        roles_print(rule->callers & ROLES_ALL, roles);
+        fprintf(out, "| `%s %s` | %s | %s |\n", rule->method, rule->path,
+                rule->callers & CALLER_ANYONE ? "anyone" : rule->callers & CALLER_AGENT ? "agent" : (rule->callers & ROLES_ALL) == ROLES_ALL ? "signed in" : roles,
+                rule->relation ? rule->relation : "");
+    }
+}
+
+static void the_document_is_the_table(void **state)
+{
+    (void)state;
+    char *made = NULL, *held = calloc(1, RIG_TEXT);
+    size_t size = 0;
+    FILE *out = open_memstream(&made, &size), *in = fopen(SOURCE_DIR "/docs/PERMISSIONS.md", "r");
+    assert_non_null(out);
+    assert_non_null(held);
+    print_table(out);
+    fclose(out);
+    assert_non_null(in);
+    assert_true(fread(held, 1, RIG_TEXT - 1, in) > 0);
+    fclose(in);
+    assert_string_equal(made, held); /* workflow_test --print > docs/PERMISSIONS.md */
+    free(made);
+    free(held);
+}
+
+static void every_state_is_reached_and_left(void **state)
+{
+    (void)state;
+    bool reached[APPLICATION_STATES] = {[APPLICATION_DRAFT] = true};
+    for (unsigned s = 0; s < APPLICATION_STATES; s++) {
+        unsigned steps = 0;
+        for (unsigned k = 0; k < STEPS; k++) {
+            const struct workflow_row *row = workflow_find((enum application_state)s, (enum step)k);
+            if (row)
+                reached[row->next] = true;
+            steps += row != NULL;
+        }
+        assert_int_equal(steps == 0, s == APPLICATION_DECIDED || s == APPLICATION_WITHDRAWN);
+    }
+    for (unsigned s = 0; s < APPLICATION_STATES; s++)
+        assert_true(reached[s]);
+}
+
+static void months_are_calendar_months(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        unsigned months;
+    } rows[] = {
+        {"2026-01-15T10:00:00.000Z", "2026-04-15T10:00:00.000Z", 3}, {"2026-11-30T23:59:59.999Z", "2027-02-28T23:59:59.999Z", 3},
+        {"2027-11-30T00:00:00.000Z", "2028-02-29T00:00:00.000Z", 3}, {"2026-12-31T12:00:00.000Z", "2027-03-31T12:00:00.000Z", 3},
+        {"2026-10-31T12:00:00.000Z", "2027-04-30T12:00:00.000Z", 6}, {"2026-05-05T00:00:00.000Z", "2026-05-05T00:00:00.000Z", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int64_t from;
+        char text[INSTANT_TEXT_SIZE];
+        assert_true(instant_parse(slice_str(rows[i].from), &from));
+        instant_print(add_months(from, rows[i].months), text);
+        assert_string_equal(text, rows[i].to);
+    }
+}
+
+/* --- applications in every state --- */
+
+enum { W_APPLICANT = P_RESEARCHER, W_MEMBER = P_RESEARCHER2 };
+
+static const char *form_of(const char *extra, const char *people)
+{
+    static char body[4096];
+    char from[INSTANT_TEXT_SIZE], to[INSTANT_TEXT_SIZE];
+    rig_moment(-HOUR_MS, from);
+    rig_moment(60 * DAY_MS, to);
+    snprintf(body, sizeof body,
+             "{\"title\":\"Hearts\",\"summary\":\"why\",\"statistical_content\":\"counts\",\"safeguards\":\"few\",\"legal_basis\":\"6(1)(e)\","
+             "\"purpose\":\"53.1.e\",\"from\":\"%s\",\"to\":\"%s\",\"datasets\":[{\"dataset\":\"heart\",\"sites\":[\"alpha\"],"
+             "\"variables\":[\"*\"],\"statistics\":[\"count\"]}],\"people\":[%s]%s}", from, to, people, extra);
+    return body;
+}
+
+static const struct rig_answer *take_step(struct rig *g, int person, const char *id, const char *step, int64_t version, const char *more)
+{
+    char path[128], body[8192];
+    snprintf(path, sizeof path, "/v1/applications/%s/steps", id);
+    snprintf(body, sizeof body, "{\"command\":\"%s\",\"version\":%lld%s}", step, (long long)version, more);
+    return rig_call(g, person, HTTP_POST, path, body);
+}
+
+static void must(struct rig *g, int person, const char *id, const char *step, int64_t *version, const char *more)
+{
+    EXPECT(take_step(g, person, id, step, *version, more), 200, NULL);
+    ++*version;
+}
+
+/* A fresh application in that state. */
+static void in_state(struct rig *g, enum application_state s, char id[DOCUMENT_ID_LEN + 1], int64_t *version)
+{
+    const struct rig_answer *a = rig_call(g, W_APPLICANT, HTTP_POST, "/v1/applications?draft=1", form_of("", "\"researcher\",\"researcher2\""));
+    EXPECT(a, 201, NULL);
+    rig_text(a->body, "id", id, DOCUMENT_ID_LEN + 1);
+    *version = 1;
+    must(g, W_MEMBER, id, "accept", version, "");
+    if (s == APPLICATION_WITHDRAWN)
+        must(g, W_APPLICANT, id, "submit", version, ""), must(g, W_APPLICANT, id, "withdraw", version, "");
+    if (s == APPLICATION_DRAFT || s == APPLICATION_WITHDRAWN)
+        return;
+    must(g, W_APPLICANT, id, "submit", version, "");
+    if (s == APPLICATION_SUBMITTED)
+        return;
+    must(g, P_OFFICER1, id, "screen", version, "");
+    if (s == APPLICATION_PRE_SCREENING)
+        return;
+    must(g, P_OFFICER1, id, "complete", version, "");
+    must(g, P_HOLDER1, id, "opinion", version, ",\"site\":\"alpha\",\"opinion\":\"approve\"");
+    if (s == APPLICATION_AWAITING)
+        must(g, P_OFFICER1, id, "ask", version, ",\"text\":\"which hearts?\"");
+    if (s == APPLICATION_DECIDED)
+        must(g, P_OFFICER1, id, "grant", version, ",\"text\":\"good\"");
+}
+
+static void check_stands(struct rig *g, const char *id, enum application_state s, int64_t version)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/v1/applications/%s", id);
+    const struct rig_answer *a = rig_call(g, W_APPLICANT, HTTP_GET, path, NULL);
+    EXPECT(a, 200, NULL);
+    assert_slice(json_text(json_get(a->body, "state")), application_state_name(s));
+    assert_int_equal(json_integer(json_get(a->body, "version")), version);
+}
+
+static const struct {
+    int person;
+    unsigned actor; /* towards the test's application; 0: none */
+    bool may_call;  /* its role may call the route at all */
+    bool sees;      /* it sees a received application */
+} CALLERS[] = {
+    {W_APPLICANT, ACTOR_APPLICANT, true, true}, {W_MEMBER, ACTOR_MEMBER, true, true}, {P_OFFICER2, ACTOR_OFFICER, true, true},
+    {P_HOLDER1, ACTOR_HOLDER, true, true},      {P_HOLDER2, 0, true, false}, /* of a site that is not named */
+    {P_AUDITOR, 0, false, true},                {P_OPERATOR, 0, false, false}, {-1, 0, false, false},
+};
+
+static void try_cell(struct rig *g, enum application_state s, enum step step, size_t caller, char *id, int64_t *version, unsigned *allowed)
+{
+    char more[4200] = "";
+    const struct workflow_row *row = workflow_find(s, step);
+    unsigned actor = CALLERS[caller].actor;
+    if (step == STEP_EDIT)
+        snprintf(more, sizeof more, ",\"form\":%s", form_of("", "\"researcher\",\"researcher2\""));
+    else if (step == STEP_OPINION)
+        snprintf(more, sizeof more, ",\"site\":\"alpha\",\"opinion\":\"approve\"");
+    else
+        snprintf(more, sizeof more, ",\"text\":\"because\"");
+    const struct rig_answer *a = take_step(g, CALLERS[caller].person, id, step_name(step), *version, more);
+    if (CALLERS[caller].person < 0) {
+        EXPECT(a, 401, "not_signed_in");
+    } else if (!CALLERS[caller].may_call) {
+        EXPECT(a, 403, "wrong_role");
+    } else if (!actor || (s == APPLICATION_DRAFT && !(actor & ACTORS_ASKING))) {
+        EXPECT(a, 404, "no_such_thing"); /* it cannot be told from one that is not there */
+    } else if (!(workflow_actors(step) & actor)) {
+        EXPECT(a, 403, "wrong_role");
+    } else if (!row || !(row->actors & actor)) {
+        EXPECT(a, 409, "conflict");
+        struct buffer list CLEANUP(buffer_done);
+        buffer_init(&list, 1024);
+        assert_ok(workflow_allowed(s, actor, &list, NULL));
+        assert_slice(json_text(json_get(a->body, "allowed")), list.len ? buffer_str(&list) : "nothing");
+    } else if (s == APPLICATION_AWAITING && step == STEP_REFUSE) {
+        EXPECT(a, 409, "conflict"); /* listed, but its four weeks have not passed */
+    } else {
+        EXPECT(a, 200, NULL);
+        assert_slice(json_text(json_get(a->body, "state")), application_state_name(row->next));
+        check_stands(g, id, row->next, *version + 1);
+        in_state(g, s, id, version);
+        ++*allowed;
+        return;
+    }
+}
+
+static void every_cell(void **state)
+{
+    (void)state;
+    struct rig g;
+    unsigned cells = 0, allowed = 0;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    for (unsigned s = 0; s < APPLICATION_STATES; s++) {
+        char id[DOCUMENT_ID_LEN + 1];
+        int64_t version;
+        in_state(&g, (enum application_state)s, id, &version);
+        for (unsigned k = 0; k < STEP_LAPSE; k++)
+            for (size_t w = 0; w < COUNT_OF(CALLERS); w++, cells++)
+                try_cell(&g, (enum application_state)s, (enum step)k, w, id, &version, &allowed);
+        check_stands(&g, id, (enum application_state)s, version); /* no refusal changed anything */
+        EXPECT(take_step(&g, W_APPLICANT, id, "lapse", version, ""), 400, "malformed"); /* nobody is time */
+    }
+    print_message("%u cells of actor x state x step, %u allowed\n", cells, allowed);
+    rig_close(&g);
+}
+
+/* --- one by one --- */
+
+static void stale_versions(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1];
+    int64_t version;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    in_state(&g, APPLICATION_PRE_SCREENING, id, &version);
+    EXPECT(take_step(&g, P_OFFICER2, id, "complete", version, ""), 200, NULL);
+    const struct rig_answer *a = take_step(&g, P_OFFICER1, id, "ask", version, ",\"text\":\"late\"");
+    EXPECT(a, 409, "conflict");
+    assert_slice(json_text(json_get(a->body, "field")), "/version");
+    const struct json *params = json_get(a->body, "params"), *change = json_item(json_get(params, "changes"), 0);
+    assert_int_equal(json_integer(json_get(params, "version")), version + 1);
+    assert_slice(json_text(json_get(change, "command")), "complete");
+    assert_slice(json_text(json_get(change, "account")), "officer2");
+    /* two at once, in one turn: the second is told */
+    char path[128], body[128];
+    snprintf(path, sizeof path, "/v1/applications/%s/steps", id);
+    snprintf(body, sizeof body, "{\"command\":\"refuse\",\"version\":%lld,\"text\":\"no\"}", (long long)version + 1);
+    struct http_request one = rig_request(HTTP_POST, path, body), two = one;
+    one.token = slice_str(g.token[P_OFFICER1]);
+    two.token = slice_str(g.token[P_OFFICER2]);
+    rig_forget(&g);
+    uint64_t first = rig_send(&g, &one), second = rig_send(&g, &two);
+    rig_turn(&g);
+    EXPECT(rig_find(&g, first), 200, NULL);
+    EXPECT(rig_find(&g, second), 409, "conflict");
+    /* missing, zero, of another kind */
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"refuse\",\"text\":\"no\"}"), 400, "malformed");
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"refuse\",\"version\":0,\"text\":\"no\"}"), 400, "malformed");
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"fly\",\"version\":1}"), 400, "malformed");
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"screen\",\"version\":1,\"colour\":\"red\"}"), 400, "unknown_field");
+    rig_close(&g);
+}
+
+static void clocks_stop_while_the_applicant_is_asked(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1], path[128], due[INSTANT_TEXT_SIZE], want[INSTANT_TEXT_SIZE];
+    int64_t version, due_ms, longer_ms;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    in_state(&g, APPLICATION_PROCESSING, id, &version);
+    snprintf(path, sizeof path, "/v1/applications/%s", id);
+    const struct rig_answer *a = rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL);
+    rig_text(a->body, "due", due, sizeof due);
+    assert_true(instant_parse(slice_str(due), &due_ms));
+    instant_print(add_months(host_now_ms(host_real()), DECISION_MONTHS), want);
+    assert_memory_equal(due, want, 10); /* the day */
+    EXPECT(take_step(&g, P_OFFICER1, id, "extend", version, ""), 400, "malformed"); /* a reason is recorded */
+    must(&g, P_OFFICER1, id, "extend", &version, ",\"text\":\"many sites\"");
+    EXPECT(take_step(&g, P_OFFICER1, id, "extend", version, ",\"text\":\"more\""), 409, "conflict");
+    a = rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL);
+    rig_text(a->body, "due", due, sizeof due);
+    assert_true(instant_parse(slice_str(due), &longer_ms));
+    assert_true(longer_ms == add_months(due_ms, EXTENSION_MONTHS));
+    must(&g, P_OFFICER1, id, "ask", &version, ",\"text\":\"which?\"");
+    a = rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL);
+    assert_null(json_get(a->body, "due"));
+    assert_non_null(json_get(a->body, "answer_due"));
+    assert_int_equal(json_size(json_get(a->body, "opinions")), 1);
+    char more[4200];
+    snprintf(more, sizeof more, ",\"text\":\"these\",\"form\":%s", form_of(",\"ethics\":\"added\"", "\"researcher\",\"researcher2\""));
+    must(&g, W_APPLICANT, id, "answer", &version, more);
+    a = rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL);
+    assert_int_equal(json_size(json_get(a->body, "opinions")), 0); /* they were about another form */
+    assert_slice(json_text(json_get(a->body, "ethics")), "added");
+    must(&g, P_OFFICER1, id, "complete", &version, "");
+    a = rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL);
+    rig_text(a->body, "due", due, sizeof due);
+    assert_true(instant_parse(slice_str(due), &due_ms));
+    assert_true(due_ms >= longer_ms && due_ms - longer_ms < 5 * MINUTE_MS); /* what was left, and the time it stood */
+    rig_close(&g);
+}
+
+static void decisions_need_members_and_opinions(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1], path[128];
+    int64_t version = 2;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    const struct rig_answer *a = rig_call(&g, W_APPLICANT, HTTP_POST, "/v1/applications", form_of("", "\"researcher\",\"researcher2\""));
+    EXPECT(a, 201, NULL);
+    rig_text(a->body, "id", id, sizeof id);
+    must(&g, P_OFFICER1, id, "screen", &version, "");
+    must(&g, P_OFFICER1, id, "complete", &version, "");
+    EXPECT(take_step(&g, P_OFFICER1, id, "grant", version, ",\"text\":\"good\""), 409, "conflict"); /* no opinion yet */
+    must(&g, P_HOLDER1, id, "opinion", &version, ",\"site\":\"alpha\",\"opinion\":\"deny\",\"text\":\"no\"");
+    EXPECT(take_step(&g, P_OFFICER1, id, "grant", version, ",\"text\":\"good\""), 409, "conflict"); /* denied */
+    must(&g, P_HOLDER1, id, "opinion", &version, ",\"site\":\"alpha\",\"opinion\":\"approve\"");
+    EXPECT(take_step(&g, P_OFFICER1, id, "grant", version, ",\"text\":\"good\""), 409, "conflict"); /* not all accepted */
+    must(&g, W_MEMBER, id, "decline", &version, "");
+    EXPECT(take_step(&g, W_MEMBER, id, "accept", version, ""), 404, "no_such_thing"); /* no party any more */
+    EXPECT(take_step(&g, P_OFFICER1, id, "refuse", version, ""), 400, "malformed");   /* without reason */
+    snprintf(path, sizeof path, "/v1/applications/%s/letter?lang=en", id);
+    EXPECT(rig_call(&g, W_APPLICANT, HTTP_GET, path, NULL), 409, "conflict");
+    must(&g, P_OFFICER1, id, "refuse", &version, ",\"text\":\"too wide\"");
+    a = rig_call(&g, W_APPLICANT, HTTP_GET, path, NULL);
+    EXPECT(a, 200, NULL);
+    struct slice letter = json_text(json_get(a->body, "text"));
+    assert_true(memmem(letter.at, letter.len, "too wide", 8) != NULL);
+    assert_true(memmem(letter.at, letter.len, "appeal", 6) != NULL);
+    snprintf(path, sizeof path, "/v1/applications/%s/letter", id);
+    letter = json_text(json_get(rig_call(&g, W_APPLICANT, HTTP_GET, path, NULL)->body, "text"));
+    assert_true(memmem(letter.at, letter.len, "klage", 5) != NULL);
+    /* the register: no login, the refusal with its justification, no account */
+    a = rig_call(&g, -1, HTTP_GET, "/v1/register", NULL);
+    EXPECT(a, 200, NULL);
+    const struct json *item = json_item(json_get(a->body, "items"), 0);
+    assert_slice(json_text(json_get(item, "justification")), "too wide");
+    assert_slice(json_text(json_get(item, "outcome")), "refused");
+    assert_null(memmem(a->text.at, a->text.len, "researcher", 10));
+    rig_close(&g);
+}
+
+static void forms_are_held(void **state)
+{
+    (void)state;
+    struct rig g;
+    static const struct {
+        const char *extra, *code, *field;
+    } rows[] = {
+        {",\"colour\":\"red\"", "unknown_field", "/colour"},
+        {",\"form\":\"request-9\"", "malformed", "/form"},
+        {",\"mandate\":\"us\"", "malformed", "/mandate"},             /* asked only of public purposes */
+        {",\"optout_exception\":true", "malformed", "/optout_reason"}, /* then a reason is needed */
+        {",\"optout_exception\":\"yes\"", "malformed", "/optout_exception"},
+        {",\"ethics\":7", "malformed", "/ethics"},
+        {",\"form\":\"application-1\"", "unknown_field", NULL},        /* statistical_content is of the other form */
+    };
+    rig_open(&g, NULL);
+    rig_network(&g);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct rig_answer *a = rig_call(&g, W_APPLICANT, HTTP_POST, "/v1/applications", form_of(rows[i].extra, "\"researcher\""));
+        EXPECT(a, 400, rows[i].code);
+        if (rows[i].field)
+            assert_slice(json_text(json_get(a->body, "field")), rows[i].field);
+    }
+    EXPECT(rig_call(&g, W_APPLICANT, HTTP_POST, "/v1/applications", form_of("", "\"researcher2\"")), 400, "malformed"); /* not without the applicant */
+    EXPECT(rig_call(&g, W_APPLICANT, HTTP_POST, "/v1/applications", form_of("", "\"researcher\",\"officer1\"")), 400, "malformed");
+    EXPECT(rig_call(&g, W_APPLICANT, HTTP_POST, "/v1/applications", "{\"title\":\"half\"}"), 400, "malformed");
+    EXPECT(rig_call(&g, W_APPLICANT, HTTP_POST, "/v1/applications?draft=1", "{\"title\":\"half\"}"), 201, NULL);
+    const struct rig_answer *a = rig_call(&g, -1, HTTP_GET, "/v1/forms", NULL);
+    EXPECT(a, 200, NULL);
+    assert_int_equal(json_size(json_get(a->body, "items")), form_count());
+    for (unsigned i = 0; i < form_count(); i++) { /* every label in both languages */
+        const struct json *fields = json_get(json_item(json_get(a->body, "items"), i), "fields");
+        for (size_t k = 0; k < json_size(fields); k++) {
+            const struct json *label = json_get(json_item(fields, k), "label");
+            assert_true(json_text(json_get(label, "nb")).len > 0 && json_text(json_get(label, "en")).len > 0);
+        }
+    }
+    rig_close(&g);
+}
+
+static void permits_are_followed(void **state)
+{
+    (void)state;
+    struct rig g;
+    char permit[DOCUMENT_ID_LEN + 1], id[DOCUMENT_ID_LEN + 1], path[128], body[128], to[INSTANT_TEXT_SIZE];
+    rig_open(&g, NULL);
+    rig_network(&g);
+    rig_permit(&g, "[\"count\"]", 20 * DAY_MS, permit); /* too near its end to be renewed */
+    rig_moment(100 * DAY_MS, to);
+    snprintf(path, sizeof path, "/v1/permits/%s/renewals", permit);
+    snprintf(body, sizeof body, "{\"to\":\"%s\"}", to);
+    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, body), 409, "conflict");
+    EXPECT(rig_call(&g, P_RESEARCHER2, HTTP_POST, path, body), 404, "no_such_thing");
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_POST, path, body), 403, "wrong_role");
+    snprintf(path, sizeof path, "/v1/permits/%s/amendments", permit);
+    const struct rig_answer *a = rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}");
+    EXPECT(a, 201, NULL);
+    rig_text(a->body, "id", id, sizeof id);
+    int64_t version = 1;
+    must(&g, P_RESEARCHER, id, "submit", &version, "");
+    must(&g, P_OFFICER1, id, "screen", &version, "");
+    must(&g, P_OFFICER1, id, "complete", &version, "");
+    must(&g, P_HOLDER1, id, "opinion", &version, ",\"site\":\"alpha\",\"opinion\":\"approve\"");
+    must(&g, P_HOLDER2, id, "opinion", &version, ",\"site\":\"beta\",\"opinion\":\"approve\"");
+    a = take_step(&g, P_OFFICER1, id, "grant", version, ",\"text\":\"fine\"");
+    EXPECT(a, 200, NULL);
+    char amended[DOCUMENT_ID_LEN + 1];
+    rig_text(a->body, "permit", amended, sizeof amended);
+    rig_sign_permit(&g, P_OFFICER1, OFFICER1, amended, 200, NULL);
+    rig_sign_permit(&g, P_OFFICER2, OFFICER2, amended, 200, NULL);
+    rig_sign_permit(&g, P_HOLDER1, HOLDER1, amended, 200, NULL);
+    snprintf(path, sizeof path, "/v1/permits/%s", permit);
+    assert_slice(json_text(json_get(rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL)->body, "state")), "live"); /* until the last one signs */
+    rig_sign_permit(&g, P_HOLDER2, HOLDER2, amended, 200, NULL);
+    assert_slice(json_text(json_get(rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL)->body, "state")), "replaced");
+    snprintf(path, sizeof path, "/v1/permits/%s/amendments", permit);
+    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}"), 409, "conflict");
+    /* every pair of a permit's state and an officer's wish that the table does not list */
+    static const char *const wishes[] = {"live", "suspended", "revoked"};
+    static const enum permit_step steps[] = {PERMIT_RESUME, PERMIT_SUSPEND, PERMIT_REVOKE};
+    enum permit_stage stage = STAGE_LIVE;
+    snprintf(path, sizeof path, "/v1/permits/%s/status", amended);
+    static const unsigned order[] = {0, 1, 1, 0, 1, 2, 0, 1, 2}; /* live, suspended, live, suspended, revoked */
+    for (size_t i = 0; i < COUNT_OF(order); i++) {
+        const struct permit_workflow_row *row = permit_workflow_find(stage, steps[order[i]]);
+        snprintf(body, sizeof body, "{\"state\":\"%s\",\"reason\":\"asked\"}", wishes[order[i]]);
+        EXPECT(rig_call(&g, P_OFFICER1, HTTP_POST, path, body), row ? 200 : 409, row ? NULL : "conflict");
+        stage = row ? row->next : stage;
+    }
+    assert_int_equal(stage, STAGE_REVOKED);
+    rig_close(&g);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--print") == 0) {
+        print_table(stdout);
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_document_is_the_table),
+        cmocka_unit_test(every_state_is_reached_and_left),
+        cmocka_unit_test(months_are_calendar_months),
+        cmocka_unit_test(every_cell),
+        cmocka_unit_test(stale_versions),
+        cmocka_unit_test(clocks_stop_while_the_applicant_is_asked),
+        cmocka_unit_test(decisions_need_members_and_opinions),
+        cmocka_unit_test(forms_are_held),
+        cmocka_unit_test(permits_are_followed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
