@@ -344,7 +344,7 @@ void transport_free(struct transport *t)
 static bool leave_old_connections(const struct transport *t, CURL *curl)
 {
     int64_t since_ms = t->reloaded_ms ? host_monotonic_ms(host_real()) - t->reloaded_ms : 0;
-    if (!t->reloaded_ms)
+    if (!t->reloaded_ms || since_ms > CONNECTION_LIFE_SECONDS * SECOND_MS) /* by then the usual life has ended them */
         return true;
     if (since_ms < FRESH_MS)
         return curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
