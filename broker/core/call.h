@@ -112,6 +112,8 @@ struct core {
     int64_t next_sweep_ms;     /* monotonic */
     bool ended;                /* a query ended since those who wait were looked at */
     bool wrote;                /* this turn has something to commit */
+    bool clock_known;          /* clock_base_ms: wall clock less monotonic clock, when last looked at and committed */
+    int64_t clock_base_ms, clock_next_ms;
     bool effect;               /* the request at hand changed something that must be in the log */
     struct watch watches[WATCHES_MAX];
     struct repeat repeats[REPEATS_MAX];

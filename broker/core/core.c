@@ -423,6 +423,23 @@ static result decide_due(struct core *c, struct why *why)
     return DONE;
 }
 
+/* A clock that jumped is noted.  Order does not depend on it: no entry is earlier than the one before. */
+static result note_clock(struct core *c, struct why *why)
+{
+    int64_t now = host_now_ms(c->host), base = now - host_monotonic_ms(c->host), jump = 0;
+    if (c->clock_known)
+        jump = base - c->clock_base_ms;
+    else if (now < c->log.last_ms)
+        jump = now - c->log.last_ms;
+    bool jumped = jump < -CLOCK_SKEW_MAX_MS || jump > CLOCK_SKEW_MAX_MS;
+    c->clock_next_ms = c->clock_known && !jumped ? c->clock_base_ms : base;
+    if (!jumped)
+        return DONE;
+    struct json *entry = json_object();
+    json_set(entry, "jump_ms", json_of_integer(jump));
+    return log_append(c, "clock", entry, NULL, why);
+}
+
 /* The batch in one transaction.  After UNAVAILABLE: *ret_unknown says whether a commit was under way. */
 static result decide_batch(struct core *c, struct pending *batch, const uint8_t mark[STORE_MARK_LEN], bool *ret_unknown,
                            struct why *why)
@@ -431,6 +448,7 @@ static result decide_batch(struct core *c, struct pending *batch, const uint8_t 
     c->wrote = false;
     c->cut_count = 0;
     TRY(store_begin(c->store, why));
+    TRY(note_clock(c, why));
     TRY(decide_due(c, why));
     for (struct pending *p = batch; p; p = p->next)
         TRY(decide_one(c, p, why));
@@ -567,6 +585,10 @@ result core_turn(struct core *c, int64_t *ret_ms, struct why *why)
     why = why ? why : &local;
     struct pending *batch = take_batch(c);
     result r = commit_batch(c, batch, why);
+    if (is_ok(r)) {
+        c->clock_known = true;
+        c->clock_base_ms = c->clock_next_ms;
+    }
     if (is_ok(r))
         r = log_sign(c, why);
     if (is_ok(r)) {

@@ -217,6 +217,65 @@ static void the_table_is_documented(void **state)
         fail_msg("docs/LOG.md has %u rows, the table %u types", rows, types);
 }
 
+static int64_t clock_shift_ms;
+
+static int64_t shifted_now_ms(void *self)
+{
+    (void)self;
+    return host_now_ms(host_real()) + clock_shift_ms;
+}
+
+static int64_t last_at_ms(struct rig *g)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    assert_ok(store_run(core_store(g->core), LOG_LAST, NULL, 0, &rows, NULL));
+    assert_true(rows_next(rows));
+    return rows_integer(rows, 1);
+}
+
+/* A clock that goes back, forth, and back over a restart: noted each time, and the order holds. */
+static void a_clock_that_jumps_is_noted(void **state)
+{
+    (void)state;
+    enum { JUMP_MS = 10 * 60 * 1000 };
+    static const int64_t shifts[] = {-JUMP_MS, 0};
+    struct rig g;
+    struct buffer text CLEANUP(buffer_done);
+    struct host_calls calls = *host_real()->calls;
+    const struct host host = {&calls, host_real()->self};
+    calls.now_ms = shifted_now_ms;
+    buffer_init(&text, RIG_TEXT);
+    clock_shift_ms = 0;
+    rig_open(&g, NULL);
+    struct core_ports ports = rig_ports(&g);
+    core_free(g.core);
+    assert_ok(core_new(&g.settings, &host, &ports, &g.core, NULL));
+    rig_login(&g, P_OPERATOR);
+    assert_false(has_entry(&g, 0, "clock", NULL));
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t before = log_size(&g);
+        int64_t at_ms = last_at_ms(&g);
+        clock_shift_ms = shifts[i];
+        rig_login(&g, P_OPERATOR);
+        assert_true(has_entry(&g, before, "clock", &text));
+        struct json *entry CLEANUP(json_freep) = NULL;
+        assert_ok(json_parse(buffer_slice(&text), RIG_TEXT, &entry, NULL));
+        int64_t jump = json_integer(json_get(entry, "jump_ms")), want = i ? JUMP_MS : -JUMP_MS;
+        assert_true(jump > want - 5000 && jump < want + 5000);
+        assert_true(last_at_ms(&g) >= at_ms);
+        before = log_size(&g);
+        rig_login(&g, P_OPERATOR);
+        assert_false(has_entry(&g, before, "clock", NULL)); /* once */
+    }
+    uint64_t before = log_size(&g);
+    core_free(g.core);
+    clock_shift_ms = -JUMP_MS;
+    assert_ok(core_new(&g.settings, &host, &ports, &g.core, NULL));
+    rig_login(&g, P_OPERATOR);
+    assert_true(has_entry(&g, before, "clock", NULL));
+    rig_close(&g);
+}
+
 static void an_unknown_entry_is_refused(void **state)
 {
     (void)state;
@@ -234,6 +293,7 @@ int main(void)
         cmocka_unit_test(every_command_leaves_its_entry),
         cmocka_unit_test(erased_texts_leave_the_log_whole),
         cmocka_unit_test(the_table_is_documented),
+        cmocka_unit_test(a_clock_that_jumps_is_noted),
         cmocka_unit_test(an_unknown_entry_is_refused),
     };
     return cmocka_run_group_tests_name("log_complete", tests, NULL, NULL);
