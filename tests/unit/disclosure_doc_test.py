@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Holds docs/DISCLOSURE.md: its parameters are parameters.inc's, and each function and test that it names exists.
+
+usage: disclosure_doc_test.py TOP [--write]    --write puts the parameters into the document.
+"""
+import os
+import re
+import sys
+
+RULES_MIN = 35
+
+
+def read(top, name):
+    with open(os.path.join(top, name), encoding="utf-8") as f:
+        return f.read()
+
+
+def parameters(top):
+    rows = ["| name | value | unit | what it does | what it costs | what it protects |", "| --- | --- | --- | --- | --- | --- |"]
+    for line in read(top, "agents/disclosure/parameters.inc").splitlines():
+        if line.startswith("PARAMETER("):
+            name, value, rest = re.fullmatch(r"PARAMETER\((\w+), (\d+), (.*)\)", line).groups()
+            texts = [t.replace('\\"', '"') for t in re.findall(r'"((?:\\.|[^"\\])*)"', rest)]
+            assert len(texts) == 4, line
+            rows.append("| `" + name + "` | " + " | ".join([value] + texts) + " |")
+    return "\n".join(rows)
+
+
+def between(document, name):
+    return re.search(rf"<!-- {name} -->\n(.*?)<!-- end -->", document, re.S)
+
+
+def defined(top, place):
+    """`path: name` where the file holds a definition of that function."""
+    path, name = place.split(": ")
+    if not os.path.isfile(os.path.join(top, path)):
+        return False
+    return re.search(rf"^[a-z].*\b{name}\(", read(top, path), re.M) is not None
+
+
+def main():
+    top = sys.argv[1]
+    document = read(top, "docs/DISCLOSURE.md")
+    wanted = parameters(top)
+    if "--write" in sys.argv:
+        document = document.replace(between(document, "parameters").group(0), f"<!-- parameters -->\n{wanted}\n<!-- end -->")
+        with open(os.path.join(top, "docs/DISCLOSURE.md"), "w", encoding="utf-8") as f:
+            f.write(document)
+    failed = []
+    if between(document, "parameters").group(1).strip() != wanted:
+        failed.append("the parameters are not parameters.inc's: run this test with --write")
+    rules = re.findall(r"^\| [01][^|]*\| [^|]+ \| `([^`]+)` \| `([^`]+)` \|$", document, re.M)
+    for function, test in rules:
+        failed += [f"{place}: there is no such function" for place in (function, test) if not defined(top, place)]
+        path, name = test.split(": ")
+        if f"cmocka_unit_test({name})" not in read(top, path) and f"({name}," not in read(top, path) and f"({name})" not in read(top, path):
+            failed.append(f"{test}: is not run")
+    if len(rules) < RULES_MIN:
+        failed.append(f"only {len(rules)} rules are read")
+    for text in failed:
+        print(text)
+    print(f"{len(rules)} rules, {wanted.count(chr(10)) - 1} parameters, {len(failed)} offences")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
