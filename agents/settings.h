@@ -6,6 +6,7 @@
  *   <dir>/keys/               site.pem tls.pem witness.pem secret (0600)
  *   <dir>/tls/                certificate.pem ca.pem           <dir>/guard/     state, trust, journal, answers
  *   <dir>/data/<dataset>/     snapshots
+ *   <dir>/evidence/           log-fork.json: there once this site has seen a fork of the log; it answers nothing then
  *   <dir>/site-rules.json     the site's own rules (policy/site_rules.h); absent: none
  */
 #ifndef INNSYN_AGENTS_SETTINGS_H
@@ -16,6 +17,9 @@
 
 enum { AGENT_DIR_MAX = 255, AGENT_URL_MAX = 199, AGENT_PATH_SIZE = 512, SITE_SECRET_LEN = 32, SETTINGS_BYTES_MAX = 64 * 1024,
        POLL_WAIT_DEFAULT_MS = 25000, POLL_WAIT_MAX_MS = 60000 };
+
+#define EVIDENCE_FILE "evidence/log-fork.json"
+enum { EVIDENCE_BYTES_MAX = 128 * 1024 };
 
 #define AGENT_BUILD "innsyn-agent 0.1.0"
 

@@ -112,6 +112,7 @@ static const struct command_rule RULES[COMMAND_COUNT] = {
     {COMMAND_LOG_SEARCH, "GET", "/v1/log/search", ROLE_AUDITOR, "each search is logged"},
     {COMMAND_LOG_WATCH, "GET", "/v1/log/watch", ROLE_AUDITOR, "each watch is logged when it begins"},
     {COMMAND_ERASE, "POST", "/v1/erasures", ROLE_OPERATOR, NULL},
+    {COMMAND_LOG_COSIGNATURE, "POST", "/v1/log/cosignature", CALLER_ANYONE | CALLER_AGENT, "a cosignature of a witness that the trust document names"},
 };
 
 const struct command_rule *command_rule(enum command c)

@@ -136,7 +136,7 @@ static result line_parse(struct slice line, struct note *n, struct why *why)
     return r;
 }
 
-result note_parse(struct slice note, struct note *ret, struct why *why)
+static result parse(struct slice note, struct note *ret, unsigned *unreadable, struct why *why)
 {
     if (note.len > CHECKPOINT_NOTE_MAX)
         return FAIL(why, LIMIT, "a note has at most %d bytes", (int)CHECKPOINT_NOTE_MAX);
@@ -158,16 +158,41 @@ result note_parse(struct slice note, struct note *ret, struct why *why)
         return FAIL(why, MALFORMED, "a note without signatures");
     while (rest.len) {
         size_t end = slice_find(rest, '\n'); /* there is one: the note ends with it */
-        TRY(line_parse(slice_part(rest, 0, end), &n, why));
+        result r = line_parse(slice_part(rest, 0, end), &n, why);
+        if (!is_ok(r) && (!unreadable || r.code == LIMIT))
+            return r;
+        if (!is_ok(r))
+            (*unreadable)++;
         rest = slice_part(rest, end + 1, rest.len);
     }
     *ret = n;
     return DONE;
 }
 
-/* cosignature/v1: eight bytes of time, then a signature over the time and the text. */
+result note_parse(struct slice note, struct note *ret, struct why *why)
+{
+    return parse(note, ret, NULL, why);
+}
+
+result note_parse_readable(struct slice note, struct note *ret, unsigned *ret_unreadable, struct why *why)
+{
+    unsigned unreadable = 0;
+    TRY(parse(note, ret, &unreadable, why));
+    *ret_unreadable = unreadable;
+    return DONE;
+}
+
+/* What a cosignature/v1 signs: its time and the whole text. */
+static result cosigned_message(struct slice text, uint64_t time_s, struct buffer *to, struct why *why)
+{
+    buffer_init(to, NOTE_TEXT_MAX + 64);
+    TRY(buffer_printf(to, why, "cosignature/v1\ntime %" PRIu64 "\n", time_s));
+    return buffer_add(to, text, why);
+}
+
+/* Eight bytes of time, then the signature. */
 static result cosignature_verify(const struct note *n, const struct note_key *key, const struct note_signature *s,
-                                 struct why *why)
+                                 uint64_t *ret_time_s, struct why *why)
 {
     if (s->len != TIMESTAMP_LEN + SIGNATURE_LEN)
         return FAIL(why, DENIED, "the cosignature of %s has a wrong length", key->name);
@@ -175,14 +200,50 @@ static result cosignature_verify(const struct note *n, const struct note_key *ke
     for (unsigned i = 0; i < TIMESTAMP_LEN; i++)
         time_s = time_s << 8 | s->bytes[i];
     struct buffer message;
-    buffer_init(&message, NOTE_TEXT_MAX + 64);
-    result r = buffer_printf(&message, why, "cosignature/v1\ntime %" PRIu64 "\n", time_s);
-    if (is_ok(r))
-        r = buffer_add(&message, n->text, why);
+    result r = cosigned_message(n->text, time_s, &message, why);
     if (is_ok(r))
         r = ed25519_verify(key->key, buffer_slice(&message), s->bytes + TIMESTAMP_LEN, why);
     buffer_done(&message);
+    if (is_ok(r))
+        *ret_time_s = time_s;
     return r;
+}
+
+static bool is_by(const struct note_signature *s, const struct note_key *key)
+{
+    return strcmp(s->name, key->name) == 0 && memcmp(s->id, key->id, KEY_ID_LEN) == 0;
+}
+
+result note_cosigned(const struct note *n, const struct note_key *witness, int64_t *ret_time_s, struct why *why)
+{
+    uint64_t newest = 0, time_s = 0;
+    struct why inner = {0};
+    for (unsigned i = 0; i < n->count; i++)
+        if (witness->type == NOTE_COSIGNATURE && is_by(&n->signatures[i], witness) &&
+            is_ok(cosignature_verify(n, witness, &n->signatures[i], &time_s, &inner)) && time_s > newest && time_s <= INT64_MAX)
+            newest = time_s;
+    if (newest == 0)
+        return FAIL(why, DENIED, "no cosignature of %s that holds", witness->name);
+    *ret_time_s = (int64_t)newest;
+    return DONE;
+}
+
+unsigned witnesses_count(const struct note *n, const struct note_key *witnesses, unsigned count, int64_t from_s, int64_t to_s,
+                         uint64_t *ret_held)
+{
+    unsigned found = 0;
+    uint64_t held = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int64_t time_s = 0;
+        if (!is_ok(note_cosigned(n, &witnesses[i], &time_s, NULL)) || time_s < from_s || time_s > to_s)
+            continue;
+        found++;
+        if (i < 64)
+            held |= UINT64_C(1) << i;
+    }
+    if (ret_held)
+        *ret_held = held;
+    return found;
 }
 
 result note_verify(const struct note *n, const struct note_key *key, struct why *why)
@@ -190,10 +251,11 @@ result note_verify(const struct note *n, const struct note_key *key, struct why 
     bool found = false;
     for (unsigned i = 0; i < n->count; i++) {
         const struct note_signature *s = &n->signatures[i];
-        if (strcmp(s->name, key->name) != 0 || memcmp(s->id, key->id, KEY_ID_LEN) != 0)
+        uint64_t time_s = 0;
+        if (!is_by(s, key))
             continue;
         if (key->type == NOTE_COSIGNATURE) {
-            TRY(cosignature_verify(n, key, s, why));
+            TRY(cosignature_verify(n, key, s, &time_s, why));
         } else {
             if (s->len != SIGNATURE_LEN)
                 return FAIL(why, DENIED, "the signature of %s has a wrong length", key->name);
@@ -225,6 +287,27 @@ result note_sign(struct slice text, const struct note_key *as, const struct sign
     if (!is_ok(r))
         to->len = len;
     return r;
+}
+
+result note_cosign(struct slice text, const struct note_key *as, const struct signing_key *key, int64_t time_s,
+                   struct buffer *to, struct why *why)
+{
+    uint8_t public[ED25519_KEY_LEN], bytes[KEY_ID_LEN + TIMESTAMP_LEN + SIGNATURE_LEN];
+    char base64[BASE64_LEN(sizeof bytes) + 1];
+    struct buffer message CLEANUP(buffer_done) = {0};
+    TRY(text_check(text, why));
+    TRY(signing_key_ed25519(key, public, why));
+    if (as->type != NOTE_COSIGNATURE || memcmp(public, as->key, sizeof public) != 0)
+        return FAIL(why, MALFORMED, "the key is not that of the witness %s", as->name);
+    if (time_s <= 0)
+        return FAIL(why, MALFORMED, "a cosignature has a time after 1970");
+    memcpy(bytes, as->id, KEY_ID_LEN);
+    for (unsigned i = 0; i < TIMESTAMP_LEN; i++)
+        bytes[KEY_ID_LEN + i] = (uint8_t)((uint64_t)time_s >> (8 * (TIMESTAMP_LEN - 1 - i)));
+    TRY(cosigned_message(text, (uint64_t)time_s, &message, why));
+    TRY(key_sign(key, buffer_slice(&message), bytes + KEY_ID_LEN + TIMESTAMP_LEN, why));
+    base64_print_str(slice_of(bytes, sizeof bytes), base64, sizeof base64);
+    return buffer_printf(to, why, "%s%s %s\n", dash, as->name, base64);
 }
 
 /* --- checkpoints ------------------------------------------------------------------------------- */

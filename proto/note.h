@@ -7,7 +7,8 @@
 
 #include "proto/crypto.h"
 
-enum { NOTE_NAME_MAX = 127, NOTE_TEXT_MAX = 4096, NOTE_SIGNATURES_MAX = 64, VKEY_TEXT_MAX = 255, CHECKPOINT_NOTE_MAX = 8192 };
+enum { NOTE_NAME_MAX = 127, NOTE_TEXT_MAX = 4096, NOTE_SIGNATURES_MAX = 80, NOTE_LINE_MAX = 400, VKEY_TEXT_MAX = 255,
+       CHECKPOINT_NOTE_MAX = 24 * 1024 };
 
 enum note_key_type { NOTE_ED25519 = 0x01, NOTE_COSIGNATURE = 0x04 };
 
@@ -38,6 +39,26 @@ MUST_CHECK result note_parse(struct slice note, struct note *ret, struct why *wh
 MUST_CHECK result note_verify(const struct note *n, const struct note_key *key, struct why *why);
 /* Appends "text \n — name sig\n" to `to`. */
 MUST_CHECK result note_sign(struct slice text, const struct note_key *as, const struct signing_key *key, struct buffer *to, struct why *why);
+
+/* cosignature/v1: appends the line "— name base64(key id || time || signature)\n" over a checkpoint's text.
+ * time_s: seconds since 1970 UTC, not 0. */
+MUST_CHECK result note_cosign(struct slice text, const struct note_key *as, const struct signing_key *key, int64_t time_s,
+                              struct buffer *to, struct why *why);
+/* When the witness cosigned it (the newest of its cosignatures that hold).  DENIED: none of them holds. */
+MUST_CHECK result note_cosigned(const struct note *n, const struct note_key *witness, int64_t *ret_time_s, struct why *why);
+/* As note_parse, but signature lines that cannot be read are counted and left out: whose they were is then missing. */
+MUST_CHECK result note_parse_readable(struct slice note, struct note *ret, unsigned *ret_unreadable, struct why *why);
+
+/* --- witnesses --- */
+/* More than half of them must have cosigned; none are asked for where none are named. */
+static inline unsigned witnesses_majority(unsigned count)
+{
+    return count ? count / 2 + 1 : 0;
+}
+/* How many of the witnesses cosigned the note at from_s or later and not after to_s; *ret_held: a bit each (the
+ * first 64), may be NULL. */
+unsigned witnesses_count(const struct note *n, const struct note_key *witnesses, unsigned count, int64_t from_s, int64_t to_s,
+                         uint64_t *ret_held);
 
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];

@@ -59,6 +59,7 @@ static const struct problem_code CODES[] = {
     {"entry_differs", PROBLEM_LOG, 403, "The log's entry differs from the task."},
     {"proof_invalid", PROBLEM_LOG, 403, "The proof does not hold."},
     {"inconsistent", PROBLEM_LOG, 403, "The log is not consistent with what was seen."},
+    {"not_cosigned", PROBLEM_LOG, 403, "No majority of the witnesses has cosigned the log."},
     {"checkpoint_too_old", PROBLEM_LOG, 403, "The checkpoint is too old."},
 
     {"clock", PROBLEM_CLOCK, 403, "The clocks differ by more than is allowed."},

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WITNESSES_MAX = 64, SITE_CA_BYTES_MAX = 16 * 1024 };
+enum { WITNESSES_MAX = TRUST_WITNESSES_MAX, SITE_CA_BYTES_MAX = 16 * 1024 };
 
 static result read_roots(struct fields *f, struct trust *t)
 {

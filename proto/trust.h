@@ -9,7 +9,7 @@
 #include "proto/id.h"
 #include "proto/note.h"
 
-enum { TRUST_KEYS_MAX = 512, TRUST_ROOTS_MAX = 16, TRUST_BYTES_MAX = 512 * 1024 };
+enum { TRUST_KEYS_MAX = 512, TRUST_ROOTS_MAX = 16, TRUST_WITNESSES_MAX = 64, TRUST_BYTES_MAX = 512 * 1024 };
 
 struct trust_person {
     struct label account;

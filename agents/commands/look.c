@@ -191,6 +191,20 @@ static result check_journal(struct checking *c, struct why *why)
     return journal_verify(host_real(), path, &c->s.site, &c->site_key, NULL, NULL, &facts, why);
 }
 
+/* What a fork left behind stops the site until people have looked at it. */
+static result check_log(struct checking *c, struct why *why)
+{
+    char path[AGENT_PATH_SIZE];
+    struct buffer text CLEANUP(buffer_done) = {0};
+    buffer_init(&text, EVIDENCE_BYTES_MAX);
+    agent_path(&c->s, EVIDENCE_FILE, path);
+    result r = host_read_file(host_real(), path, EVIDENCE_BYTES_MAX, &text, why);
+    if (r.code == ABSENT)
+        return DONE;
+    return FAIL(why, DENIED, "this site has seen a fork of the broker's log and answers nothing; have it confirmed: "
+                             "innsyn audit verify --evidence %s, and tell the unit and the other sites", path);
+}
+
 /* Any answer over mutual TLS will do: it shows name, firewall, proxy, both certificates. */
 static result check_connection(struct checking *c, struct why *why)
 {
@@ -212,7 +226,7 @@ int command_check(int argc, char **argv)
         const char *name;
         result (*check)(struct checking *c, struct why *why);
     } checks[] = {{"keys", check_keys}, {"certificate", check_certificate}, {"trust", check_trust}, {"clock", check_clock},
-                  {"datasets", check_datasets}, {"journal", check_journal}, {"connection", check_connection}};
+                  {"log", check_log}, {"datasets", check_datasets}, {"journal", check_journal}, {"connection", check_connection}};
     const char *dir;
     struct checking c = {0};
     struct why why = {0};

@@ -242,6 +242,7 @@ static result open_files(struct guard *g, struct why *why)
     agent_path(g->settings, "guard/ledger", path);
     TRY(host_make_folder(g->host, path, 0700, why));
     TRY(ledger_open(g->host, path, false, &g->ledger, why));
+    TRY(witness_start(g, why));
     agent_path(g->settings, "guard/journal", path);
     TRY(host_make_folder(g->host, path, 0700, why));
     TRY(journal_open(g->host, path, &g->settings->site, g->site_key, replay_entry, g, &g->journal, why));
@@ -289,6 +290,7 @@ static void guard_done(struct guard *g)
     site_rules_free(g->rules);
     ledger_free(g->ledger);
     journal_free(g->journal);
+    witness_done(g);
     trust_free(g->trust);
     cellkey_free(g->cellkey);
     signing_key_free(g->site_key);

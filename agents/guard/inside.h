@@ -2,6 +2,7 @@
  * inside.h - the guard role's state, shared by its few files and by nobody else.
  *
  *   poll.c     one poll outstanding; what a poll brings is accepted or refused here
+ *   witness.c  the log as this site saw it: remembered, cosigned, and what is kept of a fork
  *   tasks.c    a task's way: verify - journal - engine - disclosure - answer
  *   decide.c   difference audit, charge and ledger, between the engine's figures and the answer
  *   results.c  the signed answer, and its way to the broker until it is acknowledged
@@ -64,7 +65,8 @@ struct guard {
     struct loop *loop;
     struct channel *link, *engine;
     struct loop_watch *poll_timer, *engine_timer, *upkeep_timer, *tick_timer, *terminate;
-    struct signing_key *site_key;
+    struct signing_key *site_key, *witness_key; /* witness_key NULL: this site is no witness */
+    struct note_key witness_name;
     struct cellkey *cellkey;
     struct store store;
     struct agent_state state;
@@ -82,6 +84,12 @@ struct guard {
     unsigned poll_failures;
     struct permits_checked permits_checked;
     bool log_consistent, was_inconsistent;
+    bool forked;                 /* a fork of the log was seen: nothing is answered any more (evidence/log-fork.json) */
+    struct buffer held_note;     /* the checkpoint held, as the log signed it */
+    size_t held_bytes;           /* of guard/checkpoint */
+    char cosignature[NOTE_LINE_MAX + 1]; /* this site's, over the checkpoint held; "": none */
+    int64_t cosigned_s;
+    unsigned witnesses_seen;     /* of the trust document's, in what the last poll brought */
     int64_t checkpoint_at_ms, peer_time_ms;
     bool paused;
 
@@ -118,6 +126,14 @@ void guard_log_problem(const char *event, unsigned status, struct slice body);
 /* poll.c */
 void poll_begin(void *guard);
 void poll_answered(struct guard *g, result r, unsigned status, struct slice body, const struct why *why);
+
+/* witness.c */
+/* Reads what is remembered: the newest checkpoint, the witness key, whether a fork was seen. */
+MUST_CHECK result witness_start(struct guard *g, struct why *why);
+void witness_done(struct guard *g);
+/* R-62, R-63: a checkpoint that continues the one held is remembered durably, then cosigned.  DENIED: it does
+ * not; a fork that the log's key has signed is kept as evidence, and this site stops answering. */
+MUST_CHECK result witness_see(struct guard *g, struct slice note, const struct json *consistency, struct why *why);
 
 /* tasks.c */
 void task_take(struct guard *g, const struct json *bundle);

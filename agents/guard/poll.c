@@ -56,12 +56,7 @@ static result take_trust(struct guard *g, const struct json *v, struct why *why)
 /* A log that fails is refused until it continues what was seen; the checkpoint held stays. */
 static result take_checkpoint(struct guard *g, const struct polled *p, struct why *why)
 {
-    struct merkle_proof proof;
-    struct checkpoint c;
-    TRY(proof_read(p->consistency, "/consistency", &proof, why));
-    TRY(verify_checkpoint(g->trust, &g->state.checkpoint, p->checkpoint, &proof, &c, why));
-    g->state_dirty = g->state_dirty || c.size != g->state.checkpoint.size;
-    g->state.checkpoint = c;
+    TRY(witness_see(g, p->checkpoint, p->consistency, why));
     g->checkpoint_at_ms = host_now_ms(g->host);
     return DONE;
 }
@@ -124,8 +119,8 @@ static void take(struct guard *g, const struct polled *p)
         note_inconsistency(g, r, &why);
     for (size_t i = 0; i < json_size(p->statuses); i++)
         take_status(g, json_item(p->statuses, i), &must_write);
-    if (must_write || json_size(p->tasks) == 0)
-        guard_flush_state(g); /* with tasks, the checkpoint is made durable by their journal entries */
+    if (must_write)
+        guard_flush_state(g); /* the checkpoint is durable already */
     for (size_t i = 0; i < json_size(p->cancel); i++)
         take_cancel(g, json_item(p->cancel, i));
     guard_read_pause(g);
@@ -158,6 +153,8 @@ void poll_begin(void *guard)
     json_set(body, "paused", json_of_bool(g->paused));
     json_set(body, "wait_ms", json_of_integer(g->poll_failures > 0 ? 0 : g->settings->poll_wait_ms)); /* back soon after trouble */
     json_set(body, "build", json_of_str(AGENT_BUILD));
+    if (g->cosignature[0])
+        json_set(body, "cosignature", json_of_str(g->cosignature));
     result r = guard_ask(g, TRANSPORT_POST, "/v1/poll", body, g->settings->poll_wait_ms + POLL_MARGIN_MS, &g->poll_tag, &why);
     if (!is_ok(r)) {
         log_failure(LOG_ERROR, "poll_failed", r, &why);

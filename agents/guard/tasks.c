@@ -85,7 +85,8 @@ static struct verify_facts facts(struct guard *g)
         .permits_checked = &g->permits_checked, .site = g->settings->site, .trust = g->trust, .now_ms = host_now_ms(g->host),
         .time_floor_ms = g->state.time_floor_ms,
         .peer_time_ms = g->peer_time_ms, .paused = g->paused, .log_consistent = g->log_consistent,
-        .checkpoint = g->state.checkpoint, .checkpoint_at_ms = g->checkpoint_at_ms, .datasets = g->datasets.held,
+        .checkpoint = g->state.checkpoint, .checkpoint_at_ms = g->checkpoint_at_ms,
+        .witnesses_needed = witnesses_majority(g->trust->witness_count), .witnesses_seen = g->witnesses_seen, .datasets = g->datasets.held,
         .dataset_count = g->datasets.count, .statuses_full = g->state.status_count == STATE_STATUSES_MAX, .rules = g->rules, .status_seen = seen_status, .run_before = ran_before, .self = g};
 }
 

@@ -107,6 +107,9 @@ static bool check_log(struct checking *c)
         return refuse(c->why, "log", "no_entry", "/checkpoint", "there is no checkpoint of the log");
     if (f->now_ms - f->checkpoint_at_ms > CHECKPOINT_AGE_MAX_MS || f->checkpoint_at_ms - f->now_ms > CLOCK_SKEW_MAX_MS)
         return refuse(c->why, "log", "checkpoint_too_old", "/checkpoint", "the checkpoint at hand is more than 10 minutes old");
+    if (f->witnesses_seen < f->witnesses_needed)
+        return refuse(c->why, "log", "not_cosigned", "/checkpoint", "%u of the log's witnesses have cosigned the checkpoint at hand in the last 10 minutes, %u must",
+                      f->witnesses_seen, f->witnesses_needed);
     return true;
 }
 

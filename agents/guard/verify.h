@@ -46,6 +46,7 @@ struct verify_facts {
     bool log_consistent;            /* the delivery's checkpoint was accepted (verify_checkpoint) */
     struct checkpoint checkpoint;   /* size 0: none */
     int64_t checkpoint_at_ms;       /* local time at which it was delivered */
+    unsigned witnesses_needed, witnesses_seen; /* a majority of the trust document's, and whose cosignatures of the last 10 minutes hold */
     const struct held_dataset *datasets;
     unsigned dataset_count;
     bool statuses_full;             /* the status of a permit not seen before could not be remembered */

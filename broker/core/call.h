@@ -28,6 +28,7 @@ struct log {
     uint64_t signed_size;      /* of the checkpoint at hand */
     struct hash signed_root;
     struct buffer note;        /* its text */
+    struct offer *offer;       /* what witnesses are given (witness.c) */
 };
 
 /* --- a dataset's dictionary as all its sites publish it --- */
@@ -58,6 +59,7 @@ struct line {
     unsigned told_count;
     int64_t seen_ms;           /* wall clock; 0: not since start */
     bool paused, wake;
+    bool awaits;               /* looks for its tasks once a majority has cosigned */
     char build[64];
 };
 
@@ -123,7 +125,8 @@ struct core {
 };
 
 /* --- one request --- */
-enum outcome { OUTCOME_ANSWER, OUTCOME_POLL, OUTCOME_WAIT, OUTCOME_WORK, OUTCOME_WATCH };
+enum outcome { OUTCOME_ANSWER, OUTCOME_POLL, OUTCOME_WAIT, OUTCOME_WORK, OUTCOME_WATCH,
+               OUTCOME_CHECKPOINT, OUTCOME_WITNESS };
 
 struct pending {
     struct pending *next;
@@ -253,6 +256,30 @@ MUST_CHECK result text_commit(struct core *c, const char *document, const char *
                               char ret[2 * HASH_LEN + 1], struct why *why);
 handler_fn texts_erase;
 #define ACCOUNT_ERASED "erased" /* stands where an erased account's password hash was (ACCOUNT_ERASE) */
+
+/* --- witness.c: one checkpoint at a time is offered to the witnesses, and tasks go out under it --- */
+MUST_CHECK result offer_new(struct core *c, struct why *why);
+void offer_free(struct core *c);
+/* The witnesses of the trust document have changed: their cosignatures are asked for anew. */
+void offer_forget_cosignatures(struct core *c);
+/* There is something that should be cosigned soon. */
+void offer_want(struct core *c);
+/* After a commit, and when its time is over: moves on to the checkpoint at hand if that is wanted. */
+MUST_CHECK result offer_settle(struct core *c, struct why *why);
+uint64_t offer_size(const struct core *c);
+/* Cosigned by a majority of the trust document's witnesses (true where it names none). */
+bool offer_is_cosigned(const struct core *c);
+/* Does this site's agent stand among the witnesses, and is it still asked? */
+bool offer_asks(const struct core *c, const struct line *line, uint64_t held_size);
+int64_t offer_next_ms(const struct core *c); /* until offer_settle should look again; -1: no need */
+/* The note with its cosignatures. */
+MUST_CHECK result offer_print(const struct core *c, struct buffer *to, struct why *why);
+/* A signature line over the checkpoint of this size; of another size than the one offered it comes too late and is
+ * left alone.  DENIED: it is no witness's, or does not hold. */
+MUST_CHECK result offer_cosign(struct core *c, uint64_t size, struct slice line, struct why *why);
+/* Answers (and frees) one who waits for a cosigned checkpoint, or a standalone witness. */
+MUST_CHECK result offer_answer(struct core *c, struct pending *p, bool final, bool *ret_answered, struct why *why);
+handler_fn log_put_cosignature;
 
 /* --- session.c, password.c, accounts.c --- */
 struct login_guard;

@@ -179,7 +179,7 @@ static result start(struct core *c, struct why *why)
     TRY(store_commit(c->store, why));
     TRY(log_sign(c, why));
     c->wrote = false;
-    return DONE;
+    return offer_new(c, why);
 }
 
 result core_new(const struct broker_settings *settings, const struct host *host, const struct core_ports *ports,
@@ -228,6 +228,7 @@ void core_free(struct core *c)
     catalogue_forget(c);
     trust_free(c->trust);
     login_guard_free(c->guard);
+    offer_free(c);
     buffer_done(&c->trust_text);
     buffer_done(&c->log.note);
     store_close(c->store);
@@ -522,7 +523,7 @@ static result deliver(struct core *c, struct pending *batch, struct why *why)
     for (unsigned i = 0; i < c->cut_count; i++)
         c->ports.cut(c->ports.self, slice_str(c->cuts[i].text));
     c->cut_count = 0;
-    result r = DONE;
+    result r = offer_settle(c, why);
     while (batch) {
         struct pending *p = batch;
         batch = p->next;

@@ -31,6 +31,8 @@ enum {
     STATUS_RENEW_MS = 5 * 60 * 1000,
     POLL_WAIT_MS_MAX = 60 * 1000,
     RESULT_WAIT_MS_MAX = 60 * 1000,
+    CHECKPOINT_WAIT_MS = 1500,    /* one who asks for the checkpoint waits this long for a majority of the witnesses */
+    OFFER_LIFE_MS = 1000,         /* a checkpoint that no majority cosigns makes way for a newer one after this */
     POLL_RUNNING_MAX = 256,       /* tasks an agent says it has */
     POLL_OPEN_MAX = 64,           /* open tasks looked at for one answer */
     LEASES_MAX = 64,              /* a site; a task without one is handed out again, which harms nothing */

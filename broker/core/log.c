@@ -75,6 +75,8 @@ result log_append_entry(struct core *c, const char *type, int64_t at_ms, struct 
     TRY(merkle_append(&c->log.frontier, &leaf, node_closed, c, why));
     TRY(index_add(c, index, owned, why));
     c->log.last_ms = at_ms;
+    if (strcmp(type, "dispatch") == 0)
+        offer_want(c);
     if (ret_index)
         *ret_index = index;
     return DONE;
@@ -182,10 +184,16 @@ result log_consistency_json(struct core *c, uint64_t from, uint64_t to, struct j
     return DONE;
 }
 
+/* The newest one; it waits a moment for its cosignatures. */
 result log_get_checkpoint(struct call *c, struct why *why)
 {
-    c->pending->content_type = "text/plain; charset=utf-8";
-    return buffer_add(&c->pending->body, buffer_slice(&c->core->log.note), why);
+    (void)why;
+    struct pending *p = c->pending;
+    p->outcome = OUTCOME_CHECKPOINT;
+    p->held_size = c->core->log.signed_size;
+    p->until_ms = host_monotonic_ms(c->core->host) + CHECKPOINT_WAIT_MS;
+    offer_want(c->core);
+    return DONE;
 }
 
 result log_get_inclusion(struct call *c, struct why *why)

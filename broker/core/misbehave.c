@@ -33,7 +33,7 @@ static result move_task(struct core *c, const struct task *t, uint64_t entry, st
     TRY(core_keys(c, MESSAGE_SEAL_TASK, buffer_slice(&payload), &sealed, why));
     TRY(json_parse(buffer_slice(&sealed), JSON_BYTES_MAX, &task, why));
     json_set(item, "task", task);
-    TRY(log_inclusion_json(c, entry, c->log.signed_size, &proof, why));
+    TRY(log_inclusion_json(c, entry, offer_size(c), &proof, why));
     json_set(item, "proof", proof);
     return DONE;
 }
@@ -66,7 +66,7 @@ static result drop(struct core *c, const struct task *t, struct json *item, stru
     buffer_init(&bytes, 65536);
     TRY(log_entry_bytes(c, other, &bytes, why));
     json_set(item, "entry", json_of_base64(buffer_slice(&bytes)));
-    TRY(log_inclusion_json(c, other, c->log.signed_size, &proof, why));
+    TRY(log_inclusion_json(c, other, offer_size(c), &proof, why));
     json_set(item, "proof", proof);
     return move_task(c, t, other, item, why);
 }

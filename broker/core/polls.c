@@ -31,7 +31,7 @@ result site_poll(struct call *c, struct why *why)
     struct fields f;
     int64_t size = 0, trust = 0, wait_ms = 0;
     const struct json *running = NULL;
-    struct slice build = {0};
+    struct slice build = {0}, cosignature = {0};
     bool paused = false;
     struct pending *p = c->pending;
     TRY(call_fields(c, &f, why));
@@ -41,6 +41,7 @@ result site_poll(struct call *c, struct why *why)
     TRY(may_bool(&f, "paused", &paused));
     TRY(may_integer(&f, "wait_ms", 0, INT32_MAX, &wait_ms));
     TRY(may_text(&f, "build", BUILD_BYTES_MAX, &build));
+    TRY(may_text(&f, "cosignature", NOTE_LINE_MAX, &cosignature));
     TRY(fields_close(&f));
     TRY(read_running(running, p, why));
     struct line *line = line_of(c->core, &c->who.site);
@@ -57,6 +58,10 @@ result site_poll(struct call *c, struct why *why)
     p->held_size = (uint64_t)size;
     p->held_trust = (uint64_t)trust;
     p->until_ms = host_monotonic_ms(c->core->host) + wait_ms;
+    struct why reason = {0};
+    result r = cosignature.len ? offer_cosign(c->core, p->held_size, cosignature, &reason) : DONE;
+    if (!is_ok(r)) /* a site that is no witness is served all the same */
+        log_failure(LOG_WARNING, "cosignature_refused", r, &reason);
     return DONE;
 }
 
@@ -214,7 +219,7 @@ static result task_json(struct core *c, const struct line *line, const struct ro
         TRY(parsed(status_text, &status, why));
     json_set(v, "status", status ? status : json_of_null());
     json_set(v, "entry", json_of_base64(buffer_slice(&entry)));
-    TRY(log_inclusion_json(c, t.entry, c->log.signed_size, &proof, why));
+    TRY(log_inclusion_json(c, t.entry, offer_size(c), &proof, why));
     json_set(v, "proof", proof);
 #ifdef INNSYN_TEST_HOOKS
     TRY(misbehave_task(c, &t, v, why));
@@ -227,6 +232,11 @@ static result add_tasks(struct core *c, struct line *line, struct json *tasks, s
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
     int64_t now = host_monotonic_ms(c->host);
+    line->awaits = false;
+    if (!offer_is_cosigned(c)) { /* I3: no site would answer yet */
+        line->awaits = true;
+        return DONE;
+    }
     /* A paused site gets its tasks too: it refuses them itself, signed, and nobody waits for the deadline. */
     TRY(RUN(c, TASKS_OPEN, &rows, why, store_str(line->site.text), store_integer(POLL_OPEN_MAX)));
     while (rows_next(rows) && json_size(tasks) < POLL_TASKS_MAX) {
@@ -236,6 +246,11 @@ static result add_tasks(struct core *c, struct line *line, struct json *tasks, s
         /* what runs there is left alone until its lease ends */
         if (is_leased(line, &id, now))
             continue;
+        if ((uint64_t)rows_integer(rows, 2) >= offer_size(c)) {
+            line->awaits = true;
+            offer_want(c);
+            continue;
+        }
         TRY(task_json(c, line, rows, &task, why));
         if (!task)
             continue;
@@ -288,11 +303,14 @@ static result poll_json(struct core *c, struct line *line, const struct pending 
     json_set(v, "tasks", tasks);
     json_set(v, "cancel", cancels);
     json_set(v, "time", json_of_instant(host_now_ms(c->host)));
-    json_set(v, "checkpoint", json_of_text(buffer_slice(&c->log.note)));
+    struct buffer note CLEANUP(buffer_done);
+    buffer_init(&note, CHECKPOINT_NOTE_MAX);
+    TRY(offer_print(c, &note, why));
+    json_set(v, "checkpoint", json_of_text(buffer_slice(&note)));
     /* An agent that holds a larger tree than ours knows more than we: it will say so. */
-    TRY(log_consistency_json(c, p->held_size < c->log.signed_size ? p->held_size : 0, c->log.signed_size, &proof, why));
+    TRY(log_consistency_json(c, p->held_size < offer_size(c) ? p->held_size : 0, offer_size(c), &proof, why));
     json_set(v, "consistency", proof);
-    bool news = false;
+    bool news = offer_asks(c, line, p->held_size);
     if (!nothing) {
         if (c->trust && c->trust->version > p->held_trust) {
             struct json *trust = NULL;
@@ -370,6 +388,8 @@ static result try_waiter(struct core *c, struct pending *p, bool final, bool *re
     struct json *v CLEANUP(json_freep) = NULL;
     bool running = false;
     *ret_answered = false;
+    if (p->outcome == OUTCOME_CHECKPOINT || p->outcome == OUTCOME_WITNESS)
+        return offer_answer(c, p, final, ret_answered, why);
     if (p->outcome == OUTCOME_WATCH)
         return watch_try(c, p, final, ret_answered, why);
     TRY(query_json(c, slice_str(p->waits_for.text), p->with_result, &v, &running, why));
@@ -388,9 +408,9 @@ result polls_park(struct core *c, struct pending *p, struct why *why)
     }
     if (p->outcome == OUTCOME_POLL)
         return park_poll(c, p, why);
-    bool answered = false;
-    result r = try_waiter(c, p, p->until_ms <= host_monotonic_ms(c->host) || c->parked_count >= PARKED_MAX, &answered, why);
-    if (!is_ok(r) && (r.code != UNAVAILABLE || p->until_ms <= host_monotonic_ms(c->host) || c->parked_count >= PARKED_MAX))
+    bool answered = false, final = p->until_ms <= host_monotonic_ms(c->host) || c->parked_count >= PARKED_MAX;
+    result r = try_waiter(c, p, final, &answered, why);
+    if (!is_ok(r) && (r.code != UNAVAILABLE || final))
         refuse_parked(p, c, r, why);
     else if (!answered) {
         c->ended = c->ended || !is_ok(r); /* the store went away: look again when it is back */
@@ -433,7 +453,7 @@ static result settle_waiters(struct core *c, int64_t now, struct why *why)
         struct pending *p = *at;
         struct pending *next = p->next;
         bool answered = false, final = p->until_ms <= now;
-        result r = c->ended || final || p->outcome == OUTCOME_WATCH ? try_waiter(c, p, final, &answered, why) : DONE;
+        result r = c->ended || final || p->outcome != OUTCOME_WAIT ? try_waiter(c, p, final, &answered, why) : DONE;
         if (r.code == UNAVAILABLE)
             worst = r;
         if (!answered && (is_ok(r) || (r.code == UNAVAILABLE && !final))) {
@@ -451,6 +471,10 @@ static result settle_waiters(struct core *c, int64_t now, struct why *why)
 result polls_settle(struct core *c, struct why *why)
 {
     int64_t now = host_monotonic_ms(c->host);
+    for (unsigned i = 0; i < c->line_count; i++)
+        if (c->lines[i]->poll && c->lines[i]->poll->until_ms <= now)
+            offer_want(c); /* it goes home with the newest */
+    TRY(offer_settle(c, why));
     result lines = settle_lines(c, now, why);
     result waiters = settle_waiters(c, now, why);
     c->ended = waiters.code == UNAVAILABLE;
@@ -466,6 +490,9 @@ int64_t polls_next_ms(const struct core *c)
     for (const struct pending *p = c->waiters; p; p = p->next)
         if (p->until_ms < first)
             first = p->until_ms;
+    int64_t offer = offer_next_ms(c);
+    if (offer >= 0 && offer < first - now)
+        first = now + offer;
     if (first == INT64_MAX)
         return -1;
     return first > now ? first - now : 0;

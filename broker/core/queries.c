@@ -356,15 +356,21 @@ static result with_proof(struct core *c, struct slice text, uint64_t index, stru
     TRY(log_entry_bytes(c, index, &entry, why));
     struct hash h = sha256(buffer_slice(&entry));
     struct json *proof = NULL;
-    if (index < c->log.signed_size)
-        TRY(log_inclusion_json(c, index, c->log.signed_size, &proof, why));
+    /* With cosignatures, if those who cosign have seen it already. */
+    bool cosigned = index < offer_size(c) && offer_is_cosigned(c);
+    uint64_t size = cosigned ? offer_size(c) : c->log.signed_size;
+    struct buffer note CLEANUP(buffer_done);
+    buffer_init(&note, CHECKPOINT_NOTE_MAX);
+    TRY(cosigned ? offer_print(c, &note, why) : buffer_add(&note, buffer_slice(&c->log.note), why));
+    if (index < size)
+        TRY(log_inclusion_json(c, index, size, &proof, why));
     struct json *receipt = json_hold((struct json *)(uintptr_t)json_get(result_document, "receipt"));
     struct json *e = json_object();
     json_set(e, "index", json_of_integer((int64_t)index));
     json_set(e, "sha256", json_of_hex(slice_of(h.at, HASH_LEN)));
     json_set(e, "bytes", json_of_base64(buffer_slice(&entry)));
     json_set(receipt, "entry", e);
-    json_set(receipt, "checkpoint", json_of_text(buffer_slice(&c->log.note)));
+    json_set(receipt, "checkpoint", json_of_text(buffer_slice(&note)));
     json_set(receipt, "proof", proof ? proof : json_array());
     json_free(receipt);
     *ret = MOVE(result_document);

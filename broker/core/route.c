@@ -53,6 +53,7 @@ static const struct route routes[COMMAND_COUNT] = {
     [COMMAND_LOG_INCLUSION] = {COMMAND_LOG_INCLUSION, 0, false, log_get_inclusion},
     [COMMAND_LOG_CONSISTENCY] = {COMMAND_LOG_CONSISTENCY, 0, false, log_get_consistency},
     [COMMAND_LOG_TILE] = {COMMAND_LOG_TILE, 0, false, log_get_tile},
+    [COMMAND_LOG_COSIGNATURE] = {COMMAND_LOG_COSIGNATURE, 0, false, log_put_cosignature},
     [COMMAND_LOG_BUNDLE] = {COMMAND_LOG_BUNDLE, SCOPE_READ, false, log_get_bundle},
     [COMMAND_LOG_SEARCH] = {COMMAND_LOG_SEARCH, SCOPE_READ, false, log_search},
     [COMMAND_LOG_WATCH] = {COMMAND_LOG_WATCH, SCOPE_READ, false, log_watch},
@@ -77,7 +78,8 @@ static result find_route(struct call *c, struct why *why)
         return no_such_thing(why);
     unsigned callers = command_rule(command)->callers;
     /* Each listener serves its own callers: agents come with a certificate, people without. */
-    if ((callers & CALLER_AGENT ? LISTENER_AGENTS : LISTENER_PEOPLE) != c->request->listener)
+    bool agents = c->request->listener == LISTENER_AGENTS;
+    if (agents ? !(callers & CALLER_AGENT) : !(callers & ~(unsigned)CALLER_AGENT))
         return no_such_thing(why);
     c->route = &routes[command];
     c->anyone = callers & CALLER_ANYONE;
@@ -88,7 +90,7 @@ static result check_who(struct call *c, struct why *why)
 {
     enum command command = c->route->command;
     unsigned callers = command_rule(command)->callers;
-    if (callers & CALLER_AGENT)
+    if (c->request->listener == LISTENER_AGENTS)
         return site_check_certificate(c, why);
     TRY(session_identify(c, why));
     if (c->anyone)

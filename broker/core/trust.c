@@ -8,6 +8,7 @@ static void trust_hold(struct core *c, struct trust *t)
 {
     trust_free(c->trust);
     c->trust = t;
+    offer_forget_cosignatures(c);
 }
 
 /* Opens every version in turn, so that a store that was tampered with is not believed. */

@@ -239,16 +239,67 @@ static void refused_notes(void **state)
     assert_int_equal(n.count, 1);
     buffer_clear(&b);
     assert_ok(buffer_add_str(&b, "text\n\n", NULL));
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < NOTE_SIGNATURES_MAX; i++)
         assert_ok(buffer_add_str(&b, "\xe2\x80\x94 a AAAAAAA=\n", NULL));
     assert_ok(note_parse(buffer_slice(&b), &n, &why));
-    assert_int_equal(n.count, 64);
+    assert_int_equal(n.count, NOTE_SIGNATURES_MAX);
     assert_ok(buffer_add_str(&b, "\xe2\x80\x94 a AAAAAAA=\n", NULL));
     assert_status(note_parse(buffer_slice(&b), &n, &why), LIMIT);
     while (b.len <= CHECKPOINT_NOTE_MAX)
         assert_ok(buffer_add_str(&b, "\n", NULL));
     assert_status(note_parse(buffer_slice(&b), &n, &why), LIMIT);
     buffer_done(&b);
+}
+
+/* What is cosigned here verifies here, at its time, for its witness and over its text alone; a line that cannot be
+ * read counts as missing where that is asked for. */
+static void cosignatures_of_our_own(void **state)
+{
+    (void)state;
+    static const uint8_t seed[32] = {7};
+    static const char text[] = "innsyn.demo/log\n3\nWqx3HImawpLnS/Gv4ubjAvi1WIOy0b8Ze0amvqbavKk=\n";
+    struct signing_key *key CLEANUP(signing_key_freep) = NULL;
+    struct note_key witness, log_like;
+    uint8_t public[ED25519_KEY_LEN];
+    struct buffer b CLEANUP(buffer_done);
+    struct note n;
+    unsigned unreadable = 0;
+    int64_t time_s = 0;
+    assert_ok(signing_key_from_seed(seed, &key, NULL));
+    assert_ok(signing_key_ed25519(key, public, NULL));
+    assert_ok(note_key_make("innsyn.site.cleveland", NOTE_COSIGNATURE, public, &witness, NULL));
+    assert_ok(note_key_make("innsyn.site.cleveland", NOTE_ED25519, public, &log_like, NULL));
+    buffer_init(&b, CHECKPOINT_NOTE_MAX);
+    assert_ok(buffer_printf(&b, NULL, "%s\n", text));
+    size_t head = b.len;
+    assert_status(note_cosign(slice_str(text), &log_like, key, 1700000000, &b, NULL), MALFORMED);
+    assert_status(note_cosign(slice_str(text), &witness, key, 0, &b, NULL), MALFORMED);
+    assert_int_equal(b.len, head);
+    assert_ok(note_cosign(slice_str(text), &witness, key, 1700000000, &b, NULL));
+    assert_ok(note_parse(buffer_slice(&b), &n, NULL));
+    assert_ok(note_verify(&n, &witness, NULL));
+    assert_ok(note_cosigned(&n, &witness, &time_s, NULL));
+    assert_true(time_s == 1700000000);
+    assert_int_equal(witnesses_count(&n, &witness, 1, 1700000000, 1700000000, NULL), 1);
+    assert_int_equal(witnesses_count(&n, &witness, 1, 1700000001, 1800000000, NULL), 0);
+    assert_int_equal(witnesses_count(&n, &witness, 1, 0, 1699999999, NULL), 0);
+    assert_status(note_cosigned(&n, &log_like, &time_s, NULL), DENIED);
+    /* Every byte of the line: it no longer counts, however it fails. */
+    for (size_t i = head; i < b.len; i++) {
+        b.at[i] ^= 1;
+        if (is_ok(note_parse_readable(buffer_slice(&b), &n, &unreadable, NULL)))
+            assert_int_equal(witnesses_count(&n, &witness, 1, 0, INT64_MAX, NULL), 0);
+        b.at[i] ^= 1;
+    }
+    b.at[head + 40] = '!';
+    assert_status(note_parse(buffer_slice(&b), &n, NULL), MALFORMED);
+    assert_ok(note_parse_readable(buffer_slice(&b), &n, &unreadable, NULL));
+    assert_int_equal(unreadable, 1);
+    assert_int_equal(n.count, 0);
+    assert_int_equal(witnesses_majority(0), 0);
+    assert_int_equal(witnesses_majority(1), 1);
+    assert_int_equal(witnesses_majority(4), 3);
+    assert_int_equal(witnesses_majority(5), 3);
 }
 
 static void refused_checkpoints(void **state)
@@ -304,7 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_notes), cmocka_unit_test(sign_as_published), cmocka_unit_test(cosignature),
         cmocka_unit_test(another_logs_checkpoints), cmocka_unit_test(every_byte_counts), cmocka_unit_test(refused_notes),
-        cmocka_unit_test(refused_checkpoints), cmocka_unit_test(keys),
+        cmocka_unit_test(cosignatures_of_our_own), cmocka_unit_test(refused_checkpoints), cmocka_unit_test(keys),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
