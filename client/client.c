@@ -187,15 +187,20 @@ int client_call(struct client *c, const struct call *call, struct json **ret)
     return client_call_status(c, call, ret, &http);
 }
 
-int client_text(struct client *c, const char *path, struct buffer *ret)
+int client_bytes(struct client *c, const char *path, bool anonymous, struct buffer *ret)
 {
     struct why why = {0};
     struct answer answer CLEANUP(answer_done);
     answer_init(&answer);
-    int code = exchange(c, &(struct call){.method = "GET", .path = path, .anonymous = true}, &answer);
+    int code = exchange(c, &(struct call){.method = "GET", .path = path, .anonymous = anonymous}, &answer);
     if (code != EXIT_DONE)
         return code;
     return buffer_add(ret, buffer_slice(&answer.body), &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNREACHABLE, &why);
+}
+
+int client_text(struct client *c, const char *path, struct buffer *ret)
+{
+    return client_bytes(c, path, true, ret);
 }
 
 /* Everything but letters, digits, '-', '_', '.' and '~' as %XX. */

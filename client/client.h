@@ -37,6 +37,8 @@ struct call {
 int client_call(struct client *c, const struct call *call, struct json **ret);
 /* As client_call; *ret_http: the HTTP status, 0 when there was no answer at all. */
 int client_call_status(struct client *c, const struct call *call, struct json **ret, unsigned *ret_http);
+/* An answer that is bytes; anonymous: no token is sent. */
+int client_bytes(struct client *c, const char *path, bool anonymous, struct buffer *ret);
 /* An answer that is text and not JSON. */
 int client_text(struct client *c, const char *path, struct buffer *ret);
 /* All pages of a list as one {"items":[...]} document. */

@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "client/audit.h"
 #include "client/clean_text.h"
+#include "client/command_proof.h"
 #include "client/log_file.h"
 #include "client/table_print.h"
 #include "client/trust_store.h"
@@ -117,13 +118,14 @@ static int check_consistency(struct client *c, const struct checkpoint *seen, co
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
-static struct json *verdict_json(const struct audit *a, const struct checkpoint *now)
+static struct json *verdict_json(const struct audit *a, const struct checkpoint *now, const struct log_policy *policy, const struct policy_verdict *verdict)
 {
     struct json *v = json_object(), *types = json_object();
     json_set(v, "verified", json_of_bool(true));
     json_set(v, "origin", json_of_str(now->origin));
     json_set(v, "size", json_of_integer((int64_t)now->size));
     json_set(v, "root", json_of_hex(slice_of(now->root.at, HASH_LEN)));
+    log_cosigners_json(policy, verdict, v);
     if (a->has_seen)
         json_set(v, "consistent_with", json_of_integer((int64_t)a->seen.size));
     if (now->size > 0) {
@@ -136,7 +138,8 @@ static struct json *verdict_json(const struct audit *a, const struct checkpoint 
     return v;
 }
 
-static result verdict_words(const struct audit *a, const struct checkpoint *now, struct buffer *to, struct why *why)
+static result verdict_words(const struct audit *a, const struct checkpoint *now, const struct log_policy *policy,
+                            const struct policy_verdict *verdict, struct buffer *to, struct why *why)
 {
     char root[2 * HASH_LEN + 1], first[INSTANT_TEXT_SIZE], last[INSTANT_TEXT_SIZE];
     hash_print(&now->root, root);
@@ -144,6 +147,7 @@ static result verdict_words(const struct audit *a, const struct checkpoint *now,
     TRY(clean_text(slice_str(now->origin), to, why));
     TRY(buffer_printf(to, why, " is complete and unaltered.\n  entries    %llu\n  root       %s\n  signature  holds under the log key of the trusted document\n",
                       (unsigned long long)now->size, root));
+    TRY(log_cosigners_words(policy, verdict, to, why));
     if (now->size > 0) {
         instant_print(a->first_at_ms, first);
         instant_print(a->last_at_ms, last);
@@ -176,16 +180,27 @@ static int get_checkpoint(struct client *c, const struct note_key *log, struct b
     return checkpoint_open(buffer_slice(note), log, ret, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
-static int say_verified(struct client *c, const struct audit *audit, const struct checkpoint *now)
+/* The checkpoint at hand, held to the policy. */
+static int judge(struct client *c, const struct arguments *arguments, struct slice note, struct log_policy *policy, struct policy_verdict *ret)
+{
+    struct why why = {0};
+    int code = log_policy_get(c, arguments, policy);
+    if (code != EXIT_DONE)
+        return code;
+    return policy_check(policy, note, ret, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
+}
+
+static int say_verified(struct client *c, const struct audit *audit, const struct checkpoint *now, const struct log_policy *policy,
+                        const struct policy_verdict *verdict)
 {
     struct why why = {0};
     struct buffer text CLEANUP(buffer_done);
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (c->json) {
-        struct json *v CLEANUP(json_freep) = verdict_json(audit, now);
+        struct json *v CLEANUP(json_freep) = verdict_json(audit, now, policy, verdict);
         return client_print_json(v);
     }
-    return verdict_words(audit, now, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
+    return verdict_words(audit, now, policy, verdict, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
 }
 
 static void say_progress(void *self, uint64_t entries, uint64_t bytes)
@@ -194,7 +209,7 @@ static void say_progress(void *self, uint64_t entries, uint64_t bytes)
 }
 
 /* An export and the checkpoint beside it; the broker is not asked for anything. */
-static int verify_file(struct client *c, const char *path, const char *checkpoint)
+static int verify_file(struct client *c, const struct arguments *arguments, const char *path, const char *checkpoint)
 {
     struct why why = {0};
     char beside[PROFILE_PATH_MAX];
@@ -202,7 +217,9 @@ static int verify_file(struct client *c, const char *path, const char *checkpoin
     struct buffer note CLEANUP(buffer_done);
     struct checkpoint seen, now;
     struct progress progress;
-    static struct audit audit; /* large: kept off the stack */
+    static struct audit audit; /* large: kept off the stack, as the next */
+    static struct log_policy policy;
+    struct policy_verdict verdict;
     bool has_seen = false;
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     (void)snprintf(beside, sizeof beside, "%.*s.checkpoint", (int)sizeof beside - 12, path);
@@ -216,6 +233,9 @@ static int verify_file(struct client *c, const char *path, const char *checkpoin
         r = checkpoint_open(buffer_slice(&note), &trust->log, &now, &why);
     if (r.code != OK)
         return client_fail(EXIT_UNVERIFIED, &why);
+    code = judge(c, arguments, buffer_slice(&note), &policy, &verdict);
+    if (code != EXIT_DONE)
+        return code;
     /* An export may be older than what was verified since: that does not make it false. */
     audit_init(&audit, has_seen && seen.size <= now.size ? &seen : NULL);
     progress_start(&progress, &c->terminal, c->host);
@@ -223,18 +243,18 @@ static int verify_file(struct client *c, const char *path, const char *checkpoin
     progress_end(&progress);
     if (r.code == OK)
         r = audit_end(&audit, &now, &why);
-    return r.code == OK ? say_verified(c, &audit, &now) : client_fail(EXIT_UNVERIFIED, &why);
+    return r.code == OK ? say_verified(c, &audit, &now, &policy, &verdict) : client_fail(EXIT_UNVERIFIED, &why);
 }
 
-int audit_verify(struct client *c, const struct arguments *arguments)
+static int verify_log(struct client *c, const struct arguments *arguments)
 {
-    if (arguments_value(arguments, "file"))
-        return verify_file(c, arguments_value(arguments, "file"), arguments_value(arguments, "checkpoint"));
     struct why why = {0};
     struct trust *trust CLEANUP(trust_freep) = NULL;
     struct buffer note CLEANUP(buffer_done);
     struct checkpoint seen, now;
-    static struct audit audit; /* large: kept off the stack */
+    static struct audit audit; /* large: kept off the stack, as the next */
+    static struct log_policy policy;
+    struct policy_verdict verdict;
     bool has_seen = false;
     buffer_init(&note, 0);
     int code = trust_store_get(c, true, &trust);
@@ -242,6 +262,8 @@ int audit_verify(struct client *c, const struct arguments *arguments)
         code = load_seen(c, &trust->log, &seen, &has_seen);
     if (code == EXIT_DONE)
         code = get_checkpoint(c, &trust->log, &note, &now);
+    if (code == EXIT_DONE)
+        code = judge(c, arguments, buffer_slice(&note), &policy, &verdict);
     if (code != EXIT_DONE)
         return code;
     audit_init(&audit, has_seen ? &seen : NULL);
@@ -258,7 +280,24 @@ int audit_verify(struct client *c, const struct arguments *arguments)
     if (audit_end(&audit, &now, &why).code != OK)
         return client_fail(EXIT_UNVERIFIED, &why);
     code = store_seen(c, buffer_slice(&note));
-    return code == EXIT_DONE ? say_verified(c, &audit, &now) : code;
+    return code == EXIT_DONE ? say_verified(c, &audit, &now, &policy, &verdict) : code;
+}
+
+int audit_verify(struct client *c, const struct arguments *arguments)
+{
+    int given = (arguments_value(arguments, "folder") != NULL) + (arguments_value(arguments, "proof") != NULL) +
+                (arguments_value(arguments, "evidence") != NULL) + (arguments_value(arguments, "file") != NULL);
+    if (given > 1)
+        return client_usage("give one of --file, --folder, --proof and --evidence");
+    if (arguments_value(arguments, "folder"))
+        return log_verify_folder(c, arguments);
+    if (arguments_value(arguments, "proof"))
+        return log_verify_proof(c, arguments);
+    if (arguments_value(arguments, "evidence"))
+        return log_verify_evidence(c, arguments);
+    if (arguments_value(arguments, "file"))
+        return verify_file(c, arguments, arguments_value(arguments, "file"), arguments_value(arguments, "checkpoint"));
+    return verify_log(c, arguments);
 }
 
 struct shown {

@@ -193,6 +193,18 @@ static int add_people(struct client *c, const struct arguments *a, struct trust_
     return EXIT_DONE;
 }
 
+/* Standalone witnesses, by their verifier keys. */
+static int add_witnesses(const struct arguments *a, struct trust_parts *parts)
+{
+    const char *vkey;
+    for (unsigned i = 0; i < CEREMONY_FILES_MAX && (vkey = arguments_nth(a, "witness", i)) != NULL; i++) {
+        struct why why = {0};
+        if (trust_add_witness(parts, slice_str(vkey), &why).code != OK)
+            return client_fail(EXIT_USAGE, &why);
+    }
+    return EXIT_DONE;
+}
+
 static int add_sites(struct client *c, const struct arguments *a, struct trust_parts *parts)
 {
     const char *file;
@@ -234,8 +246,12 @@ int trust_make(struct client *c, const struct arguments *a)
         code = add_people(c, a, &parts);
     if (code == EXIT_DONE)
         code = add_sites(c, a, &parts);
+    if (code == EXIT_DONE)
+        code = add_witnesses(a, &parts);
     if (code != EXIT_DONE)
         return code;
+    if (json_size(parts.witnesses) == 0)
+        client_say(c, "No witness is named: nobody will notice a split view of the log.");
     r = trust_make_envelope(&parts, slice_str(network), version, (unsigned)threshold, broker, host_now_ms(c->host), &e, &why);
     if (r.code != OK)
         return client_fail(EXIT_USAGE, &why);

@@ -85,6 +85,16 @@ result trust_add_holder(struct trust_parts *p, struct slice account, struct slic
     return DONE;
 }
 
+result trust_add_witness(struct trust_parts *p, struct slice vkey, struct why *why)
+{
+    struct note_key parsed;
+    TRY(note_key_parse(vkey, &parsed, why));
+    if (parsed.type != NOTE_COSIGNATURE)
+        return FAIL_AT(why, MALFORMED, "/witnesses", "'%s' is no witness's key: it is not of type 4 (cosignature/v1)", parsed.name);
+    json_add(p->witnesses, json_of_text(vkey));
+    return DONE;
+}
+
 result trust_add_site(struct trust_parts *p, const struct json *site_public, struct why *why)
 {
     struct site_id id;
@@ -93,11 +103,8 @@ result trust_add_site(struct trust_parts *p, const struct json *site_public, str
     TRY(check_key(&spki, "/sites", why));
     if (has(p->sites, "site", slice_str(id.text), NULL, spki))
         return FAIL_AT(why, MALFORMED, "/sites", "site '%.60s' is given twice", id.text);
-    if (witness.len > 0) {
-        struct note_key parsed;
-        TRY(note_key_parse(witness, &parsed, why));
-        json_add(p->witnesses, json_of_text(witness));
-    }
+    if (witness.len > 0)
+        TRY(trust_add_witness(p, witness, why));
     struct json *s = json_object();
     json_set(s, "site", json_of_str(id.text));
     json_set(s, "key", json_of_text(spki));

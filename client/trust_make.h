@@ -19,6 +19,8 @@ MUST_CHECK result trust_add_holder(struct trust_parts *p, struct slice account, 
 /* {"site","key","witness"?} */
 MUST_CHECK result trust_add_site(struct trust_parts *p, const struct json *site_public, struct why *why);
 
+MUST_CHECK result trust_add_witness(struct trust_parts *p, struct slice vkey, struct why *why);
+
 /* The whole, as an unsigned envelope.  broker_public: {"log","seal","site_ca"}.
  * MALFORMED: a threshold that the roots cannot meet, fewer than two officers, a site without holder, a missing member. */
 MUST_CHECK result trust_make_envelope(struct trust_parts *p, struct slice network, uint64_t version, unsigned threshold,
