@@ -59,6 +59,9 @@ struct line {
     unsigned told_count;
     int64_t seen_ms;           /* wall clock; 0: not since start */
     bool paused, wake;
+#ifdef INNSYN_TEST_HOOKS
+    bool told_tasks;           /* split_view: the other history is shown from now on */
+#endif
     bool awaits;               /* looks for its tasks once a majority has cosigned */
     char build[64];
 };
@@ -236,6 +239,8 @@ int64_t log_time(const struct core *c); /* now, or the newest entry's time if th
 MUST_CHECK result log_sign(struct core *c, struct why *why);
 MUST_CHECK result log_agree_with_keys(struct core *c, struct why *why);
 MUST_CHECK result log_entry_bytes(struct core *c, uint64_t index, struct buffer *to, struct why *why);
+/* A merkle_node_fn over the store; self: the core. */
+MUST_CHECK result log_node(void *self, unsigned level, uint64_t index, struct hash *ret, struct why *why);
 /* Proofs in the checkpoint at hand or any tree before it, as arrays of base64. */
 MUST_CHECK result log_inclusion_json(struct core *c, uint64_t index, uint64_t size, struct json **ret, struct why *why);
 MUST_CHECK result log_consistency_json(struct core *c, uint64_t from, uint64_t to, struct json **ret, struct why *why);

@@ -13,7 +13,7 @@
 
 enum { ENTRY_BYTES_MAX = 16 * 1024, ENTRIES_A_CALL_MAX = 1000 };
 
-static result read_node(void *self, unsigned level, uint64_t index, struct hash *ret, struct why *why)
+result log_node(void *self, unsigned level, uint64_t index, struct hash *ret, struct why *why)
 {
     struct core *c = self;
     struct rows *rows CLEANUP(rows_freep) = NULL;
@@ -42,7 +42,7 @@ result log_load(struct core *c, struct why *why)
     }
     for (unsigned level = 0; level < 64; level++)
         if (f.size >> level & 1)
-            TRY(read_node(c, level, (f.size >> level) - 1, &f.peaks[level], why));
+            TRY(log_node(c, level, (f.size >> level) - 1, &f.peaks[level], why));
     c->log.frontier = f;
     c->log.last_ms = last_ms;
     return DONE;
@@ -101,7 +101,7 @@ result log_sign(struct core *c, struct why *why)
     struct hash root = merkle_root(&c->log.frontier);
     struct merkle_proof proof = {.count = 0};
     if (c->log.signed_size && c->log.signed_size < size)
-        TRY(merkle_prove_consistency(read_node, c, c->log.signed_size, size, &proof, why));
+        TRY(merkle_prove_consistency(log_node, c, c->log.signed_size, size, &proof, why));
     struct buffer ask CLEANUP(buffer_done), note CLEANUP(buffer_done);
     buffer_init(&ask, 8192);
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
@@ -137,7 +137,7 @@ result log_agree_with_keys(struct core *c, struct why *why)
                     c->log.frontier.size, size);
     if (size > 0) {
         struct hash here;
-        TRY(merkle_root_at(read_node, c, size, &here, why));
+        TRY(merkle_root_at(log_node, c, size, &here, why));
         if (!slice_equal(slice_of(here.at, HASH_LEN), root))
             return FAIL(why, DENIED,
                         "the store's first %" PRIu64 " log entries are not those of the checkpoint that was signed: "
@@ -170,7 +170,7 @@ static struct json *proof_json(const struct merkle_proof *p)
 result log_inclusion_json(struct core *c, uint64_t index, uint64_t size, struct json **ret, struct why *why)
 {
     struct merkle_proof proof = {.count = 0};
-    TRY(merkle_prove_inclusion(read_node, c, index, size, &proof, why));
+    TRY(merkle_prove_inclusion(log_node, c, index, size, &proof, why));
     *ret = proof_json(&proof);
     return DONE;
 }
@@ -179,7 +179,7 @@ result log_consistency_json(struct core *c, uint64_t from, uint64_t to, struct j
 {
     struct merkle_proof proof = {.count = 0};
     if (from > 0 && from < to)
-        TRY(merkle_prove_consistency(read_node, c, from, to, &proof, why));
+        TRY(merkle_prove_consistency(log_node, c, from, to, &proof, why));
     *ret = proof_json(&proof);
     return DONE;
 }

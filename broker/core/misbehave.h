@@ -8,6 +8,8 @@
  *   no_entry         a task without entry and proof
  *   forged_permit    a permit goes live without all its signatures
  *   add_person       the permit's payload names one more researcher, with a key of the broker's own
+ *   split_view       every second site (by name) is shown a history in which one entry is another, signed by the
+ *                    log's key; tasks go out without cosignatures; whoever had one is shown the other history
  *   old_status       a change of a permit's status is not passed on
  */
 #ifndef INNSYN_BROKER_CORE_MISBEHAVE_H
@@ -16,6 +18,9 @@
 struct core;
 bool misbehaves(const char *what);
 /* Alters one item of a poll's `tasks`. */
+struct line;
+/* Alters checkpoint, consistency proof and inclusion proofs of a poll's answer. */
+MUST_CHECK result misbehave_split(struct core *c, struct line *line, uint64_t held_size, struct json *answer, struct why *why);
 MUST_CHECK result misbehave_task(struct core *c, const struct task *t, struct json *item, struct why *why);
 
 #endif

@@ -233,7 +233,7 @@ static result add_tasks(struct core *c, struct line *line, struct json *tasks, s
     struct rows *rows CLEANUP(rows_freep) = NULL;
     int64_t now = host_monotonic_ms(c->host);
     line->awaits = false;
-    if (!offer_is_cosigned(c)) { /* I3: no site would answer yet */
+    if (!offer_is_cosigned(c) && !misbehaves("split_view")) { /* I3: no site would answer yet */
         line->awaits = true;
         return DONE;
     }
@@ -323,6 +323,9 @@ static result poll_json(struct core *c, struct line *line, const struct pending 
         TRY(add_cancels(c, p, cancels, why));
         news = news || json_size(statuses) || json_size(tasks) || json_size(cancels);
     }
+#ifdef INNSYN_TEST_HOOKS
+    TRY(misbehave_split(c, line, p->held_size, v, why));
+#endif
     *ret_news = news;
     *ret = MOVE(v);
     return DONE;
