@@ -3,7 +3,7 @@ _innsyn() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} noun= verb= i
     local -A verbs=(
         [profile]="create" [key]="new show" [account]="list create me" [token]="create list revoke"
-        [application]="submit list show opinion decide" [permit]="list show sign revoke suspend resume"
+        [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend decide withdraw letter" [permit]="list show sign revoke suspend resume amend renew"
         [query]="check run list show cancel" [result]="show verify" [site]="list add"
         [trust]="show pin publish root-key make sign" [audit]="verify show" [policy]="roles"
         [login]="" [logout]="" [catalogue]="" [help]=""

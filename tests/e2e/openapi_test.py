@@ -171,20 +171,38 @@ def sites(c, folder):
 
 def permits(c):
     """A permit from its application to its end."""
-    application = {"title": "A study", "purpose": "53.1.e", "from": instant(-60), "to": instant(86400), "summary": "short",
+    application = {"title": "A study", "purpose": "53.1.e", "from": instant(-60), "to": instant(40 * 86400), "summary": "short",
+                   "statistical_content": "counts", "safeguards": "few people", "legal_basis": "6(1)(e)",
                    "datasets": [{"dataset": c.net.data.name, "sites": c.net.sites, "variables": ["*"],
                                  "statistics": ["count", "table", "histogram", "summary"]}], "people": ["researcher"]}
     apply = "/v1/applications"
     first = c.call("researcher", "POST", apply, application, 201)["id"]
     c.call("researcher", "POST", apply, dict(application, purpose="53.1.z"), 400)
     refused = c.call("researcher", "POST", apply, application, 201)["id"]
-    c.call("officer1", "POST", f"{apply}/{refused}/decision", {"decision": "refuse"}, 400)
-    c.call("officer1", "POST", f"{apply}/{refused}/decision", {"decision": "refuse", "reason": "no"})
+
+    def step(person, application_id, status=200, **body):
+        return c.call(person, "POST", f"{apply}/{application_id}/steps", body, status)
+
+    step("officer1", refused, command="screen", version=2)
+    step("officer1", refused, 400, command="refuse", version=3)
+    step("officer1", refused, command="refuse", version=3, text="no")
+    step("officer1", first, command="screen", version=2)
+    step("officer1", first, command="complete", version=3)
+    step("officer1", first, 409, command="complete", version=3)
     holder = "holder-" + c.net.sites[0]
-    c.call(holder, "POST", f"{apply}/{first}/opinions", {"site": c.net.sites[0], "opinion": "approve", "text": "good"})
-    c.call(holder, "POST", f"{apply}/{first}/opinions", {"site": c.net.sites[1], "opinion": "approve"}, 403)
-    permit = c.call("officer1", "POST", f"{apply}/{first}/decision", {"decision": "grant", "reason": "good"})["permit"]
-    c.call("officer1", "POST", f"{apply}/{first}/decision", {"decision": "grant"}, 409)
+    step(holder, first, 403, command="opinion", version=4, site=c.net.sites[1], opinion="approve")
+    for version, site in enumerate(c.net.sites, 4):
+        step("holder-" + site, first, command="opinion", version=version, site=site, opinion="approve", text="good")
+    version = 4 + len(c.net.sites)
+    permit = step("officer1", first, command="grant", version=version, text="good")["permit"]
+    step("officer1", first, 409, command="grant", version=version + 1, text="good")
+    c.call("officer1", "POST", f"{apply}/{first}/copies", {}, 403)
+    c.call("researcher", "POST", f"{apply}/{first}/copies", {}, 201)
+    c.call("researcher", "GET", f"{apply}/{first}/letter?lang=en")
+    c.call("researcher", "GET", f"{apply}/{first}/letter?lang=xx", None, 400)
+    c.call(None, "GET", "/v1/forms")
+    c.call(None, "GET", "/v1/register")
+    c.call(None, "GET", "/v1/register?limit=x", None, 400)
     c.call("officer1", "GET", apply)
     c.call("desk", "GET", apply, None, 403)
     for application_id in (first, refused):
@@ -200,7 +218,11 @@ def permits(c):
     c.call("desk", "GET", "/v1/permits", None, 403)
     for state in ("suspended", "live"):
         c.call("officer1", "POST", f"/v1/permits/{permit}/status", {"state": state, "reason": "a look"})
-    c.call("officer1", "POST", f"/v1/permits/{permit}/status", {"state": "live"}, 409)
+    c.call("officer1", "POST", f"/v1/permits/{permit}/status", {"state": "live", "reason": "x"}, 409)
+    c.call("researcher", "POST", f"/v1/permits/{permit}/amendments", {}, 201)
+    c.call("researcher2", "POST", f"/v1/permits/{permit}/amendments", {}, 404)
+    c.call("researcher", "POST", f"/v1/permits/{permit}/renewals", {"to": instant(80 * 86400)}, 201)
+    c.call("researcher", "POST", f"/v1/permits/{permit}/renewals", {"to": instant(0)}, 400)
     return permit
 
 
