@@ -119,7 +119,8 @@ static result compare_without(const struct audited_box *x, const struct audited_
     struct projected a = without(x, variable), b = without(y, variable);
     if (a.mark.a == b.mark.a && a.mark.b == b.mark.b)
         return DONE; /* the same box: its noise is the same too */
-    uint64_t at_least = a.persons > b.persons ? a.persons - b.persons : b.persons - a.persons;
+    uint64_t apart = a.persons > b.persons ? a.persons - b.persons : b.persons - a.persons;
+    uint64_t at_least = apart > AUDIT_REMEMBERED_SLACK ? apart - AUDIT_REMEMBERED_SLACK : 0;
     return at_least < exact_below ? add_pair(ret, (struct audit_pair){at, variable, at_least}, why) : DONE;
 }
 

@@ -13,6 +13,7 @@
 #define INNSYN_AGENTS_DISCLOSURE_AUDIT_H
 
 #include "agents/disclosure/parameters.h"
+#include "agents/disclosure/ptable.h"
 #include "agents/engine/plan.h"
 
 /* Which box it is, whoever wrote it and in which edition: the sum of 128 bits of the SHA-256 of each of its
@@ -53,6 +54,10 @@ struct audit {
     size_t pair_count, pair_room;
 };
 void audit_done(struct audit *a); /* zeroed ones are welcome; wipes */
+
+/* What is remembered of a cohort need not be exact: its counts with up to PTABLE_NOISE_MAX of noise, rounded down to
+ * tens, are what the prefilter allows for. */
+enum { AUDIT_REMEMBERED_STEP = 10, AUDIT_REMEMBERED_SLACK = PTABLE_NOISE_MAX + AUDIT_REMEMBERED_STEP };
 
 /* All pairs whose projections differ and whose counts do not show at least `exact_below` persons between them.
  * LIMIT: no memory; refuse then. */

@@ -133,6 +133,25 @@ static bool tell(struct guard *g, const struct verified *v, const struct ledger_
     return true;
 }
 
+/* What the ledger remembers of a count: with noise, in tens, so that no true count is kept. */
+static result blur(struct guard *g, const struct ptable *noise, struct slice edition, struct slice cohort, unsigned which, uint64_t *persons,
+                   struct why *why)
+{
+    uint32_t r;
+    TRY(cellkey_draw(g->cellkey, "remembered", edition, cohort, which, *persons, &r, why));
+    int64_t noised = (int64_t)*persons + ptable_noise(noise, *persons, r);
+    *persons = noised > 0 ? (uint64_t)noised / AUDIT_REMEMBERED_STEP * AUDIT_REMEMBERED_STEP : 0;
+    return DONE;
+}
+
+static result blur_box(struct guard *g, struct audited_box *box, const struct ptable *noise, struct slice edition, struct slice cohort, struct why *why)
+{
+    TRY(blur(g, noise, edition, cohort, BOX_VARIABLES_MAX, &box->persons, why));
+    for (unsigned i = 0; i < box->term_count; i++)
+        TRY(blur(g, noise, edition, cohort, i, &box->terms[i].persons, why));
+    return DONE;
+}
+
 result decide_spend(struct guard *g, struct job *j, bool answered, struct why *why)
 {
     const struct profile_rules *rules = profile_rules(j->v.dataset->dictionary->profile);
@@ -145,6 +164,7 @@ result decide_spend(struct guard *g, struct job *j, bool answered, struct why *w
     hash_print(&j->v.dataset->edition, edition);
     TRY(charge_of(j->v.question, &j->answer, g->cellkey, slice_str(edition), rules->noise, audit_least(&j->audit), &c, why));
     TRY(question_cohort(j->v.question, &cohort, why));
+    TRY(blur_box(g, j->box, rules->noise, slice_str(edition), buffer_slice(&cohort), why));
     TRY(ledger_spend(g->ledger, &a, &c, j->box, buffer_slice(&cohort), answered, &alarm, why));
     return tell(g, &j->v, &alarm) ? DONE : FAIL(why, UNAVAILABLE, "the journal cannot be written");
 }

@@ -5,7 +5,7 @@
  *   <folder>/00000000.jsonl ...   one entry a line, LEDGER_SEGMENT_ENTRIES a file, mode 0600
  *
  * An entry is synced before ledger_spend returns, so what was sent is never more than what is written here.  It
- * holds the charge and, for an answer, the cohort with its true counts: those never leave this folder.
+ * holds the charge and, for an answer, the cohort with its counts, noised and in tens (guard/decide.c).
  * A question is charged once per permit and edition: a crash between charge and answer costs nothing twice.
  * Time in the ledger never goes back, whatever the clock does.
  */
