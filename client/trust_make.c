@@ -108,6 +108,15 @@ result trust_add_site(struct trust_parts *p, const struct json *site_public, str
     struct json *s = json_object();
     json_set(s, "site", json_of_str(id.text));
     json_set(s, "key", json_of_text(spki));
+    struct slice optout = json_text(json_get(site_public, "optout_key"));
+    if (optout.len > 0) {
+        result r = check_key(&optout, "/sites", why);
+        if (r.code != OK) {
+            json_free(s);
+            return r;
+        }
+        json_set(s, "optout_key", json_of_text(optout));
+    }
     json_add(p->sites, s);
     return DONE;
 }

@@ -60,6 +60,8 @@ static result read_people(struct fields *f, struct trust *t)
         TRY(open_item(f, "sites", sites, t->site_count, &s));
         TRY(need_site_id(&s, "site", &t->sites[t->site_count].site));
         TRY(need_public_key(&s, "key", &t->sites[t->site_count].key));
+        if (json_get(s.object, "optout_key"))
+            TRY(need_public_key(&s, "optout_key", &t->sites[t->site_count].optout_key));
         TRY(fields_close(&s));
         for (unsigned i = 0; i < t->site_count; i++)
             if (site_id_equal(&t->sites[i].site, &t->sites[t->site_count].site))
@@ -101,7 +103,7 @@ static result read_log(struct fields *f, struct trust *t)
 /* One key, one use: a person must not count as two, nor the unit's seal as an officer. */
 static result check_keys_apart(const struct trust *t, struct why *why)
 {
-    unsigned count = 0, max = t->root_count + t->officer_count + t->holder_count + t->site_count + 1;
+    unsigned count = 0, max = t->root_count + t->officer_count + t->holder_count + 2 * t->site_count + 1;
     struct owner {
         const struct public_key *key;
         const struct label *holder; /* one account may hold several sites with one key */
@@ -116,6 +118,9 @@ static result check_keys_apart(const struct trust *t, struct why *why)
         owners[count++] = (struct owner){&t->holders[i].key, &t->holders[i].account};
     for (unsigned i = 0; i < t->site_count; i++)
         owners[count++].key = &t->sites[i].key;
+    for (unsigned i = 0; i < t->site_count; i++)
+        if (t->sites[i].optout_key.der_len)
+            owners[count++].key = &t->sites[i].optout_key;
     owners[count++].key = &t->seal;
     result r = DONE;
     for (unsigned i = 0; i < count && is_ok(r); i++)
@@ -219,5 +224,13 @@ const struct public_key *trust_site_key(const struct trust *t, const struct site
     for (unsigned i = 0; i < t->site_count; i++)
         if (site_id_equal(&t->sites[i].site, site))
             return &t->sites[i].key;
+    return NULL;
+}
+
+const struct public_key *trust_optout_key(const struct trust *t, const struct site_id *site)
+{
+    for (unsigned i = 0; i < t->site_count; i++)
+        if (site_id_equal(&t->sites[i].site, site) && t->sites[i].optout_key.der_len)
+            return &t->sites[i].optout_key;
     return NULL;
 }

@@ -23,6 +23,7 @@ struct trust_holder {
 struct trust_site {
     struct site_id site;
     struct public_key key; /* signs site results and site rules */
+    struct public_key optout_key; /* what is sealed to the site for its list of opt-outs; der_len 0: it takes none */
 };
 struct trust {
     struct label network;
@@ -55,5 +56,7 @@ void trust_free(struct trust *t);
 void trust_freep(struct trust **t);
 
 const struct public_key *trust_site_key(const struct trust *t, const struct site_id *site); /* NULL: not a site */
+/* NULL: not a site, or it takes no opt-outs. */
+const struct public_key *trust_optout_key(const struct trust *t, const struct site_id *site);
 
 #endif

@@ -50,16 +50,17 @@ static result make_secret(const struct host *h, const struct agent_settings *s, 
 
 /* */
 static result write_public(const struct host *h, const struct agent_settings *s, const struct signing_key *site,
-                           const struct signing_key *witness, struct why *why)
+                           const struct signing_key *witness, const struct signing_key *optout, struct why *why)
 {
     char path[AGENT_PATH_SIZE], name[NOTE_NAME_MAX + 1], vkey[VKEY_TEXT_MAX + 1];
-    struct public_key key;
+    struct public_key key, optout_key;
     uint8_t witness_key[ED25519_KEY_LEN];
     struct note_key note;
     struct buffer text CLEANUP(buffer_done) = {0};
     struct json *v CLEANUP(json_freep) = json_object();
     buffer_init(&text, SETTINGS_BYTES_MAX);
     TRY(signing_key_public(site, &key, why));
+    TRY(signing_key_public(optout, &optout_key, why));
     TRY(signing_key_ed25519(witness, witness_key, why));
     snprintf(name, sizeof name, "innsyn.site.%.100s", s->site.text);
     TRY(note_key_make(name, NOTE_COSIGNATURE, witness_key, &note, why));
@@ -67,6 +68,7 @@ static result write_public(const struct host *h, const struct agent_settings *s,
     json_set(v, "site", json_of_str(s->site.text));
     json_set(v, "key", json_of_base64(slice_of(key.der, key.der_len)));
     json_set(v, "witness", json_of_str(vkey));
+    json_set(v, "optout_key", json_of_base64(slice_of(optout_key.der, optout_key.der_len)));
     TRY(json_print(v, &text, why));
     TRY(buffer_add_byte(&text, '\n', why));
     agent_path(s, "site-public.json", path);
@@ -77,7 +79,7 @@ static result init(const struct agent_settings *s, struct why *why)
 {
     const struct host *h = host_real();
     struct signing_key *site CLEANUP(signing_key_freep) = NULL, *tls CLEANUP(signing_key_freep) = NULL,
-                       *witness CLEANUP(signing_key_freep) = NULL;
+                       *witness CLEANUP(signing_key_freep) = NULL, *optout CLEANUP(signing_key_freep) = NULL;
     struct agent_settings there;
     result r = agent_settings_read(h, s->dir, &there, why);
     if (r.code != ABSENT)
@@ -86,8 +88,9 @@ static result init(const struct agent_settings *s, struct why *why)
     TRY(make_key(h, s, "keys/site.pem", KEY_P256, &site, why));
     TRY(make_key(h, s, "keys/tls.pem", KEY_P256, &tls, why));
     TRY(make_key(h, s, "keys/witness.pem", KEY_ED25519, &witness, why));
+    TRY(make_key(h, s, "keys/optout.pem", KEY_P256, &optout, why));
     TRY(make_secret(h, s, why));
-    TRY(write_public(h, s, site, witness, why));
+    TRY(write_public(h, s, site, witness, optout, why));
     return agent_settings_write(h, s, why); /* last: a folder without settings is no agent, and can be made again */
 }
 
