@@ -28,7 +28,7 @@ static result settings_from(struct slice text, struct agent_settings *ret, struc
     TRY(json_parse(text, SETTINGS_BYTES_MAX, &v, why));
     struct fields f;
     struct slice kind, site, network = {0};
-    int64_t wait = POLL_WAIT_DEFAULT_MS;
+    int64_t wait = POLL_WAIT_DEFAULT_MS, batch_days = OPTOUT_BATCH_DAYS_MAX, age_hours = OPTOUT_AGE_HOURS_DEFAULT;
     TRY(fields_open(v, "", &f, why));
     TRY(need_text(&f, "innsyn", 32, &kind));
     if (!slice_is(kind, "agent/1"))
@@ -41,7 +41,11 @@ static result settings_from(struct slice text, struct agent_settings *ret, struc
     TRY(read_url(&f, "agents_url", "https://", ret->agents_url));
     TRY(read_url(&f, "proxy", "http", ret->proxy));
     TRY(may_integer(&f, "poll_wait_ms", 100, POLL_WAIT_MAX_MS, &wait));
+    TRY(may_integer(&f, "optout_batch_days", 0, OPTOUT_BATCH_DAYS_MAX, &batch_days));
+    TRY(may_integer(&f, "optout_list_age_max_hours", 1, OPTOUT_AGE_HOURS_MAX, &age_hours));
     ret->poll_wait_ms = (unsigned)wait;
+    ret->optout_batch_ms = batch_days * DAY_MS;
+    ret->optout_age_max_ms = age_hours * HOUR_MS;
     return fields_close(&f);
 }
 
@@ -81,6 +85,8 @@ result agent_settings_write(const struct host *host, const struct agent_settings
     if (s->proxy[0])
         json_set(v, "proxy", json_of_str(s->proxy));
     json_set(v, "poll_wait_ms", json_of_integer(s->poll_wait_ms));
+    json_set(v, "optout_batch_days", json_of_integer(s->optout_batch_ms / DAY_MS));
+    json_set(v, "optout_list_age_max_hours", json_of_integer(s->optout_age_max_ms / HOUR_MS));
     TRY(json_print(v, &text, why));
     TRY(buffer_add_byte(&text, '\n', why));
     agent_path(s, "agent.json", path);

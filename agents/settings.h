@@ -16,7 +16,10 @@
 #include "proto/id.h"
 
 enum { AGENT_DIR_MAX = 255, AGENT_URL_MAX = 199, AGENT_PATH_SIZE = 512, SITE_SECRET_LEN = 32, SETTINGS_BYTES_MAX = 64 * 1024,
-       POLL_WAIT_DEFAULT_MS = 25000, POLL_WAIT_MAX_MS = 60000 };
+       POLL_WAIT_DEFAULT_MS = 25000, POLL_WAIT_MAX_MS = 60000,
+       OPTOUT_BATCH_DAYS_MAX = 30, OPTOUT_AGE_HOURS_DEFAULT = 24, OPTOUT_AGE_HOURS_MAX = 720 };
+
+static const int64_t HOUR_MS = INT64_C(3600000), DAY_MS = INT64_C(86400000);
 
 #define EVIDENCE_FILE "evidence/log-fork.json"
 enum { EVIDENCE_BYTES_MAX = 128 * 1024 };
@@ -30,6 +33,8 @@ struct agent_settings {
     char agents_url[AGENT_URL_MAX + 1]; /* "https://host:port", "" until enrolled */
     char proxy[AGENT_URL_MAX + 1];      /* "http://proxy:3128"; "": none (the environment is not looked at) */
     unsigned poll_wait_ms;
+    int64_t optout_batch_ms;   /* under a protected profile a new list waits at most so long for its edition */
+    int64_t optout_age_max_ms; /* a list that was not checked for so long stops the site's datasets (I4) */
 };
 
 /* ABSENT: no agent.json there.  MALFORMED: with its path, the field and the rule. */

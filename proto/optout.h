@@ -21,7 +21,6 @@
 enum { OPTOUT_PLAIN_LEN = 1024, OPTOUT_SEALED_MAX = 4096, OPTOUT_CODE_LEN = 32, OPTOUT_PURPOSES_MAX = 16,
        OPTOUT_PURPOSE_MAX = 15 };
 
-#define TYPE_OPTOUT_LIST "application/vnd.innsyn.optout-list.v1+json"
 #define TYPE_OPTOUT_REPORT "application/vnd.innsyn.optout-report.v1+json"
 
 enum optout_action { OPTOUT_REGISTER, OPTOUT_WITHDRAW };

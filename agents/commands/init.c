@@ -99,7 +99,9 @@ int command_init(int argc, char **argv)
     static const char usage[] = "init DIR --site ID [--network NETWORK] [--proxy URL]";
     const char *dir, *site = NULL, *network = NULL, *proxy = NULL;
     const struct option_spec options[] = {{"--site", &site, NULL}, {"--network", &network, NULL}, {"--proxy", &proxy, NULL}, {0}};
-    struct agent_settings s = {.poll_wait_ms = POLL_WAIT_DEFAULT_MS};
+    struct agent_settings s = {.poll_wait_ms = POLL_WAIT_DEFAULT_MS,
+                               .optout_batch_ms = OPTOUT_BATCH_DAYS_MAX * DAY_MS,
+                               .optout_age_max_ms = OPTOUT_AGE_HOURS_DEFAULT * HOUR_MS};
     struct why why = {0};
     if (!arguments_read(argc, argv, options, &dir, 1, usage))
         return EXIT_USAGE;

@@ -16,17 +16,16 @@ void datasets_done(struct datasets *d)
     d->count = 0;
 }
 
-/* No opt-outs are held yet: the list is the empty one, and has a hash of its own. */
-result edition_of(const struct hash *snapshot, const struct dictionary *d, struct hash *ret, struct why *why)
+result edition_of(const struct hash *snapshot, const struct dictionary *d, const struct hash *optout_list, struct hash *ret, struct why *why)
 {
     struct buffer text CLEANUP(buffer_done) = {0};
     struct json *v CLEANUP(json_freep) = dictionary_json(d);
     uint8_t all[3 * HASH_LEN];
     buffer_init(&text, 2 * DICTIONARY_BYTES_MAX);
     TRY(json_print(v, &text, why));
-    struct hash optout = sha256((struct slice){0}), dictionary = sha256(buffer_slice(&text));
+    struct hash dictionary = sha256(buffer_slice(&text));
     memcpy(all, snapshot->at, HASH_LEN);
-    memcpy(all + HASH_LEN, optout.at, HASH_LEN);
+    memcpy(all + HASH_LEN, optout_list->at, HASH_LEN);
     memcpy(all + 2 * HASH_LEN, dictionary.at, HASH_LEN);
     *ret = sha256(slice_of(all, sizeof all));
     return DONE;
@@ -46,7 +45,8 @@ static result describe(const struct host *host, const char *folder, const struct
     struct dictionary *dictionary CLEANUP(dictionary_freep) = NULL;
     struct held_dataset h = {.snapshot = *name};
     TRY(snapshot_describe(host, folder, name, &facts, &dictionary, why));
-    TRY(edition_of(name, dictionary, &h.edition, why));
+    struct hash nobody = sha256((struct slice){0});
+    TRY(edition_of(name, dictionary, &nobody, &h.edition, why));
     h.snapshot_at_ms = facts.created_ms;
     h.dictionary = dictionary;
     to->held[to->count] = h;

@@ -19,8 +19,10 @@ void datasets_done(struct datasets *d);
 MUST_CHECK result datasets_refresh(const struct host *host, const char *data_folder, struct datasets *d,
                                    bool *ret_changed, struct why *why);
 
-/* The name of an edition: SHA-256 over snapshot, opt-out list and dictionary (their hashes). */
-MUST_CHECK result edition_of(const struct hash *snapshot, const struct dictionary *d, struct hash *ret, struct why *why);
+/* The name of an edition: SHA-256 over snapshot, opt-out list and dictionary (their hashes).  datasets_refresh names
+ * those of the empty list; optouts.h names them anew. */
+MUST_CHECK result edition_of(const struct hash *snapshot, const struct dictionary *d, const struct hash *optout_list, struct hash *ret,
+                             struct why *why);
 
 /* The body of PUT /v1/site/catalogue. */
 struct json *datasets_catalogue(const struct datasets *d);

@@ -81,7 +81,7 @@ static result send_batch(struct guard *g, struct job *j, struct difference_plan 
     TRY(question_cohort(j->v.question, &cohort, why));
     memcpy(p->dataset, d->dataset.text, sizeof p->dataset);
     p->snapshot = j->v.dataset->snapshot;
-    p->left_out = guard_left_out(&j->v);
+    p->left_out = buffer_slice(&g->left_out);
     p->question = buffer_slice(&cohort);
     TRY(batch(g, j, p, hashes, why));
     TRY(difference_plan_encode(p, &bytes, why));

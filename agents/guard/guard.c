@@ -247,7 +247,7 @@ static result open_files(struct guard *g, struct why *why)
     TRY(host_make_folder(g->host, path, 0700, why));
     TRY(journal_open(g->host, path, &g->settings->site, g->site_key, replay_entry, g, &g->journal, why));
     load_owed(g);
-    return DONE;
+    return consent_open(g, why);
 }
 
 static result open_channels(struct guard *g, const struct guard_start *s, struct why *why)
@@ -287,6 +287,8 @@ static void guard_done(struct guard *g)
     jobs_done(g);
     results_done(g);
     datasets_done(&g->datasets);
+    optouts_free(g->optouts);
+    buffer_wipe(&g->left_out);
     site_rules_free(g->rules);
     ledger_free(g->ledger);
     journal_free(g->journal);

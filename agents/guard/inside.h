@@ -6,6 +6,7 @@
  *   tasks.c    a task's way: verify - journal - engine - disclosure - answer
  *   decide.c   difference audit, charge and ledger, between the engine's figures and the answer
  *   results.c  the signed answer, and its way to the broker until it is acknowledged
+ *   consent.c  opt-outs: taken from a poll, put in force between two tasks
  *   upkeep.c   the once-a-second round: pause, catalogue, certificate, state, journal's signature
  */
 #ifndef INNSYN_AGENTS_GUARD_INSIDE_H
@@ -16,6 +17,7 @@
 #include "agents/guard/datasets.h"
 #include "agents/guard/journal.h"
 #include "agents/guard/ledger.h"
+#include "agents/guard/optouts.h"
 #include "agents/guard/store.h"
 #include "agents/link/messages.h"
 #include "agents/settings.h"
@@ -76,6 +78,9 @@ struct guard {
     int64_t journal_signed_ms;
     struct trust *trust;
     struct datasets datasets;
+    struct optouts *optouts;
+    struct buffer left_out; /* record keys of those whom the edition of the job that is computed leaves out (wiped) */
+    bool optouts_moved; /* editions are to be named anew as soon as the engine is idle */
     struct site_rules *rules; /* the site's own; NULL: none */
     struct hash rules_hash;   /* of the file they were read from */
     uint64_t next_tag;
@@ -143,9 +148,6 @@ void engine_said(void *guard, const struct message *m);
 void engine_late(void *guard);
 void jobs_done(struct guard *g);
 
-/* Record keys of the persons whom the edition leaves out, as a plan carries them. */
-struct slice guard_left_out(const struct verified *v);
-
 /* decide.c */
 /* Profiles whose answers are audited and charged: those with cell-key noise. */
 bool decide_is_metered(const struct verified *v);
@@ -184,6 +186,15 @@ void results_retry(struct guard *g);
 /* True if the tag was a result's. */
 bool result_answered(struct guard *g, uint64_t tag, result r, unsigned status, struct slice body, const struct why *why);
 void results_done(struct guard *g);
+
+/* consent.c */
+MUST_CHECK result consent_open(struct guard *g, struct why *why);
+/* items: of a poll; NULL: the broker said nothing of opt-outs. */
+void consent_take(struct guard *g, const struct json *items);
+/* Names editions anew if the list, a dataset or the holder's wish has changed.  Does nothing while the engine computes. */
+void consent_settle(struct guard *g);
+/* Looks for the holder's wish (innsyn-agent optout apply) and for batches that are due. */
+void consent_upkeep(struct guard *g);
 
 /* upkeep.c */
 void upkeep(void *guard);

@@ -9,7 +9,7 @@
 struct polled {
     int64_t time_ms;
     struct slice checkpoint;
-    const struct json *consistency, *trust, *statuses, *tasks, *cancel;
+    const struct json *consistency, *trust, *statuses, *tasks, *cancel, *optouts;
 };
 
 static result polled_read(const struct json *v, struct polled *ret, struct why *why)
@@ -24,6 +24,7 @@ static result polled_read(const struct json *v, struct polled *ret, struct why *
     TRY(may_array(&f, "statuses", STATE_STATUSES_MAX, &ret->statuses));
     TRY(may_array(&f, "tasks", POLL_TASKS_MAX, &ret->tasks));
     TRY(may_array(&f, "cancel", POLL_TASKS_MAX, &ret->cancel));
+    TRY(may_array(&f, "optouts", OPTOUTS_A_POLL_MAX, &ret->optouts));
     return fields_close(&f);
 }
 
@@ -117,6 +118,7 @@ static void take(struct guard *g, const struct polled *p)
         g->was_inconsistent = false;
     else
         note_inconsistency(g, r, &why);
+    consent_take(g, p->optouts);
     for (size_t i = 0; i < json_size(p->statuses); i++)
         take_status(g, json_item(p->statuses, i), &must_write);
     if (must_write)
@@ -152,6 +154,9 @@ void poll_begin(void *guard)
     json_set(body, "running", running_tasks(g));
     json_set(body, "paused", json_of_bool(g->paused));
     json_set(body, "wait_ms", json_of_integer(g->poll_failures > 0 ? 0 : g->settings->poll_wait_ms)); /* back soon after trouble */
+    struct json *optouts = optouts_say(g->optouts);
+    if (optouts)
+        json_set(body, "optouts", optouts);
     json_set(body, "build", json_of_str(AGENT_BUILD));
     if (g->cosignature[0])
         json_set(body, "cosignature", json_of_str(g->cosignature));
@@ -195,6 +200,7 @@ void poll_answered(struct guard *g, result r, unsigned status, struct slice body
     if (g->poll_failures > 0)
         log_event(LOG_NOTICE, "connected", NULL);
     g->poll_failures = 0;
+    optouts_said(g->optouts);
     take(g, &p);
     if (g->log_consistent)
         poll_begin(g);

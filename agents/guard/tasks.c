@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "proto/note.h"
 
-enum { TIME_BUCKET_US = 10000, PLAN_BYTES_MAX = 1024 * 1024, STATISTIC_BYTES_MAX = ENVELOPE_PAYLOAD_MAX };
+enum { TIME_BUCKET_US = 10000, PLAN_BYTES_MAX = 2 * 1024 * 1024, STATISTIC_BYTES_MAX = ENVELOPE_PAYLOAD_MAX };
 
 /* The one text of every refusal that depends on the data (I10). */
 static const char disclosure_text[] = "the answer would tell too much about few persons; ask for fewer or wider cells";
@@ -87,7 +87,9 @@ static struct verify_facts facts(struct guard *g)
         .peer_time_ms = g->peer_time_ms, .paused = g->paused, .log_consistent = g->log_consistent,
         .checkpoint = g->state.checkpoint, .checkpoint_at_ms = g->checkpoint_at_ms,
         .witnesses_needed = witnesses_majority(g->trust->witness_count), .witnesses_seen = g->witnesses_seen, .datasets = g->datasets.held,
-        .dataset_count = g->datasets.count, .statuses_full = g->state.status_count == STATE_STATUSES_MAX, .rules = g->rules, .status_seen = seen_status, .run_before = ran_before, .self = g};
+        .dataset_count = g->datasets.count, .statuses_full = g->state.status_count == STATE_STATUSES_MAX, .rules = g->rules,
+        .status_seen = seen_status, .run_before = ran_before, .optouts_checked_ms = optouts_checked_ms(g->optouts),
+        .optouts_age_max_ms = g->settings->optout_age_max_ms, .self = g};
 }
 
 /* --- refusing ---------------------------------------------------------------------------------- */
@@ -302,21 +304,18 @@ static void publish(struct guard *g, struct job *j)
     answer_or_fail(g, v, denied ? NULL : published_json(&p), denied ? &refusal : NULL, us);
 }
 
-/* No opt-outs are held yet. */
-struct slice guard_left_out(const struct verified *v)
-{
-    (void)v;
-    return (struct slice){0};
-}
-
 /* --- the engine -------------------------------------------------------------------------------- */
 
 static result ask_engine(struct guard *g, const struct verified *v, struct why *why)
 {
     struct buffer bytes CLEANUP(buffer_done) = {0};
     struct plan p = {.edition = v->dataset->edition, .snapshot = v->dataset->snapshot, .question = v->question,
-                     .protect = v->dataset->dictionary->profile != PROFILE_OPEN, .left_out = guard_left_out(v)};
+                     .protect = v->dataset->dictionary->profile != PROFILE_OPEN};
     buffer_init(&bytes, PLAN_BYTES_MAX);
+    buffer_wipe(&g->left_out);
+    buffer_init(&g->left_out, LEFT_OUT_MAX * RECORD_KEY_LEN);
+    TRY(optouts_left_out(g->optouts, v->dataset, v->permit->purpose, &g->left_out, why));
+    p.left_out = buffer_slice(&g->left_out);
     if (!slice_copy_str(slice_str(v->dataset->dictionary->dataset.text), p.dataset, sizeof p.dataset))
         return FAIL(why, LIMIT, "the dataset's name is too long");
     TRY(plan_encode(&p, &bytes, why));
@@ -346,6 +345,7 @@ static void next_job(struct guard *g)
             job_free(j);
             continue;
         }
+        consent_settle(g);
         result r = ask_engine(g, &j->v, &why);
         if (is_ok(r)) {
             g->computing = j;

@@ -112,6 +112,8 @@ static void refresh_datasets(struct guard *g)
     if (!is_ok(r) || !changed)
         return;
     g->catalogue_due = true;
+    g->optouts_moved = true;
+    consent_settle(g);
     for (unsigned i = 0; i < g->datasets.count; i++) {
         char edition[2 * HASH_LEN + 1];
         hash_print(&g->datasets.held[i].edition, edition);
@@ -290,6 +292,7 @@ void upkeep(void *guard)
     guard_read_pause(g);
     refresh_rules(g);
     refresh_datasets(g);
+    consent_upkeep(g);
     publish_catalogue(g);
     results_tick(g);
     decide_acts(g);

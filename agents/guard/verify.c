@@ -356,6 +356,15 @@ static bool check_entry(struct checking *c, const struct json *bundle)
     return true;
 }
 
+/* I4: who does not know who has opted out answers nothing. */
+static bool check_consent(struct checking *c)
+{
+    const struct verify_facts *f = c->f;
+    if (f->optouts_age_max_ms > 0 && f->now_ms - f->optouts_checked_ms > f->optouts_age_max_ms)
+        return refuse(c->why, "consent", "optout_list_too_old", "", "this site has not heard of opt-outs for longer than it allows");
+    return true;
+}
+
 /* The permit's scope and the site's own rules, by the same library that the broker asks (I5: rules here only
  * tighten).  A verdict of review is a refusal too: releasing by hand is not built yet. */
 static bool check_policy(struct checking *c)
@@ -419,7 +428,7 @@ bool verify_task(const struct verify_facts *f, const struct json *bundle, struct
     bool opened = open_bundle(&c, bundle);
     read_names(&c, bundle);
     if (!opened || !check_clock(&c) || !check_log(&c) || !check_task(&c) || !check_permit(&c) || !check_status(&c) ||
-        !check_query(&c) || !check_question(&c) || !check_entry(&c, bundle) || !check_policy(&c) || !check_replay(&c))
+        !check_query(&c) || !check_question(&c) || !check_entry(&c, bundle) || !check_consent(&c) || !check_policy(&c) || !check_replay(&c))
         return false;
     *ret = c.v;
     verified_init(&c.v);

@@ -50,6 +50,8 @@ struct verify_facts {
     const struct held_dataset *datasets;
     unsigned dataset_count;
     bool statuses_full;             /* the status of a permit not seen before could not be remembered */
+    int64_t optouts_checked_ms;     /* when the list of opt-outs was last known to lack nothing; 0: not since start */
+    int64_t optouts_age_max_ms;     /* how old that may be; 0: no list is kept */
     const struct site_rules *rules; /* NULL: none of its own */
     /* The status accepted last for a permit; false: none. */
     bool (*status_seen)(void *self, const struct document_id *permit, struct permit_status *ret);
