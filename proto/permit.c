@@ -129,6 +129,27 @@ static result read_people(struct fields *f, struct permit *p)
     return DONE;
 }
 
+static result read_optout_lists(struct fields *f, struct permit *p)
+{
+    const struct json *lists = NULL;
+    TRY(may_array(f, "optout_lists", PERMIT_SITES_MAX * PERMIT_DATASETS_MAX, &lists));
+    p->optout_lists = arena_take_many(p->memory, json_size(lists) + 1, sizeof *p->optout_lists);
+    if (!p->optout_lists)
+        return no_memory(f->why);
+    for (; p->optout_list_count < json_size(lists); p->optout_list_count++) {
+        struct permit_optout_list *l = &p->optout_lists[p->optout_list_count];
+        struct fields o;
+        int64_t version;
+        TRY(open_item(f, "optout_lists", lists, p->optout_list_count, &o));
+        TRY(need_site_id(&o, "site", &l->site));
+        TRY(need_integer(&o, "version", 0, INT64_C(1) << 53, &version));
+        TRY(need_hash(&o, "list_sha256", l->hash.at));
+        TRY(fields_close(&o));
+        l->version = (uint64_t)version;
+    }
+    return DONE;
+}
+
 result permit_read(struct slice payload, struct permit **ret, struct why *why)
 {
     struct fields f;
@@ -150,6 +171,7 @@ result permit_read(struct slice payload, struct permit **ret, struct why *why)
     TRY(need_instant(&f, "to", &p->to_ms));
     TRY(read_datasets(&f, p));
     TRY(read_people(&f, p));
+    TRY(read_optout_lists(&f, p));
     TRY(fields_close(&f));
     if (p->from_ms >= p->to_ms)
         return FAIL_AT(why, MALFORMED, "/to", "a permit ends after it begins");

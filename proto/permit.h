@@ -23,6 +23,11 @@ struct permit_person {
     struct label account;
     struct public_key key;
 };
+struct permit_optout_list {
+    struct site_id site;
+    uint64_t version;
+    struct hash hash;
+};
 struct permit {
     struct document_id id;
     struct document_id application;
@@ -33,6 +38,8 @@ struct permit {
     unsigned dataset_count;
     struct permit_person people[PERMIT_PEOPLE_MAX];
     unsigned person_count;
+    struct permit_optout_list *optout_lists; /* in force when it was granted; none for sites that keep none */
+    unsigned optout_list_count;
     struct hash hash; /* of the payload */
     struct json *tree;
     struct arena *memory;

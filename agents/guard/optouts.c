@@ -46,6 +46,7 @@ struct column {
 
 struct said {
     struct document_id id;
+    enum optout_action action;
     bool taken;
 };
 
@@ -364,7 +365,9 @@ static result take_item(struct optouts *o, const struct json *item, uint64_t ver
     struct buffer sealed CLEANUP(buffer_done) = {0};
     struct why inner = {0};
     buffer_init(&sealed, CMS_SEALED_MAX);
+    struct slice action = json_text(json_get(item, "action"));
     TRY(document_id_parse(json_text(json_get(item, "id")), 'o', &ret->id, why));
+    ret->action = slice_is(action, optout_action_name(OPTOUT_WITHDRAW)) ? OPTOUT_WITHDRAW : OPTOUT_REGISTER;
     ret->taken = false;
     result opened = base64_parse(json_text(json_get(item, "sealed")), &sealed, &inner);
     if (is_ok(opened))
@@ -373,7 +376,8 @@ static result take_item(struct optouts *o, const struct json *item, uint64_t ver
         log_failure(LOG_WARNING, "optout_refused", opened, &inner);
         return DONE;
     }
-    result done = !document_id_equal(&r.id, &ret->id) ? FAIL(&inner, DENIED, "the sealed request has another id than its cover")
+    result done = !document_id_equal(&r.id, &ret->id) || r.action != ret->action
+                      ? FAIL(&inner, DENIED, "the sealed request is another than its cover says")
                   : r.action == OPTOUT_REGISTER       ? add_entry(o, &r, buffer_slice(&sealed), version, &inner)
                                                       : remove_entry(o, &r, version, &inner);
     optout_request_done(&r);
@@ -526,6 +530,7 @@ struct json *optouts_say(const struct optouts *o)
     for (unsigned i = 0; i < o->said_count; i++) {
         struct json *one = json_object();
         json_set(one, "id", json_of_str(o->said[i].id.text));
+        json_set(one, "action", json_of_str(optout_action_name(o->said[i].action)));
         json_set(one, "taken", json_of_bool(o->said[i].taken));
         json_add(taken, one);
     }

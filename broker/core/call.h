@@ -313,6 +313,15 @@ MUST_CHECK result catalogue_find(struct core *c, const struct label *dataset, co
 bool catalogue_has_site(const struct dataset_entry *e, const struct site_id *site);
 void catalogue_forget(struct core *c);
 
+/* --- optouts.c --- */
+handler_fn optout_add, optout_get, optout_lists;
+/* Member `optouts` of a poll: which requests the site has taken, and its report on its list. */
+MUST_CHECK result optouts_heard(struct call *c, const struct json *said, struct why *why);
+/* Member `optouts` of a poll's answer: the sealed requests that wait for the site. */
+MUST_CHECK result optouts_waiting(struct core *c, const struct site_id *site, struct json **ret, struct why *why);
+/* A permit's `optout_lists`: the versions in force at its sites now. */
+MUST_CHECK result optouts_in_force(struct core *c, const struct permit *p, struct json **ret, struct why *why);
+
 /* --- applications.c, application_form.c, application_steps.c, letter.c, register.c, permits.c --- */
 enum { PARTY_ACCOUNT = 0, PARTY_SITE = 1, APPLICATION_BYTES_MAX = 256 * 1024 };
 enum { DRAFT = STAGE_DRAFT, LIVE = STAGE_LIVE, SUSPENDED = STAGE_SUSPENDED, REVOKED = STAGE_REVOKED, EXPIRED = STAGE_EXPIRED,

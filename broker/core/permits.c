@@ -41,6 +41,22 @@ static result people_json(struct core *c, const struct json *accounts, struct js
     return DONE;
 }
 
+/* EHDS Article 71: the lists of opt-outs in force when it is granted. */
+static result add_optout_lists(struct core *core, struct json *v, struct buffer *payload, struct permit **permit, struct why *why)
+{
+    struct json *lists = NULL;
+    TRY(optouts_in_force(core, *permit, &lists, why));
+    if (json_size(lists) == 0) {
+        json_free(lists);
+        return DONE;
+    }
+    json_set(v, "optout_lists", lists);
+    buffer_clear(payload);
+    permit_free(MOVE(*permit));
+    TRY(json_print(v, payload, why));
+    return permit_read(buffer_slice(payload), permit, why);
+}
+
 /* The permit that this one amends or renews must still be there to be amended or renewed. */
 static result check_predecessor(struct core *c, struct slice origin, struct slice id, int64_t *ret_renewals, struct why *why)
 {
@@ -83,6 +99,7 @@ result permit_draft(struct call *c, const struct application *a, struct document
     buffer_init(&payload, PERMIT_BYTES_MAX);
     TRY(json_print(v, &payload, why));
     TRY(permit_read(buffer_slice(&payload), &permit, why));
+    TRY(add_optout_lists(core, v, &payload, &permit, why));
     for (unsigned i = 0; i < permit->dataset_count; i++)
         for (unsigned k = 0; k < permit->datasets[i].site_count; k++)
             TRY(RUN(core, PARTY_ADD, NULL, why, store_str(id.text), store_integer(PARTY_SITE), store_str(permit->datasets[i].sites[k].text)));

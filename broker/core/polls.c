@@ -30,7 +30,7 @@ result site_poll(struct call *c, struct why *why)
 {
     struct fields f;
     int64_t size = 0, trust = 0, wait_ms = 0;
-    const struct json *running = NULL;
+    const struct json *running = NULL, *optouts = NULL;
     struct slice build = {0}, cosignature = {0};
     bool paused = false;
     struct pending *p = c->pending;
@@ -42,7 +42,10 @@ result site_poll(struct call *c, struct why *why)
     TRY(may_integer(&f, "wait_ms", 0, INT32_MAX, &wait_ms));
     TRY(may_text(&f, "build", BUILD_BYTES_MAX, &build));
     TRY(may_text(&f, "cosignature", NOTE_LINE_MAX, &cosignature));
+    TRY(may_object(&f, "optouts", &optouts));
     TRY(fields_close(&f));
+    if (optouts)
+        TRY(optouts_heard(c, optouts, why));
     TRY(read_running(running, p, why));
     struct line *line = line_of(c->core, &c->who.site);
     if (!line)
@@ -318,10 +321,15 @@ static result poll_json(struct core *c, struct line *line, const struct pending 
             json_set(v, "trust", trust);
             news = true;
         }
+        struct json *optouts = NULL;
+        if (!misbehaves("hold_optouts")) {
+            TRY(optouts_waiting(c, &line->site, &optouts, why));
+            json_set(v, "optouts", optouts);
+        }
         TRY(add_statuses(c, line, all, statuses, why));
         TRY(add_tasks(c, line, tasks, why));
         TRY(add_cancels(c, p, cancels, why));
-        news = news || json_size(statuses) || json_size(tasks) || json_size(cancels);
+        news = news || json_size(statuses) || json_size(tasks) || json_size(cancels) || json_size(optouts);
     }
 #ifdef INNSYN_TEST_HOOKS
     TRY(misbehave_split(c, line, p->held_size, v, why));

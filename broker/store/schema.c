@@ -108,6 +108,14 @@ static const char step_3[] =
     "ALTER TABLE permits ADD COLUMN succeeds TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE permits ADD COLUMN renewals BIGINT NOT NULL DEFAULT 0;"             /* how often its line was renewed */
     "ALTER TABLE permits ADD COLUMN renewed_by TEXT NOT NULL DEFAULT '';";
+/* Opt-outs on their way (sealed: '' as soon as the site has it), and which list each site keeps. */
+#define STEP_OPTOUTS(BYTES)                                                                        \
+    "CREATE TABLE optouts (id TEXT NOT NULL, action TEXT NOT NULL, site TEXT NOT NULL,"            \
+    " state BIGINT NOT NULL, sealed TEXT NOT NULL, created_ms BIGINT NOT NULL, done_ms BIGINT NOT NULL," \
+    " PRIMARY KEY (id, action, site));"                                                            \
+    "CREATE INDEX optouts_site ON optouts (site, state);"                                          \
+    "CREATE TABLE optout_lists (site TEXT PRIMARY KEY, version BIGINT NOT NULL,"                   \
+    " hash " BYTES " NOT NULL, at_ms BIGINT NOT NULL);"
 
 const char *schema_step(unsigned version, bool bytea)
 {
@@ -115,6 +123,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 0: return bytea ? STEP_1("BYTEA") : STEP_1("BLOB");
     case 1: return bytea ? STEP_2("BYTEA", "") : STEP_2("BLOB", " WITHOUT ROWID");
     case 2: return step_3;
+    case 3: return bytea ? STEP_OPTOUTS("BYTEA") : STEP_OPTOUTS("BLOB");
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

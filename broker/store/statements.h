@@ -212,7 +212,21 @@
                   " ORDER BY t.entry LIMIT $2")                                                                        \
     S(TASKS_OF_QUERY, "SELECT id, site, state, entry, result, result_hash FROM tasks WHERE query = $1 ORDER BY site")  \
     S(TASK_FINISH, "UPDATE tasks SET state = $2, result = $3, result_hash = $4, result_entry = $5"                     \
-                   " WHERE id = $1 AND state = 0")
+                   " WHERE id = $1 AND state = 0")                                                                     \
+    /* --- opt-outs --- */                                                                                             \
+    S(OPTOUT_ADD, "INSERT INTO optouts (id, action, site, state, sealed, created_ms, done_ms)"                         \
+                  " VALUES ($1, $2, $3, 0, $4, $5, 0) ON CONFLICT (id, action, site) DO NOTHING RETURNING id")         \
+    S(OPTOUT_GET, "SELECT action, site, state, created_ms, done_ms FROM optouts WHERE id = $1"                         \
+                  " ORDER BY created_ms, action, site")                                                                \
+    S(OPTOUTS_WAITING, "SELECT id, action, sealed FROM optouts WHERE site = $1 AND state = 0"                          \
+                       " ORDER BY created_ms, action, id LIMIT $2")                                                    \
+    S(OPTOUT_DONE, "UPDATE optouts SET state = $4, sealed = '', done_ms = $5"                                          \
+                   " WHERE id = $1 AND action = $2 AND site = $3 AND state = 0 RETURNING id")                          \
+    S(OPTOUT_LIST_PUT, "INSERT INTO optout_lists (site, version, hash, at_ms) VALUES ($1, $2, $3, $4)"                 \
+                       " ON CONFLICT (site) DO UPDATE SET version = excluded.version, hash = excluded.hash,"           \
+                       " at_ms = excluded.at_ms")                                                                      \
+    S(OPTOUT_LIST_GET, "SELECT version, hash, at_ms FROM optout_lists WHERE site = $1")                                \
+    S(OPTOUT_LISTS, "SELECT site, version, hash, at_ms FROM optout_lists WHERE site > $1 ORDER BY site LIMIT $2")
 
 enum statement {
 #define STATEMENT_NUMBER(name, sql) name,
