@@ -16,6 +16,7 @@ static const struct {
     {"run", "DIR                                 answer questions until TERM", command_run},
     {"pause", "DIR [--reason TEXT]                 answer nothing until resumed", command_pause},
     {"resume", "DIR                                 answer again", command_resume},
+    {"optout", "apply DIR                           put the newest list of opt-outs in force now", command_optout},
     {"journal", "DIR [--json]                        what was asked and answered here; checks it", command_journal},
     {"ledger", "show|top-up|freeze|release DIR      what permits have been told, and how much more they may be", command_ledger},
     {"disclosure", "explain DIR QUESTION.json          what would be released, and why (prints true counts)", command_disclosure},

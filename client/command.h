@@ -28,6 +28,7 @@ command_fn application_ask, application_answer, application_extend, application_
 command_fn application_forms, register_show;
 command_fn permit_list, permit_show, permit_sign, permit_revoke, permit_suspend, permit_resume, permit_amend, permit_renew;
 command_fn query_check, query_run, query_list, query_show, query_cancel, result_show, result_verify;
+command_fn optout_register, optout_withdraw, optout_show, optout_versions;
 command_fn site_list, site_add;
 command_fn trust_show, trust_pin, trust_publish, trust_root_key, trust_make, trust_sign;
 command_fn audit_verify, audit_show;

@@ -18,6 +18,7 @@ int command_check(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_pause(int argc, char **argv);
 int command_resume(int argc, char **argv);
+int command_optout(int argc, char **argv);
 int command_journal(int argc, char **argv);
 int command_ledger(int argc, char **argv);
 int command_disclosure(int argc, char **argv);

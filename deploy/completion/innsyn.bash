@@ -5,7 +5,7 @@ _innsyn() {
         [profile]="create" [key]="new show" [account]="list create me" [token]="create list revoke"
         [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend decide withdraw letter" [permit]="list show sign revoke suspend resume amend renew"
         [query]="check run list show cancel" [result]="show verify" [site]="list add"
-        [trust]="show pin publish root-key make sign" [audit]="verify show" [policy]="roles"
+        [trust]="show pin publish root-key make sign" [audit]="verify show" [optout]="register withdraw show list-versions" [policy]="roles"
         [login]="" [logout]="" [catalogue]="" [help]=""
     )
     local -A options=(
@@ -14,6 +14,7 @@ _innsyn() {
         ["application opinion"]="--site --text" ["application decide"]="--reason" ["permit sign"]="--yes"
         ["permit revoke"]="--reason" ["permit suspend"]="--reason" ["permit resume"]="--reason"
         ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title"
+        ["optout register"]="--id-kind --id-file --receipt --purposes --sites"
         ["trust make"]="--network --version --root-public --threshold --officer --holder --site-public --broker-public --out"
         ["trust sign"]="--key" ["audit show"]="--from --to"
     )

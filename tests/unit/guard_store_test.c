@@ -53,7 +53,8 @@ static int tear_down(void **state)
 static void settings_round_trip_and_refusals(void **state)
 {
     (void)state;
-    struct agent_settings s = {.site = site, .agents_url = "https://127.0.0.1:1", .poll_wait_ms = 500}, got;
+    struct agent_settings s = {.site = site, .agents_url = "https://127.0.0.1:1", .poll_wait_ms = 500,
+                               .optout_batch_ms = 7 * DAY_MS, .optout_age_max_ms = 2 * HOUR_MS}, got;
     char path[AGENT_PATH_SIZE];
     struct why why = {0};
     fresh_folder();
@@ -65,6 +66,7 @@ static void settings_round_trip_and_refusals(void **state)
     assert_string_equal(got.site.text, "one");
     assert_string_equal(got.agents_url, "https://127.0.0.1:1");
     assert_int_equal(got.poll_wait_ms, 500);
+    assert_true(got.optout_batch_ms == 7 * DAY_MS && got.optout_age_max_ms == 2 * HOUR_MS);
     static const struct {
         const char *text, *field;
     } bad[] = {

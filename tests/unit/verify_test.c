@@ -17,7 +17,7 @@ enum defect {
     PERMIT_MISSING, PERMIT_ALTERED, PERMIT_ONE_OFFICER, PERMIT_ONE_OFFICER_TWICE, PERMIT_NO_HOLDER, PERMIT_OTHER_HOLDER,
     PERMIT_OFFICER_IS_PERSON, PERMIT_PURPOSE_UNKNOWN, PERMIT_ENDED, PERMIT_NOT_BEGUN,
     /* status */
-    STATUS_OLD, STATUS_REVOKED, STATUS_SUSPENDED, STATUS_LOWER_SERIAL, STATUS_FOREIGN_KEY, STATUS_FROM_FUTURE, STATUS_OTHER_PERMIT, STATUSES_FULL,
+    STATUS_OLD, STATUS_REVOKED, STATUS_SUSPENDED, STATUS_LOWER_SERIAL, STATUS_FOREIGN_KEY, STATUS_FROM_FUTURE, STATUS_OTHER_PERMIT, STATUSES_FULL, OPTOUTS_OLD, OPTOUTS_NEVER_CHECKED,
     /* query */
     QUERY_STRANGER, QUERY_ALTERED, QUERY_OTHER_SITES, QUERY_EXPIRED, QUERY_FROM_FUTURE,
     /* question */
@@ -382,7 +382,8 @@ static struct verify_facts facts(struct world *w)
         .peer_time_ms = d == CLOCK_OFF_BROKER ? now - 2 * MINUTE_MS - 1 : now - 2 * MINUTE_MS, .paused = d == PAUSED,
         .log_consistent = d != LOG_INCONSISTENT, .checkpoint = w->checkpoint,
         .checkpoint_at_ms = d == OLD_CHECKPOINT ? now - 10 * MINUTE_MS - 1 : now - 10 * MINUTE_MS, .datasets = &w->held, .dataset_count = 1,
-        .statuses_full = d == STATUSES_FULL,
+        .statuses_full = d == STATUSES_FULL, .optouts_age_max_ms = 60 * MINUTE_MS,
+        .optouts_checked_ms = d == OPTOUTS_NEVER_CHECKED ? 0 : d == OPTOUTS_OLD ? now - 60 * MINUTE_MS - 1 : now - 60 * MINUTE_MS,
         .status_seen = seen, .run_before = ran, .self = w};
     assert_ok(site_id_parse(slice_str("one"), &f.site, NULL));
     return f;
@@ -419,6 +420,8 @@ static const struct {
     {STATUS_SUSPENDED, "suspended", "permit", "permit_not_live"},
     {STATUS_LOWER_SERIAL, "a lower serial than seen", "permit", "status_too_old"},
     {STATUSES_FULL, "a new permit's status that cannot be remembered", "permit", "status_not_kept"},
+    {OPTOUTS_OLD, "a list of opt-outs that was not checked for too long", "consent", "optout_list_too_old"},
+    {OPTOUTS_NEVER_CHECKED, "a list of opt-outs that was never checked", "consent", "optout_list_too_old"},
     {STATUS_FOREIGN_KEY, "a status sealed by a foreign key", "permit", "signature_invalid"},
     {STATUS_FROM_FUTURE, "a status from the future", "clock", "clock"},
     {STATUS_OTHER_PERMIT, "a status of another permit", "permit", "signature_invalid"},
