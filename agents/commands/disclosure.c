@@ -12,14 +12,17 @@
 #include "agents/engine/weighted.h"
 #include "agents/engine/difference.h"
 #include "agents/engine/engine.h"
+#include "agents/engine/left_out.h"
 #include "agents/guard/datasets.h"
 #include "agents/guard/ledger.h"
+#include "agents/guard/optouts.h"
 
 enum { NEAR_SHOWN_MAX = 20 };
 
 struct explaining {
     struct agent_settings settings;
     struct snapshot *snapshot;
+    struct left_out left_out;
     struct question *question;
     struct cellkey *key;
     struct jitter *jitter;
@@ -42,6 +45,7 @@ static void explaining_done(struct explaining *x)
     engine_answer_done(&x->answer);
     question_free(x->question);
     snapshot_close(x->snapshot);
+    left_out_done(&x->left_out);
 }
 
 static result read_key(struct explaining *x, struct why *why)
@@ -60,13 +64,34 @@ static result read_key(struct explaining *x, struct why *why)
     return cellkey_new(secret, LABEL_CELL_KEY, &x->key, why);
 }
 
+/* The edition in force, and the snapshot as it answers: without those who opted out. */
+static result open_edition(struct explaining *x, const struct hash *snapshot, struct why *why)
+{
+    static struct datasets d; /* large */
+    struct optouts *o = NULL;
+    struct buffer keys CLEANUP(buffer_wipe) = {0};
+    bool changed;
+    buffer_init(&keys, LEFT_OUT_MAX * RECORD_KEY_LEN);
+    d.held[0] = (struct held_dataset){.dictionary = x->snapshot->dictionary, .snapshot = *snapshot};
+    d.count = 1;
+    TRY(optouts_open(host_real(), &x->settings, NULL, &o, why));
+    result r = optouts_name_editions(o, &d, false, &changed, why);
+    if (is_ok(r))
+        r = optouts_left_out(o, &d.held[0], slice_str(""), &keys, why);
+    if (is_ok(r))
+        r = left_out_apply(&x->left_out, buffer_slice(&keys), x->snapshot, why);
+    hash_print(&d.held[0].edition, x->edition);
+    optouts_free(o);
+    return r;
+}
+
 static result open_all(struct explaining *x, const char *question_path, struct why *why)
 {
     char path[AGENT_PATH_SIZE], name[LABEL_MAX + 16];
     struct buffer text CLEANUP(buffer_done) = {0};
     struct json *tree CLEANUP(json_freep) = NULL;
     struct label dataset;
-    struct hash snapshot, edition;
+    struct hash snapshot;
     buffer_init(&text, QUESTION_BYTES_MAX);
     TRY(host_read_file(host_real(), question_path, QUESTION_BYTES_MAX, &text, why));
     TRY(json_parse(buffer_slice(&text), QUESTION_BYTES_MAX, &tree, why));
@@ -76,8 +101,7 @@ static result open_all(struct explaining *x, const char *question_path, struct w
     TRY(snapshot_current(host_real(), path, &snapshot, why));
     TRY(snapshot_open(host_real(), path, &snapshot, true, &x->snapshot, why));
     TRY(question_read(tree, x->snapshot->dictionary, &x->question, why));
-    TRY(edition_of(&snapshot, x->snapshot->dictionary, &edition, why));
-    hash_print(&edition, x->edition);
+    TRY(open_edition(x, &snapshot, why));
     TRY(read_key(x, why));
     agent_path(&x->settings, "guard/ledger", path);
     TRY(ledger_open(host_real(), path, true, &x->ledger, why));

@@ -5,6 +5,7 @@
 #include "agents/commands/commands.h"
 #include "agents/guard/datasets.h"
 #include "agents/guard/journal.h"
+#include "agents/guard/optouts.h"
 #include "agents/guard/store.h"
 #include "agents/link/transport.h"
 #include "base/instant.h"
@@ -52,6 +53,11 @@ static result preview(const struct agent_settings *s, bool json, struct why *why
     TRY(datasets_refresh(host_real(), path, &d, &changed, &left_out));
     if (left_out.text[0])
         fprintf(stderr, "innsyn-agent metadata: a dataset is left out: %s\n", left_out.text);
+    struct optouts *optouts = NULL;
+    TRY(optouts_open(host_real(), s, NULL, &optouts, why));
+    result named = optouts_name_editions(optouts, &d, false, &changed, why);
+    optouts_free(optouts);
+    TRY(named);
     struct json *catalogue CLEANUP(json_freep) = datasets_catalogue(&d);
     struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, TRANSPORT_ANSWER_BYTES_MAX);

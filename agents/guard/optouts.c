@@ -624,7 +624,7 @@ result optouts_name_editions(struct optouts *o, struct datasets *d, bool apply, 
         d->held[i].edition = edition;
         *ret_changed = true;
     }
-    if (!moved)
+    if (!moved || !o->site_key)
         return DONE;
     forget(o);
     return write_index(o, why);
