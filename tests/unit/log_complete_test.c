@@ -118,6 +118,8 @@ static void every_command_leaves_its_entry(void **state)
     DRIVE(COMMAND_LOG_SEARCH, "log_search", EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/search?account=researcher", NULL), 200, NULL));
     DRIVE(COMMAND_LOG_WATCH, "log_watch", EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/watch", NULL), 200, NULL));
     DRIVE(COMMAND_LOG_SEARCH, "refused", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/log/search", NULL), 403, "wrong_role"));
+    /* taken opt-outs need a desk and its sites' keys: tests/show/governance-4 finds those entries */
+    DRIVE(COMMAND_OPTOUT_ADD, "refused", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/optouts", "{}"), 403, "wrong_role"));
     rig_draft(&g, "[\"count\"]", DAY_MS, permit);
     driven[COMMAND_APPLICATION_ADD] = true; /* rig_draft: its entry has the commitment, looked at below */
     assert_true(has_entry(&g, 0, "opinion", NULL));
