@@ -172,7 +172,7 @@ static result read_certificate(struct guard *g, struct why *why)
 }
 
 /* What the operator must do when it has ended, word by word. */
-static void log_end(const struct guard *g, int level, const char *event, const char *what)
+static void log_end(const struct guard *g, enum log_level level, const char *event, const char *what)
 {
     char ends[INSTANT_TEXT_SIZE], text[END_TEXT_SIZE];
     instant_print(g->certificate_ends_ms, ends);
