@@ -90,6 +90,8 @@ class Network:
         self.state = read_json(self.state_path) if os.path.exists(self.state_path) else {}
         self.environment = dict(os.environ, LC_ALL="C.UTF-8")
         self.environment.pop("INNSYN_PROFILE", None)
+        # A command that ends leaves its memory to the kernel; leaks are looked for in the unit tests.
+        self.environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
 
     # --- small things -------------------------------------------------------------------------
     def path(self, *parts):

@@ -149,6 +149,7 @@ static result load(struct load_command *l, struct why *why)
     struct load_options options = {.dataset_folder = folder, .dry_run = l->dry_run, .keys = ask_keys, .keys_self = c,
                                    .fault = show_fault, .progress = show_progress, .self = l};
     result r = loader_run(host_real(), l->dictionary, (struct csv_source){csv_read_fd, &l->csv_fd}, &options, &report, why);
+    channel_free(c);
     if (is_ok(r))
         show_report(l, &report);
     return r;
