@@ -125,8 +125,10 @@ static double equality_oracle(unsigned runs, bool box_in_key, uint64_t seed)
         char one[64], two[64];
         uint64_t keys = draw(&seed), target = draw(&seed);
         unsigned secret = below(&seed, 2), n = 20 + below(&seed, 50);
-        snprintf(one, sizeof one, box_in_key ? "g=%u" : "", i);
-        snprintf(two, sizeof two, box_in_key ? "h=%u" : "", i);
+        snprintf(one, sizeof one, "g=%u", i);
+        snprintf(two, sizeof two, "h=%u", i);
+        if (!box_in_key)
+            one[0] = two[0] = '\0';
         bool equal = published(key, "e", one, keys + (secret ? target : 0), n + secret) == published(key, "e", two, keys, n);
         right += equal ? secret == 0 : secret == 1;
     }

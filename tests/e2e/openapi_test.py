@@ -271,8 +271,12 @@ def agents(c, permit, question, folder):
     query, body = c.query(permit, question)
     c.call("researcher", "POST", "/v1/queries", body, 201)
     poll = {"checkpoint": 0, "trust": 1, "running": [], "paused": False, "wait_ms": 0, "build": "test"}
-    delivered = c.call(own, "POST", "/v1/poll", poll)
-    c.checks.that(len(delivered["tasks"]) == 1 and delivered["statuses"], "a poll brings the task and the statuses")
+    for _ in range(5):  # the task goes out when the other two witnesses have cosigned
+        delivered = c.call(own, "POST", "/v1/poll", dict(poll, wait_ms=3000))
+        poll["checkpoint"] = int(delivered["checkpoint"].split("\n")[1])
+        if delivered["tasks"]:
+            break
+    c.checks.that(len(delivered["tasks"]) == 1 and delivered["tasks"][0]["status"], "a poll brings the task with its permit's status")
     c.call(own, "POST", "/v1/poll", dict(poll, wait_ms=-1), 400)
     c.call(own, "POST", "/v1/poll", dict(poll, trust=0))
     c.call("researcher", "POST", f"/v1/queries/{query}/cancel")
@@ -308,13 +312,33 @@ def log(c):
     c.call("officer1", "GET", "/v1/log/tile/entries/000.p/5", None, 403)
 
 
+def log_reading(c, query):
+    """What an auditor asks of the log, and what may be asked of it without a name."""
+    c.call("auditor", "GET", "/v1/log/search?type=dispatch&limit=5")
+    c.call("auditor", "GET", "/v1/log/search?limit=x", None, 400)
+    c.call("officer1", "GET", "/v1/log/search", None, 403)
+    c.call("auditor", "GET", "/v1/log/watch?from=0&wait_ms=0")
+    c.call("officer1", "GET", "/v1/log/watch?from=0&wait_ms=0", None, 403)
+    c.call("auditor", "GET", f"/v1/queries/{query}/site-results")
+    c.call("desk", "GET", f"/v1/queries/{query}/site-results", None, 403)
+    c.call(None, "POST", "/v1/log/cosignature", {"checkpoint": 0, "wait_ms": 0})
+    c.call(None, "POST", "/v1/log/cosignature", {"checkpoint": -1, "wait_ms": 0}, 400)
+    c.call("operator", "POST", "/v1/erasures", {"document": f"a-{NONE}"}, 404)
+    c.call("desk", "GET", "/v1/optouts/lists")
+    c.call(None, "GET", "/v1/optouts/lists", None, 401)
+    c.call("desk", "GET", f"/v1/optouts/o-{NONE}", None, 404)
+    c.call("researcher", "POST", "/v1/optouts", {"id": f"o-{NONE}", "action": "register", "items": []}, 403)
+
+
 def all_were_made(c):
     """Both ways, but for what cannot fail."""
     always_good = {("get", "/v1/forms"), ("get", "/v1/log/checkpoint"), ("get", "/v1/trust")}
+    elsewhere = {("post", "/v1/optouts"), ("get", "/v1/optouts/{id}")}  # governance-4 seals what they carry
     for path, operations in sorted(schema_check.load("openapi")["paths"].items()):
         for method, operation in operations.items():
             missing = [w for w, good in (("good", True), ("bad", False)) if (id(operation), good) not in c.made
-                       and not (not good and (method, path) in always_good)]
+                       and not (not good and (method, path) in always_good)
+                       and not (good and (method, path) in elsewhere)]
             if missing:
                 c.checks.that(False, f"{method.upper()} {path} was not tried: {', '.join(missing)}")
 
@@ -327,7 +351,7 @@ def main():
     path = os.path.join(two, "dictionary.json")
     with open(path, encoding="utf-8") as f:
         dictionary = json.load(f)
-    dictionary["sites"] = dictionary["sites"][:2]
+    dictionary["sites"] = dictionary["sites"][:3]  # of three witnesses one may be away
     with open(path, "w", encoding="utf-8") as f:
         json.dump(dictionary, f)
     try:
@@ -339,6 +363,8 @@ def main():
             agents(c, permit, queries(c, permit), folder)
             c.call("officer1", "POST", f"/v1/permits/{permit}/status", {"state": "revoked", "reason": "the end"})
             log(c)
+            log_reading(c, net.call("researcher", "GET", "/v1/queries")[1]["items"][-1]["id"])
+            c.call("operator", "POST", "/v1/erasures", {"account": "researcher2"})
             all_were_made(c)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
