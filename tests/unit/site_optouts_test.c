@@ -146,6 +146,8 @@ static void held(struct datasets *d, unsigned i, const char *name, enum profile 
     struct json *tree = NULL;
     (void)snprintf(text, sizeof text, "{\"dataset\":\"%s\",\"variables\":[{\"name\":\"pid\",\"type\":\"id\"},{\"name\":\"age\",\"type\":\"integer\"}]}", name);
     assert_ok(json_parse(slice_str(text), sizeof text, &tree, &why));
+    dictionary_free(d->dictionaries[i]); /* of the load before this one */
+    d->dictionaries[i] = NULL;
     assert_ok(dictionary_read(tree, NULL, profile, &d->dictionaries[i], &why));
     json_free(tree);
     d->held[i] = (struct held_dataset){.dictionary = d->dictionaries[i], .snapshot = sha256(slice_str(snapshot))};
