@@ -384,7 +384,7 @@ handler_fn application_create, application_list, application_get, application_st
 handler_fn register_list, form_list;
 handler_fn permit_list, permit_get, permit_sign, permit_change, permit_amend, permit_renew;
 
-/* --- queries.c, polls.c, results.c, combine.c --- */
+/* --- queries.c, polls.c, results.c --- */
 enum { QUERY_RUNNING = 0, QUERY_DONE = 1, QUERY_FAILED = 2, QUERY_CANCELLED = 3 };
 enum { TASK_OPEN = 0, TASK_ANSWERED = 1, TASK_REFUSED = 2, TASK_MISSING = 3, TASK_CANCELLED = 4 };
 handler_fn query_create, query_check, query_list, query_get, query_cancel, query_site_results;
@@ -407,17 +407,6 @@ bool polls_drop(struct core *c, unsigned net, uint64_t tag);
 void lines_free(struct core *c);
 void lines_wake(struct core *c); /* every site has news (trust) */
 MUST_CHECK result line_wake(struct core *c, struct slice site, struct why *why);
-
-/* One site's statistic, for combine(). */
-struct site_answer {
-    struct slice site;
-    const struct json *statistic;
-};
-/* Refuses a statistic that has not the form that the question asks. */
-MUST_CHECK result combine_check(const struct question *q, const struct json *statistic, const char *path, struct why *why);
-/* The statistics were checked.  withheld: what some of them lack. */
-MUST_CHECK result combine(const struct question *q, const struct site_answer *answers, unsigned count,
-                          struct json **ret_result, struct json **ret_withheld, struct why *why);
 
 /* --- core.c --- */
 MUST_CHECK result core_keys(struct core *c, uint16_t kind, struct slice payload, struct buffer *ret, struct why *why);

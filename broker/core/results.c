@@ -15,6 +15,7 @@
 
 #include "base/codec.h"
 #include "base/log.h"
+#include "stats/combine.h"
 
 enum { REASON_TEXT_MAX = 1000, CODE_TEXT_MAX = 64, RESULT_TEXT_MAX = 8 * 1024 * 1024 };
 
@@ -229,32 +230,27 @@ result site_result_said(struct slice text, struct json **ret_reason, struct json
 
 /* What the sites said, read again from what was stored. */
 struct gathered {
-    struct site_answer answers[PERMIT_SITES_MAX];
+    struct site_said said[PERMIT_SITES_MAX];
     struct json *trees[PERMIT_SITES_MAX]; /* owned: payloads */
     unsigned tree_count, answer_count, task_count, open;
-    struct json *sites, *receipt_sites;   /* owned until handed on */
-    struct json *budget;                  /* owned; NULL: no site said what is left */
+    struct json *receipt_sites;           /* owned until handed on */
 };
 
 static void gathered_done(struct gathered *g)
 {
     for (unsigned i = 0; i < g->tree_count; i++)
         json_free(g->trees[i]);
-    json_free(g->sites);
     json_free(g->receipt_sites);
-    json_free(g->budget);
 }
 
 static result gather_site(struct gathered *g, const struct rows *row, struct why *why)
 {
     static const char *const names[] = {"running", "answered", "refused", "missing", "cancelled"};
     int64_t state = rows_integer(row, 2);
-    struct json *site = json_object(), *named = NULL;
-    struct json *payload = NULL;
-    json_add(g->sites, site);
-    json_set(site, "site", json_of_text(rows_text(row, 1)));
-    json_set(site, "status", json_of_str(names[state]));
-    g->task_count++;
+    struct json *named = NULL, *payload = NULL;
+    struct site_said *said = &g->said[g->task_count++];
+    *said = (struct site_said){.status = names[state], .answered = state == TASK_ANSWERED};
+    TRY(site_id_parse(rows_text(row, 1), &said->site, why));
     g->open += state == TASK_OPEN;
     if (rows_text(row, 4).len) {
         struct envelope e;
@@ -266,22 +262,11 @@ static result gather_site(struct gathered *g, const struct rows *row, struct why
         if (!is_ok(r))
             return FAIL(why, BROKEN, "a stored site result cannot be read");
         g->trees[g->tree_count++] = payload;
+        said->payload = payload;
     }
-    json_set(site, "edition", state == TASK_ANSWERED ? json_of_text(json_text(json_get(payload, "edition"))) : json_of_null());
-    json_set(site, "reason", state == TASK_REFUSED ? json_hold((struct json *)(uintptr_t)json_get(payload, "reason")) : json_of_null());
     if (state != TASK_ANSWERED)
         return DONE;
-    g->answers[g->answer_count].site = json_text(json_get(payload, "site"));
-    g->answers[g->answer_count++].statistic = json_get(payload, "statistic");
-    const struct json *budget = json_get(payload, "budget");
-    if (budget) {
-        struct json *left = json_object();
-        json_set(left, "site", json_of_text(rows_text(row, 1)));
-        json_set(left, "variable", json_of_text(json_text(json_get(budget, "variable"))));
-        json_set(left, "left", json_of_number(json_number(json_get(budget, "left"))));
-        g->budget = g->budget ? g->budget : json_array();
-        json_add(g->budget, left);
-    }
+    g->answer_count++;
     named = json_object();
     json_set(named, "site", json_of_text(rows_text(row, 1)));
     json_set(named, "edition", json_of_text(json_text(json_get(payload, "edition"))));
@@ -294,62 +279,20 @@ static result gather(struct core *c, struct slice id, struct gathered *g, struct
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, TASKS_OF_QUERY, &rows, why, store_text(id)));
-    g->sites = json_array();
     g->receipt_sites = json_array();
     while (rows_next(rows) && g->task_count < PERMIT_SITES_MAX)
         TRY(gather_site(g, rows, why));
     return DONE;
 }
 
-/* The profile's noise, as a reader of the result must know it. */
-static struct json *protection(const struct question *q, const struct gathered *g, struct json *withheld)
-{
-    struct json *v = json_object();
-    enum profile profile = q->dictionary->profile;
-    json_set(v, "profile", json_of_str(profile_name(profile)));
-    /* The square roots of the variances that parameters.inc of the agents gives, to two decimals. */
-    json_set(v, "noise_sd_per_site", profile == PROFILE_CK       ? json_of_number(2.65)
-                                     : profile == PROFILE_STRICT ? json_of_number(5.48)
-                                                                 : json_of_null());
-    json_set(v, "withheld", withheld);
-    json_set(v, "budget", g->budget ? json_hold(g->budget) : json_of_null());
-    return v;
-}
-
-static result by_site(const struct question *q, const struct gathered *g, struct json *document, struct why *why)
-{
-    struct json *all = json_object();
-    json_set(document, "by_site", all);
-    for (unsigned i = 0; i < g->answer_count; i++) {
-        struct json *one = NULL, *withheld = NULL;
-        char site[SITE_ID_MAX + 1];
-        TRY(combine(q, &g->answers[i], 1, &one, &withheld, why));
-        json_free(withheld);
-        if (slice_copy_str(g->answers[i].site, site, sizeof site))
-            json_set(all, site, one);
-        else
-            json_free(one);
-    }
-    return DONE;
-}
-
 /* The result without its receipt: what result_sha256 of the release entry stands for. */
-static result build_document(struct core *c, const struct rows *query_row, struct gathered *g, struct json **ret, struct why *why)
+static result build_document(struct core *c, const struct rows *query_row, const struct gathered *g, struct json **ret, struct why *why)
 {
     struct question *q CLEANUP(question_freep) = NULL;
-    struct json *v CLEANUP(json_freep) = json_object(), *question = NULL, *combined = NULL, *withheld = NULL;
+    struct json *question CLEANUP(json_freep) = NULL;
     TRY(stored_question(c, query_row, &q, why));
     TRY(json_parse(rows_text(query_row, 6), QUESTION_BYTES_MAX, &question, why));
-    json_set(v, "innsyn", json_of_str("result/1"));
-    json_set(v, "question", question);
-    json_set(v, "sites", json_hold(g->sites));
-    TRY(combine(q, g->answers, g->answer_count, &combined, &withheld, why));
-    json_set(v, "result", combined);
-    json_set(v, "protection", protection(q, g, withheld));
-    if (q->by_site)
-        TRY(by_site(q, g, v, why));
-    *ret = MOVE(v);
-    return DONE;
+    return combine_document(q, question, g->said, g->task_count, ret, why);
 }
 
 static struct json *receipt_fields(const struct rows *query_row, struct slice id, const struct hash *permit, struct gathered *g)

@@ -2,11 +2,13 @@
  * combine.c - the sites' statistics put together (R-50): counts are summed over the sites that
  * published them, moments exactly.  What some sites withheld is listed.
  */
-#include "broker/core/call.h"
+#include "stats/combine.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/instant.h"
+#include "proto/permit.h"
 #include "stats/aggregate.h"
 
 /* --- checking one site's statistic --- */
@@ -423,5 +425,101 @@ result combine(const struct question *q, const struct site_answer *answers, unsi
     TRY(put_together(q, answers, count, v, withheld, why));
     *ret_result = MOVE(v);
     *ret_withheld = MOVE(withheld);
+    return DONE;
+}
+
+/* --- the document --- */
+
+static struct json *held(const struct json *v)
+{
+    return json_hold((struct json *)(uintptr_t)v);
+}
+
+static struct json *sites_json(const struct site_said *said, unsigned count)
+{
+    struct json *sites = json_array();
+    for (unsigned i = 0; i < count; i++) {
+        struct json *site = json_object();
+        const struct json *edition = said[i].answered ? json_get(said[i].payload, "edition") : NULL;
+        const struct json *reason = said[i].answered ? NULL : json_get(said[i].payload, "reason");
+        json_set(site, "site", json_of_str(said[i].site.text));
+        json_set(site, "status", json_of_str(said[i].status));
+        json_set(site, "edition", edition ? held(edition) : json_of_null());
+        json_set(site, "reason", reason ? held(reason) : json_of_null());
+        json_add(sites, site);
+    }
+    return sites;
+}
+
+/* What the sites say is left of the permit's budget; null: none said so. */
+static struct json *budget_json(const struct site_said *said, unsigned count)
+{
+    struct json *all = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        const struct json *budget = said[i].answered ? json_get(said[i].payload, "budget") : NULL;
+        if (!budget)
+            continue;
+        struct json *left = json_object();
+        json_set(left, "site", json_of_str(said[i].site.text));
+        json_set(left, "variable", json_of_text(json_text(json_get(budget, "variable"))));
+        json_set(left, "left", json_of_number(json_number(json_get(budget, "left"))));
+        all = all ? all : json_array();
+        json_add(all, left);
+    }
+    return all ? all : json_of_null();
+}
+
+/* The profile's noise, as a reader of the result must know it. */
+static struct json *protection(const struct question *q, struct json *withheld, struct json *budget)
+{
+    struct json *v = json_object();
+    enum profile profile = q->dictionary->profile;
+    json_set(v, "profile", json_of_str(profile_name(profile)));
+    /* The square roots of the variances that parameters.inc of the agents gives, to two decimals. */
+    json_set(v, "noise_sd_per_site", profile == PROFILE_CK       ? json_of_number(2.65)
+                                     : profile == PROFILE_STRICT ? json_of_number(5.48)
+                                                                 : json_of_null());
+    json_set(v, "withheld", withheld);
+    json_set(v, "budget", budget);
+    return v;
+}
+
+static result by_site(const struct question *q, const struct site_answer *answers, unsigned count, struct json *document, struct why *why)
+{
+    struct json *all = json_object();
+    json_set(document, "by_site", all);
+    for (unsigned i = 0; i < count; i++) {
+        struct json *one = NULL, *withheld = NULL;
+        char site[SITE_ID_MAX + 1];
+        TRY(combine(q, &answers[i], 1, &one, &withheld, why));
+        json_free(withheld);
+        if (slice_copy_str(answers[i].site, site, sizeof site))
+            json_set(all, site, one);
+        else
+            json_free(one);
+    }
+    return DONE;
+}
+
+result combine_document(const struct question *q, const struct json *question, const struct site_said *said, unsigned count,
+                        struct json **ret, struct why *why)
+{
+    struct json *v CLEANUP(json_freep) = json_object(), *combined = NULL, *withheld = NULL;
+    struct site_answer answers[PERMIT_SITES_MAX];
+    unsigned answered = 0;
+    if (count > PERMIT_SITES_MAX)
+        return FAIL(why, LIMIT, "a query has at most %d sites", (int)PERMIT_SITES_MAX);
+    for (unsigned i = 0; i < count; i++)
+        if (said[i].answered)
+            answers[answered++] = (struct site_answer){slice_str(said[i].site.text), json_get(said[i].payload, "statistic")};
+    json_set(v, "innsyn", json_of_str("result/1"));
+    json_set(v, "question", held(question));
+    json_set(v, "sites", sites_json(said, count));
+    TRY(combine(q, answers, answered, &combined, &withheld, why));
+    json_set(v, "result", combined);
+    json_set(v, "protection", protection(q, withheld, budget_json(said, count)));
+    if (q->by_site)
+        TRY(by_site(q, answers, answered, v, why));
+    *ret = MOVE(v);
     return DONE;
 }
