@@ -1,15 +1,12 @@
-/* agent_data.h - what the tests of the data side share: dictionaries and sources from text, folders that go away. */
+/* agent_data.h - what the tests of the data side share: dictionaries and sources from text. */
 #ifndef INNSYN_TESTS_UNIT_AGENT_DATA_H
 #define INNSYN_TESTS_UNIT_AGENT_DATA_H
-
-#include <ftw.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "agents/loader/load.h"
 #include "agents/snapshot/snapshot.h"
 #include "proto/question.h"
 #include "tests/unit/check.h"
+#include "tests/unit/scratch.h"
 
 enum { TEST_TEXT_MAX = 8 * 1024 * 1024 };
 
@@ -82,26 +79,6 @@ static inline void read_test_file(const char *path, struct buffer *to)
     buffer_init(to, TEST_TEXT_MAX);
     if (!is_ok(host_read_file(host_real(), path, TEST_TEXT_MAX, to, &why)))
         fail_msg("%s", why.text);
-}
-
-/* "" in `to` on a machine without room for temporary files ends the test. */
-static inline void make_test_folder(char to[64])
-{
-    snprintf(to, 64, "/tmp/innsyn-test-XXXXXX");
-    assert_non_null(mkdtemp(to));
-}
-
-static inline int remove_entry_(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st;
-    (void)kind;
-    (void)ftw;
-    return remove(path);
-}
-
-static inline void remove_test_folder(const char *path)
-{
-    assert_int_equal(nftw(path, remove_entry_, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 #endif

@@ -20,6 +20,7 @@
 #include "proto/merkle.h"
 #include "proto/permit.h"
 #include "proto/query.h"
+#include "scratch.h"
 
 enum { ANSWERS_MAX = 64, PEOPLE = 8, RIG_SITES = 2, RIG_TEXT = 64 * 1024 };
 enum { ROOT1, ROOT2, OFFICER1, OFFICER2, HOLDER1, HOLDER2, RESEARCHER, RESEARCHER2, SITE1, SITE2, RIG_KEYS };
@@ -31,7 +32,7 @@ struct rig_answer {
     struct buffer text;
 };
 struct rig {
-    char dir[64];
+    char dir[SCRATCH_PATH];
     struct broker_settings settings;
     struct signer signer;
     struct core *core;
@@ -323,8 +324,7 @@ static const char rig_catalogue[] =
 static inline void rig_open(struct rig *g, const char *store)
 {
     *g = (struct rig){.tag = 0};
-    snprintf(g->dir, sizeof g->dir, "/tmp/innsyn-core-XXXXXX");
-    assert_non_null(mkdtemp(g->dir));
+    scratch_make(g->dir, "core");
     log_init(host_real(), "test", LOG_ERROR);
     g->settings = (struct broker_settings){.net_processes = 1, .poll_wait_ms_max = 30000, .lease_ms = 60000, .query_deadline_ms = 60000};
     snprintf(g->settings.dir, sizeof g->settings.dir, "%s", g->dir);
@@ -371,9 +371,7 @@ static inline void rig_close(struct rig *g)
     signer_done(&g->signer);
     for (int i = 0; i < RIG_KEYS; i++)
         signing_key_free(g->keys[i]);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", g->dir);
-    assert_int_equal(system(command), 0);
+    scratch_remove(g->dir);
 }
 
 /* --- permit --- */

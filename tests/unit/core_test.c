@@ -5,35 +5,28 @@
  * checks an agent makes are made here on everything that is handed out.
  */
 #include "core_rig.h"
+#include "private_postgres.h"
 
 #define COUNT_Q "{\"innsyn\":\"question/1\",\"dataset\":\"heart\",\"statistic\":{\"count\":{}}}"
 #define TABLE_Q "{\"innsyn\":\"question/1\",\"dataset\":\"heart\",\"by_site\":true,\"statistic\":{\"table\":{\"by\":[\"sex\",{\"variable\":\"age\",\"breaks\":[40,50,60]}]}}}"
 
-static char pg_dir[64];
-static char pg_store[200];
+static char pg_dir[SCRATCH_PATH];
+static char pg_store[POSTGRES_STORE];
 
 static int start_postgres(void **state)
 {
     (void)state;
-    char command[512];
-    snprintf(pg_dir, sizeof pg_dir, "/tmp/innsyn-corepg-XXXXXX");
-    assert_non_null(mkdtemp(pg_dir));
-    chmod(pg_dir, 0711);
-    snprintf(command, sizeof command, "timeout 120 %s/tests/pg_private.sh start %s/pg >/dev/null", SOURCE_DIR, pg_dir);
-    int status = system(command);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        snprintf(pg_store, sizeof pg_store, "postgres:host=%s/pg user=innsyn dbname=postgres", pg_dir);
-    else
-        print_message("PostgreSQL's server package is not installed: the main job runs on SQLite only\n");
+    scratch_make(pg_dir, "corepg");
+    private_postgres_start(pg_dir, pg_store, "the main job runs on SQLite only");
     return 0;
 }
 
 static int stop_postgres(void **state)
 {
     (void)state;
-    char command[512];
-    snprintf(command, sizeof command, "timeout 60 %s/tests/pg_private.sh stop %s/pg immediate; rm -rf %s", SOURCE_DIR, pg_dir, pg_dir);
-    return system(command) == 0 ? 0 : -1;
+    private_postgres_stop(pg_dir, pg_store);
+    scratch_remove(pg_dir);
+    return 0;
 }
 
 /* The receipt proves that the release is in the log, and the release names the document. */
@@ -452,18 +445,23 @@ static void a_restored_backup_is_refused(void **state)
 {
     (void)state;
     struct rig g;
-    char command[512];
+    static const char *const beside[] = {"-wal", "-shm"};
+    char store[80], backup[80], path[90];
     struct why why = {0};
     rig_open(&g, NULL);
     rig_people(&g);
     core_free(g.core);
-    snprintf(command, sizeof command, "cp %s/store.db %s/backup.db", g.dir, g.dir);
-    assert_int_equal(system(command), 0);
+    snprintf(store, sizeof store, "%s/store.db", g.dir);
+    snprintf(backup, sizeof backup, "%s/backup.db", g.dir);
+    scratch_copy(store, backup);
     rig_start_core(&g);
     core_free(g.core);
     g.core = NULL;
-    snprintf(command, sizeof command, "rm -f %s/store.db-wal %s/store.db-shm; mv %s/backup.db %s/store.db", g.dir, g.dir, g.dir, g.dir);
-    assert_int_equal(system(command), 0);
+    for (size_t i = 0; i < COUNT_OF(beside); i++) {
+        snprintf(path, sizeof path, "%s%s", store, beside[i]);
+        (void)unlink(path);
+    }
+    assert_int_equal(rename(backup, store), 0);
     struct core_ports ports = rig_ports(&g);
     assert_status(core_new(&g.settings, host_real(), &ports, &g.core, &why), DENIED);
     assert_non_null(strstr(why.text, "a restored backup?"));

@@ -16,7 +16,7 @@ static const char DICTIONARY[] =
     "{\"name\":\"sex\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]}]}";
 
 struct site {
-    char root[64], folder[128];
+    char root[SCRATCH_PATH], folder[128];
     struct engine_start start;
     struct channel *channel;
     pid_t engine;
@@ -38,7 +38,7 @@ static void site_init(struct site *s)
 {
     int fd[2];
     struct snapshot_facts facts;
-    make_test_folder(s->root);
+    scratch_make(s->root, "engine");
     snprintf(s->folder, sizeof s->folder, "%s/t", s->root);
     s->snapshot = load(s, "pid,age,sex\np1,40,0\np2,50,1\np3,60,1\np4,,1\n");
     assert_ok(snapshot_describe(host_real(), s->folder, &s->snapshot, &facts, &s->dictionary, NULL));
@@ -62,7 +62,7 @@ static void site_done(struct site *s, int want_exit)
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), want_exit);
     dictionary_free(s->dictionary);
-    remove_test_folder(s->root);
+    scratch_remove(s->root);
 }
 
 static struct message ask(struct site *s, const char *dataset, const struct hash *snapshot, const struct question *q)

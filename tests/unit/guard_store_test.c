@@ -8,11 +8,12 @@
 #include "agents/settings.h"
 #include "base/instant.h"
 #include "check.h"
+#include "scratch.h"
 #include "fault_host.h"
 #include "proto/query.h"
 
 enum { NOW_MS = 2000000 };
-static char folder[64];
+static char folder[SCRATCH_PATH];
 static struct signing_key *site_key;
 static struct site_id site = {"one"};
 
@@ -23,18 +24,10 @@ static struct document_id id(const char *text)
     return d;
 }
 
-static void fresh_folder(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'/*", folder);
-    assert_int_equal(system(command), 0);
-}
-
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/innsyn-guard-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    scratch_make(folder, "guard");
     assert_ok(signing_key_new(KEY_P256, &site_key, NULL));
     return 0;
 }
@@ -42,8 +35,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    fresh_folder();
-    rmdir(folder);
+    scratch_remove(folder);
     signing_key_free(site_key);
     return 0;
 }
@@ -57,7 +49,7 @@ static void settings_round_trip_and_refusals(void **state)
                                .optout_batch_ms = 7 * DAY_MS, .optout_age_max_ms = 2 * HOUR_MS}, got;
     char path[AGENT_PATH_SIZE];
     struct why why = {0};
-    fresh_folder();
+    scratch_empty(folder);
     snprintf(s.dir, sizeof s.dir, "%s", folder);
     assert_status(agent_settings_read(host_real(), folder, &got, &why), ABSENT);
     assert_non_null(strstr(why.text, "innsyn-agent init"));
@@ -156,7 +148,7 @@ static void any_call_may_fail(void **state)
             struct agent_state *a = state_with(5), *got = calloc(1, sizeof *got);
             struct stored_answer answer = {0};
             struct document_id query = id("q-0000000000000000000000000g");
-            fresh_folder();
+            scratch_empty(folder);
             assert_ok(store_open(host_real(), folder, &s, NULL));
             assert_ok(store_write_state(&s, a, NULL));
             fault_host_init(&f, n);
@@ -188,7 +180,7 @@ static void broken_state_is_said_so(void **state)
     struct store s;
     struct agent_state *got = calloc(1, sizeof *got);
     char path[128];
-    fresh_folder();
+    scratch_empty(folder);
     assert_ok(store_open(host_real(), folder, &s, NULL));
     assert_ok(store_read_state(&s, got, NULL));
     assert_int_equal(got->checkpoint.size, 0);
@@ -250,7 +242,7 @@ static void journal_goes_on_over_segments(void **state)
     calls.append_file = append_unsynced;
     struct journal_facts facts;
     uint64_t n = 0;
-    fresh_folder();
+    scratch_empty(folder);
     for (unsigned round = 0; round < 5; round++) {
         struct journal *j = NULL;
         struct seen s = {0};
@@ -275,7 +267,7 @@ static void journal_goes_on_over_segments(void **state)
 static void write_journal(unsigned entries, unsigned signed_entries)
 {
     struct journal *j = NULL;
-    fresh_folder();
+    scratch_empty(folder);
     assert_ok(journal_open(host_real(), folder, &site, site_key, NULL, NULL, &j, NULL));
     for (unsigned i = 0; i < entries; i++) {
         assert_ok(journal_append(j, "asked", numbered(i), NULL));
@@ -345,7 +337,7 @@ static void journal_when_any_call_fails(void **state)
         struct journal *j = NULL;
         struct journal_facts facts;
         uint64_t done = 0;
-        fresh_folder();
+        scratch_empty(folder);
         fault_host_init(&f, n);
         result r = journal_open(&f.host, folder, &site, site_key, NULL, NULL, &j, NULL);
         for (unsigned i = 0; i < 3 && is_ok(r); i++) {

@@ -168,7 +168,7 @@ static void test_engine(void **state)
     (void)state;
     static struct row rows[PERSONS];
     static char csv[CSV_MAX];
-    char root[64], folder[128];
+    char root[SCRATCH_PATH], folder[128];
     struct dictionary *d CLEANUP(dictionary_freep) = test_dictionary(DICTIONARY, PROFILE_CK);
     struct load_report report;
     struct snapshot *s CLEANUP(snapshot_closep) = NULL;
@@ -176,7 +176,7 @@ static void test_engine(void **state)
     struct engine_answer a CLEANUP(engine_answer_done), again CLEANUP(engine_answer_done);
     struct buffer bytes CLEANUP(buffer_done);
     make_rows(rows, csv);
-    make_test_folder(root);
+    scratch_make(root, "jitter");
     snprintf(folder, sizeof folder, "%s/t", root);
     struct text_source source = {slice_str(csv), 0};
     struct load_options options = {.dataset_folder = folder, .keys = test_keys};
@@ -221,7 +221,7 @@ static void test_engine(void **state)
     expect(rows, j, -1, true, &a.weighted[1]);
     question_free(q);
     question_free(all);
-    remove_test_folder(root);
+    scratch_remove(root);
 }
 
 int main(void)

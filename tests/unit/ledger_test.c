@@ -10,7 +10,7 @@ static const char DICTIONARY[] =
 static const char PERMIT[] = "p-00000000000000000000000001", OTHER[] = "p-00000000000000000000000002";
 
 struct bench {
-    char folder[64];
+    char folder[SCRATCH_PATH];
     struct dictionary *d;
     struct question *q;
     struct audited_box *box;
@@ -21,7 +21,7 @@ struct bench {
 static void bench_init(struct bench *b)
 {
     *b = (struct bench){.edition = {{7}}};
-    make_test_folder(b->folder);
+    scratch_make(b->folder, "ledger");
     b->d = test_dictionary(DICTIONARY, PROFILE_OPEN);
     b->q = test_question(b->d, "{\"innsyn\":\"question/1\",\"dataset\":\"l\",\"statistic\":{\"count\":{}},"
                                "\"where\":{\"age\":{\"from\":40},\"dx\":[\"1\"]}}");
@@ -35,7 +35,7 @@ static void bench_init(struct bench *b)
 
 static void bench_done(struct bench *b)
 {
-    remove_test_folder(b->folder);
+    scratch_remove(b->folder);
     buffer_done(&b->cohort);
     free(b->box);
     question_free(b->q);

@@ -97,9 +97,9 @@ static void test_faults(void **state)
          "row 1 (line 2), column lab: not a number such as 12, -0.5 or 1e-3 <1234567890123456789012345678901234567890...>\n"},
         {HEADER "p1,40,1,\"\x1b[31m\",2020-01-01\n", "row 1 (line 2), column lab: not a number such as 12, -0.5 or 1e-3 <?[31m>\n"},
     };
-    char folder[64], path[128];
+    char folder[SCRATCH_PATH], path[128];
     (void)state;
-    make_test_folder(folder);
+    scratch_make(folder, "loader");
     snprintf(path, sizeof path, "%s/t", folder);
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         for (int dry_run = 0; dry_run < 2; dry_run++) {
@@ -117,7 +117,7 @@ static void test_faults(void **state)
             if (!dry_run)
                 assert_status(snapshot_current(host_real(), path, &name, NULL), ABSENT);
         }
-    remove_test_folder(folder);
+    scratch_remove(folder);
 }
 
 /* A bad number in row 12,345 is found there, and the load ends after LOAD_FAULTS_MAX. */
@@ -164,9 +164,9 @@ static void test_columns(void **state)
                               "1969-12-31,-3,9,,\"p\"\"3\"\r\n"
                               "0001-01-01,,,-9.0,\"p\r\n4\"\r\n"
                               "9999-12-31,1e-3,1,+7,p5";
-    char folder[64], path[128];
+    char folder[SCRATCH_PATH], path[128];
     (void)state;
-    make_test_folder(folder);
+    scratch_make(folder, "loader");
     snprintf(path, sizeof path, "%s/t", folder);
     for (size_t step = 0; step < 8; step += 7) {
         struct loaded l;
@@ -204,7 +204,7 @@ static void test_columns(void **state)
     assert_null(s->person);
     assert_close(s->dictionary->variables[3].grid_step, 0.001, 1e-12);
     assert_close(s->dictionary->variables[1].grid_step, 1, 0);
-    remove_test_folder(folder);
+    scratch_remove(folder);
 }
 
 static const char EVENTS[] =
@@ -215,9 +215,9 @@ static const char NO_KEY[] =
 
 static void test_events(void **state)
 {
-    char folder[64], path[128];
+    char folder[SCRATCH_PATH], path[128];
     (void)state;
-    make_test_folder(folder);
+    scratch_make(folder, "loader");
     snprintf(path, sizeof path, "%s/e", folder);
     struct loaded l;
     load_text(&l, EVENTS, path, slice_str("pid,code\nx,a\ny,b\nx,b\nz,\ny,b\n"), 0, false);
@@ -230,14 +230,14 @@ static void test_events(void **state)
     assert_memory_equal(s->person, person, sizeof person);
     assert_memory_equal(s->by_person, order, sizeof order);
     assert_true(s->keys[2] == test_key(slice_str("z")));
-    remove_test_folder(folder);
+    scratch_remove(folder);
 }
 
 static void test_no_key(void **state)
 {
-    char folder[64], path[128];
+    char folder[SCRATCH_PATH], path[128];
     (void)state;
-    make_test_folder(folder);
+    scratch_make(folder, "loader");
     snprintf(path, sizeof path, "%s/n", folder);
     struct loaded l;
     load_text(&l, NO_KEY, path, slice_str("code\na\na\n\n"), 0, false);
@@ -246,16 +246,16 @@ static void test_no_key(void **state)
     struct snapshot *s CLEANUP(snapshot_closep) = open_current(path);
     assert_true(s->keys[1] == test_key(slice_str("2")));
     assert_int_equal(((const uint8_t *)s->columns[0].at)[2], 0);
-    remove_test_folder(folder);
+    scratch_remove(folder);
 }
 
 /* No rows is a snapshot too; and many rows go through many batches. */
 static void test_sizes(void **state)
 {
     static const unsigned sizes[] = {0, 1, LOAD_BATCH_ROWS - 1, LOAD_BATCH_ROWS, LOAD_BATCH_ROWS + 1, 250000};
-    char folder[64], path[128], *csv = malloc(TEST_TEXT_MAX);
+    char folder[SCRATCH_PATH], path[128], *csv = malloc(TEST_TEXT_MAX);
     (void)state;
-    make_test_folder(folder);
+    scratch_make(folder, "loader");
     snprintf(path, sizeof path, "%s/t", folder);
     for (size_t k = 0; k < COUNT_OF(sizes); k++) {
         size_t len = (size_t)snprintf(csv, TEST_TEXT_MAX, HEADER);
@@ -274,7 +274,7 @@ static void test_sizes(void **state)
             assert_true(age[i] == i);
     }
     free(csv);
-    remove_test_folder(folder);
+    scratch_remove(folder);
 }
 
 static void test_dry_run(void **state)

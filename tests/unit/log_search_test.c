@@ -4,34 +4,27 @@
  * Method: the main job in one process (core_rig.h), then searches whose answers are known.
  */
 #include "core_rig.h"
+#include "private_postgres.h"
 
 #define COUNT_Q "{\"innsyn\":\"question/1\",\"dataset\":\"heart\",\"where\":{\"age\":{\"from\":40}},\"statistic\":{\"count\":{}}}"
 
-static char pg_dir[64];
-static char pg_store[200];
+static char pg_dir[SCRATCH_PATH];
+static char pg_store[POSTGRES_STORE];
 
 static int start_postgres(void **state)
 {
     (void)state;
-    char command[512];
-    snprintf(pg_dir, sizeof pg_dir, "/tmp/innsyn-searchpg-XXXXXX");
-    assert_non_null(mkdtemp(pg_dir));
-    chmod(pg_dir, 0711);
-    snprintf(command, sizeof command, "timeout 120 %s/tests/pg_private.sh start %s/pg >/dev/null", SOURCE_DIR, pg_dir);
-    int status = system(command);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        snprintf(pg_store, sizeof pg_store, "postgres:host=%s/pg user=innsyn dbname=postgres", pg_dir);
-    else
-        print_message("PostgreSQL's server package is not installed: searches run on SQLite only\n");
+    scratch_make(pg_dir, "searchpg");
+    private_postgres_start(pg_dir, pg_store, "searches run on SQLite only");
     return 0;
 }
 
 static int stop_postgres(void **state)
 {
     (void)state;
-    char command[512];
-    snprintf(command, sizeof command, "timeout 60 %s/tests/pg_private.sh stop %s/pg immediate; rm -rf %s", SOURCE_DIR, pg_dir, pg_dir);
-    return system(command) == 0 ? 0 : -1;
+    private_postgres_stop(pg_dir, pg_store);
+    scratch_remove(pg_dir);
+    return 0;
 }
 
 static const struct rig_answer *search(struct rig *g, const char *parameters)

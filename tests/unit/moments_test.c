@@ -279,12 +279,12 @@ static void check_crosstab(const struct snapshot *s, const struct json *spec, co
 
 static void test_oracle(void **state)
 {
-    char root[64];
+    char root[SCRATCH_PATH];
     struct buffer text;
     struct json *oracle = NULL;
     unsigned numeric = 0, crosstab = 0;
     (void)state;
-    make_test_folder(root);
+    scratch_make(root, "moments");
     read_test_file(SOURCE_DIR "/tests/data/oracle/heart.descriptive.json", &text);
     assert_ok(json_parse(buffer_slice(&text), TEST_TEXT_MAX, &oracle, NULL));
     for (size_t k = 0; k < COUNT_OF(SITES); k++) {
@@ -307,7 +307,7 @@ static void test_oracle(void **state)
     assert_int_equal(crosstab, 7 * COUNT_OF(SITES));
     json_free(oracle);
     buffer_done(&text);
-    remove_test_folder(root);
+    scratch_remove(root);
 }
 
 int main(void)

@@ -12,6 +12,7 @@
 #include "broker/init.h"
 #include "broker/keys/signer.h"
 #include "check.h"
+#include "scratch.h"
 #include "fault_host.h"
 #include "proto/permit.h"
 #include "proto/query.h"
@@ -23,32 +24,14 @@ enum who { ROOT1, ROOT2, OFFICER1, OFFICER2, HOLDER, RESEARCHER, STRANGER, KEYS 
 enum { LEAVES = 20, ANSWER_MAX = 1024 * 1024 };
 static struct signing_key *keys[KEYS];
 static struct public_key spki[KEYS];
-static char dir[64];
+static char dir[SCRATCH_PATH];
 static struct broker_settings settings;
 static struct hash leaves[LEAVES];
-
-static void run_rm(const char *path)
-{
-    static const char *const names[] = {"keys/log.pem", "keys/seal.pem", "keys/site-ca.pem", "keys/server-ca.pem", "keys/last-checkpoint",
-                                        "keys/trust.json", "tls/server.pem", "tls/server-key.pem", "site-ca.pem", "server-ca.pem",
-                                        "broker.json", "broker-public.json"};
-    char text[200];
-    for (unsigned i = 0; i < COUNT_OF(names); i++) {
-        (void)snprintf(text, sizeof text, "%s/%s", path, names[i]);
-        (void)unlink(text);
-    }
-    (void)snprintf(text, sizeof text, "%s/keys", path);
-    (void)rmdir(text);
-    (void)snprintf(text, sizeof text, "%s/tls", path);
-    (void)rmdir(text);
-    (void)rmdir(path);
-}
 
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/innsyn-signer-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    scratch_make(dir, "signer");
     for (int i = 0; i < KEYS; i++) {
         assert_ok(signing_key_new(KEY_P256, &keys[i], NULL));
         assert_ok(signing_key_public(keys[i], &spki[i], NULL));
@@ -69,7 +52,7 @@ static int tear_down(void **state)
     (void)state;
     for (int i = 0; i < KEYS; i++)
         signing_key_free(keys[i]);
-    run_rm(dir);
+    scratch_remove(dir);
     return 0;
 }
 

@@ -11,10 +11,11 @@
 #include "base/codec.h"
 #include "proto/crypto_cms.h"
 #include "tests/unit/check.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/fault_host.h"
 
 enum { ALL = 0 };
-static char folder[64];
+static char folder[SCRATCH_PATH];
 static struct agent_settings settings;
 static struct signing_key *site_key;
 static struct public_key optout_key;
@@ -42,8 +43,7 @@ static int set_up(void **state)
     char path[AGENT_PATH_SIZE];
     uint8_t secret[SITE_SECRET_LEN];
     (void)state;
-    (void)snprintf(folder, sizeof folder, "/tmp/innsyn-optouts-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    scratch_make(folder, "optouts");
     settings = (struct agent_settings){.optout_batch_ms = 30 * DAY_MS, .optout_age_max_ms = HOUR_MS};
     (void)snprintf(settings.dir, sizeof settings.dir, "%s", folder);
     assert_ok(site_id_parse(slice_str("one"), &settings.site, &why));
@@ -67,10 +67,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[128];
     (void)state;
-    (void)snprintf(command, sizeof command, "rm -r '%s'", folder);
-    assert_int_equal(system(command), 0);
+    scratch_remove(folder);
     signing_key_free(site_key);
     return 0;
 }

@@ -17,13 +17,13 @@ static const char DICTIONARY[] =
     "{\"name\":\"seen\",\"type\":\"date\"}]}";
 
 struct place {
-    char root[64], folder[128];
+    char root[SCRATCH_PATH], folder[128];
     struct dictionary *d;
 };
 
 static void place_init(struct place *p)
 {
-    make_test_folder(p->root);
+    scratch_make(p->root, "snapshot");
     snprintf(p->folder, sizeof p->folder, "%s/t", p->root);
     p->d = test_dictionary(DICTIONARY, PROFILE_CK);
 }
@@ -31,7 +31,7 @@ static void place_init(struct place *p)
 static void place_done(struct place *p)
 {
     dictionary_free(p->d);
-    remove_test_folder(p->root);
+    scratch_remove(p->root);
 }
 
 /* A source of `rows` rows that may kill its process at one of them. */

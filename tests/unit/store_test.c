@@ -12,50 +12,29 @@
 #include "broker/store/schema.h"
 #include "broker/store/store.h"
 #include "tests/unit/check.h"
+#include "tests/unit/private_postgres.h"
 
 enum { SQLITE, POSTGRES, BACKENDS };
-static char folder[64] = "/tmp/innsyn-store-XXXXXX";
-static char where[BACKENDS][400];
+static char folder[SCRATCH_PATH];
+static char where[BACKENDS][POSTGRES_STORE];
 static bool have_postgres;
-
-static int shell(const char *command)
-{
-    int status = system(command);
-    return status < 0 ? -1 : WEXITSTATUS(status);
-}
-
-static int script(const char *what, const char *mode)
-{
-    char command[PATH_MAX];
-    snprintf(command, sizeof command, "timeout 120 %s/tests/pg_private.sh %s %s/pg %s >%s/pg.out", SOURCE_DIR, what, folder, mode, folder);
-    return shell(command);
-}
 
 static int start(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    chmod(folder, 0711);
+    scratch_make(folder, "store");
     snprintf(where[SQLITE], sizeof where[SQLITE], "sqlite:%s/store.db", folder);
-    int code = script("start", "");
-    if (code == 77)
-        print_message("PostgreSQL's server package is not installed: its half of the suite is skipped\n");
-    else if (code != 0)
-        return -1;
-    have_postgres = code == 0;
-    snprintf(where[POSTGRES], sizeof where[POSTGRES], "postgres:host=%s/pg user=innsyn dbname=postgres", folder);
+    private_postgres_start(folder, where[POSTGRES], "its half of the suite is skipped");
+    have_postgres = where[POSTGRES][0];
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    if (have_postgres)
-        script("stop", "immediate");
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return shell(command);
+    private_postgres_stop(folder, where[POSTGRES]);
+    scratch_remove(folder);
+    return 0;
 }
 
 static struct store *opened(int backend)
@@ -286,11 +265,11 @@ static void postgres_server_dies(void **state)
     assert_ok(store_begin(s, NULL));
     append(s, from + 1, "{}", &r);
     assert_ok(r);
-    assert_int_equal(script("stop", "immediate"), 0);
+    assert_int_equal(private_postgres("stop", folder, "immediate"), 0);
     assert_status(store_commit(s, NULL), UNAVAILABLE);
     assert_status(store_recover(s, 0, NULL), UNAVAILABLE);
     assert_status(store_begin(s, NULL), UNAVAILABLE);
-    assert_int_equal(script("start", ""), 0);
+    assert_int_equal(private_postgres("start", folder, "fast"), 0);
     assert_ok(store_recover(s, 20000, NULL));
     assert_int_equal(last(s), from); /* acknowledged: kept; not acknowledged: gone */
     assert_ok(store_begin(s, NULL));
