@@ -26,6 +26,7 @@ command_fn application_submit, application_list, application_show, application_o
 command_fn application_create, application_edit, application_accept, application_decline, application_screen, application_complete;
 command_fn application_ask, application_answer, application_extend, application_withdraw, application_copy, application_letter;
 command_fn application_forms, register_show;
+command_fn enquiry_ask, enquiry_list, enquiry_show, enquiry_answer, enquiry_reply, enquiry_apply, enquiry_close;
 command_fn permit_list, permit_show, permit_sign, permit_revoke, permit_suspend, permit_resume, permit_amend, permit_renew;
 command_fn query_check, query_run, query_list, query_show, query_cancel, result_show, result_verify;
 command_fn optout_register, optout_withdraw, optout_show, optout_versions;
@@ -48,6 +49,8 @@ int show_public_list(struct client *c, const char *path, const struct list_colum
 int show_document(struct client *c, const char *path);
 /* Sends and shows the answer as lines (or the document under --json). */
 int send_and_show(struct client *c, const struct call *call);
+/* The version a step is decided on: --version, else the one that the document at `path` has now. */
+int version_for_step(struct client *c, const struct arguments *a, const char *path, int64_t *ret);
 /* Parses word `index` as a document id of the kind.  EXIT_USAGE with the rule. */
 int need_id(const struct arguments *a, unsigned index, char kind, struct document_id *ret);
 

@@ -12,31 +12,17 @@ static int path_of(const struct arguments *a, const char *what, char path[CALL_P
     return code;
 }
 
-/* The version a step is decided on: --version, else the one that stands there now. */
-static int version_of(struct client *c, const struct arguments *a, int64_t *ret)
-{
-    struct why why = {0};
-    uint64_t given = 0;
-    char path[CALL_PATH_MAX];
-    struct json *document CLEANUP(json_freep) = NULL;
-    if (arguments_number(a, "version", 1, UINT64_C(1) << 52, &given, &why).code != OK)
-        return client_fail(EXIT_USAGE, &why);
-    int code = given ? EXIT_DONE : path_of(a, "", path);
-    if (code == EXIT_DONE && !given)
-        code = client_call(c, &(struct call){.method = "GET", .path = path}, &document);
-    *ret = given ? (int64_t)given : json_integer(json_get(document, "version"));
-    return code;
-}
-
 /* body (taken over) holds what the step needs beside command and version. */
 static int step(struct client *c, const struct arguments *a, const char *command, struct json *body)
 {
     struct json *held CLEANUP(json_freep) = body;
     char path[CALL_PATH_MAX];
     int64_t version = 0;
-    int code = path_of(a, "/steps", path);
+    int code = path_of(a, "", path);
     if (code == EXIT_DONE)
-        code = version_of(c, a, &version);
+        code = version_for_step(c, a, path, &version);
+    if (code == EXIT_DONE)
+        code = path_of(a, "/steps", path);
     if (code != EXIT_DONE)
         return code;
     json_set(held, "command", json_of_str(command));

@@ -107,3 +107,15 @@ int need_id(const struct arguments *a, unsigned index, char kind, struct documen
     (void)fprintf(stderr, "innsyn: '%.60s': ", a->words[index]);
     return client_fail(EXIT_USAGE, &why);
 }
+
+int version_for_step(struct client *c, const struct arguments *a, const char *path, int64_t *ret)
+{
+    struct why why = {0};
+    uint64_t given = 0;
+    struct json *document CLEANUP(json_freep) = NULL;
+    if (arguments_number(a, "version", 1, UINT64_C(1) << 52, &given, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    int code = given ? EXIT_DONE : client_call(c, &(struct call){.method = "GET", .path = path}, &document);
+    *ret = given ? (int64_t)given : json_integer(json_get(document, "version"));
+    return code;
+}

@@ -14,6 +14,9 @@ static const char *const STEP_NAMES[STEPS] = {
 static const char *const STAGE_NAMES[STAGES] = {"draft", "live", "suspended", "revoked", "expired", "replaced"};
 static const char *const PERMIT_STEP_NAMES[PERMIT_STEPS] = {"sign", "resume", "suspend", "revoke", "amend", "renew", "replace", "expire"};
 
+static const char *const ENQUIRY_STATE_NAMES[ENQUIRY_STATES] = {"open", "answered", "applied", "closed"};
+static const char *const ENQUIRY_STEP_NAMES[ENQUIRY_STEPS] = {"answer", "reply", "apply", "close"};
+
 const char *actor_name(unsigned actor)
 {
     for (unsigned i = 0; i < ACTOR_COUNT; i++)
@@ -52,8 +55,29 @@ const char *permit_step_name(enum permit_step s)
     return s < PERMIT_STEPS ? PERMIT_STEP_NAMES[s] : "?";
 }
 
+const char *enquiry_state_name(enum enquiry_state s)
+{
+    return s < ENQUIRY_STATES ? ENQUIRY_STATE_NAMES[s] : "?";
+}
+
+result enquiry_state_parse(struct slice text, enum enquiry_state *ret, struct why *why)
+{
+    for (unsigned i = 0; i < ENQUIRY_STATES; i++)
+        if (slice_is(text, ENQUIRY_STATE_NAMES[i])) {
+            *ret = (enum enquiry_state)i;
+            return DONE;
+        }
+    return FAIL(why, MALFORMED, "'%.*s' is no state of an enquiry", SLICE_ARG(slice_part(text, 0, 40)));
+}
+
+const char *enquiry_step_name(enum enquiry_step s)
+{
+    return s < ENQUIRY_STEPS ? ENQUIRY_STEP_NAMES[s] : "?";
+}
+
 #define ALL_ACCEPTED "everyone named has accepted; each site's holder has spoken for it, or the holders' deadline passed; none denied"
 #define NO_PART "takes no part in the application"
+#define APPLIES "is a researcher's account with a key; makes a draft application"
 
 /* clang-format off */
 static const struct workflow_row ROWS[] = {
@@ -104,8 +128,20 @@ static const struct permit_workflow_row PERMIT_ROWS[] = {
     {STAGE_SUSPENDED, PERMIT_REVOKE,  ACTOR_OFFICER,   STAGE_REVOKED,   NO_PART},
     {STAGE_SUSPENDED, PERMIT_EXPIRE,  ACTOR_TIME,      STAGE_EXPIRED,   "at its end"},
 };
+
+static const struct enquiry_workflow_row ENQUIRY_ROWS[] = {
+    {ENQUIRY_OPEN,     ENQUIRY_ANSWER, ACTOR_OFFICER,                   ENQUIRY_ANSWERED, true,  "did not ask it"},
+    {ENQUIRY_OPEN,     ENQUIRY_REPLY,  ACTOR_APPLICANT,                 ENQUIRY_OPEN,     true,  NULL},
+    {ENQUIRY_OPEN,     ENQUIRY_APPLY,  ACTOR_APPLICANT,                 ENQUIRY_APPLIED,  false, APPLIES},
+    {ENQUIRY_OPEN,     ENQUIRY_CLOSE,  ACTOR_APPLICANT | ACTOR_OFFICER, ENQUIRY_CLOSED,   false, NULL},
+    {ENQUIRY_ANSWERED, ENQUIRY_ANSWER, ACTOR_OFFICER,                   ENQUIRY_ANSWERED, true,  "did not ask it"},
+    {ENQUIRY_ANSWERED, ENQUIRY_REPLY,  ACTOR_APPLICANT,                 ENQUIRY_OPEN,     true,  NULL},
+    {ENQUIRY_ANSWERED, ENQUIRY_APPLY,  ACTOR_APPLICANT,                 ENQUIRY_APPLIED,  false, APPLIES},
+    {ENQUIRY_ANSWERED, ENQUIRY_CLOSE,  ACTOR_APPLICANT | ACTOR_OFFICER, ENQUIRY_CLOSED,   false, NULL},
+};
 /* clang-format on */
-enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0], PERMIT_ROW_COUNT = sizeof PERMIT_ROWS / sizeof PERMIT_ROWS[0] };
+enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0], PERMIT_ROW_COUNT = sizeof PERMIT_ROWS / sizeof PERMIT_ROWS[0],
+       ENQUIRY_ROW_COUNT = sizeof ENQUIRY_ROWS / sizeof ENQUIRY_ROWS[0] };
 
 const struct workflow_row *workflow_find(enum application_state state, enum step step)
 {
@@ -154,6 +190,32 @@ result permit_workflow_allowed(enum permit_stage stage, unsigned actors, struct 
     for (unsigned i = 0; i < PERMIT_ROW_COUNT; i++)
         if (PERMIT_ROWS[i].stage == stage && PERMIT_ROWS[i].actors & actors)
             TRY(add_word(to, PERMIT_STEP_NAMES[PERMIT_ROWS[i].step], &any, why));
+    return DONE;
+}
+
+const struct enquiry_workflow_row *enquiry_workflow_find(enum enquiry_state state, enum enquiry_step step)
+{
+    for (unsigned i = 0; i < ENQUIRY_ROW_COUNT; i++)
+        if (ENQUIRY_ROWS[i].state == state && ENQUIRY_ROWS[i].step == step)
+            return &ENQUIRY_ROWS[i];
+    return NULL;
+}
+
+unsigned enquiry_workflow_actors(enum enquiry_step step)
+{
+    unsigned actors = 0;
+    for (unsigned i = 0; i < ENQUIRY_ROW_COUNT; i++)
+        if (ENQUIRY_ROWS[i].step == step)
+            actors |= ENQUIRY_ROWS[i].actors;
+    return actors;
+}
+
+result enquiry_workflow_allowed(enum enquiry_state state, unsigned actors, struct buffer *to, struct why *why)
+{
+    bool any = false;
+    for (unsigned i = 0; i < ENQUIRY_ROW_COUNT; i++)
+        if (ENQUIRY_ROWS[i].state == state && ENQUIRY_ROWS[i].actors & actors)
+            TRY(add_word(to, ENQUIRY_STEP_NAMES[ENQUIRY_ROWS[i].step], &any, why));
     return DONE;
 }
 

@@ -1,6 +1,6 @@
 /*
- * workflow.h - the life of an application and of a permit, as two tables: in which state who may do what,
- * and what becomes of it.  The broker is driven by these tables, docs/PERMISSIONS.md is printed from them,
+ * workflow.h - the life of an application and of a permit, and of an enquiry, as tables: in which
+ * state who may do what, and what becomes of it.  The broker is driven by these tables, docs/PERMISSIONS.md is printed from them,
  * and a test tries every cell: what is not listed is refused.  Pure.
  *
  * States: EHDS permit systems' (TEHDAS2 D6.4).  Legal clocks: EHDS Articles 68 and 69.
@@ -116,6 +116,37 @@ struct permit_workflow_row {
 };
 const struct permit_workflow_row *permit_workflow_find(enum permit_stage stage, enum permit_step step);
 MUST_CHECK result permit_workflow_allowed(enum permit_stage stage, unsigned actors, struct buffer *to, struct why *why);
+
+/* --- enquiries: for those who do not know yet what they need --- */
+enum enquiry_state {
+    ENQUIRY_OPEN,
+    ENQUIRY_ANSWERED,
+    ENQUIRY_APPLIED, /* an application was made of it */
+    ENQUIRY_CLOSED,
+    ENQUIRY_STATES,
+};
+const char *enquiry_state_name(enum enquiry_state s);
+/* MALFORMED: no such state. */
+MUST_CHECK result enquiry_state_parse(struct slice text, enum enquiry_state *ret, struct why *why);
+enum enquiry_step {
+    ENQUIRY_ANSWER,
+    ENQUIRY_REPLY,
+    ENQUIRY_APPLY,
+    ENQUIRY_CLOSE,
+    ENQUIRY_STEPS,
+};
+const char *enquiry_step_name(enum enquiry_step s);
+struct enquiry_workflow_row {
+    enum enquiry_state state;
+    enum enquiry_step step;
+    unsigned actors; /* ACTOR_APPLICANT: the account that asked */
+    enum enquiry_state next;
+    bool text;       /* a text must be given */
+    const char *also;
+};
+const struct enquiry_workflow_row *enquiry_workflow_find(enum enquiry_state state, enum enquiry_step step);
+unsigned enquiry_workflow_actors(enum enquiry_step step);
+MUST_CHECK result enquiry_workflow_allowed(enum enquiry_state state, unsigned actors, struct buffer *to, struct why *why);
 
 /* --- clocks --- */
 enum {

@@ -5,9 +5,7 @@
  */
 #include "broker/core/call.h"
 
-#include "proto/problem.h"
-
-enum { STEP_TEXT_MAX = 4000, CHANGES_MAX = 100, ALLOWED_TEXT_MAX = 512 };
+enum { STEP_TEXT_MAX = 4000, ALLOWED_TEXT_MAX = 512 };
 
 static const char *const step_choices[] = {
     "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw", NULL,
@@ -100,73 +98,19 @@ result applications_lapse(struct core *c, struct why *why)
 
 /* --- refusing --- */
 
-static struct json *changes_json(struct core *c, const struct application *a, int64_t since)
+static result refuse_state(struct call *c, const struct application *a, const struct standing *stands, enum step step, unsigned actors, struct why *why)
 {
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    struct json *list = json_array();
-    if (!is_ok(RUN(c, EVENT_LIST, &rows, NULL, store_str(a->id.text), store_integer(since), store_integer(CHANGES_MAX))))
-        return list;
-    while (rows_next(rows)) {
-        struct json *item = json_object();
-        json_set(item, "version", json_of_integer(rows_integer(rows, 0)));
-        json_set(item, "at", json_of_instant(rows_integer(rows, 1)));
-        json_set(item, "account", json_of_text(rows_text(rows, 2)));
-        json_set(item, "command", json_of_text(rows_text(rows, 3)));
-        json_set(item, "state", json_of_text(rows_text(rows, 4)));
-        json_add(list, item);
-    }
-    return list;
-}
-
-static struct json *where_it_stands(const struct application *a)
-{
-    struct json *params = json_object();
-    json_set(params, "state", json_of_str(application_state_name(a->state)));
-    json_set(params, "version", json_of_integer(a->version));
-    return params;
-}
-
-static const char *instance_of(const struct call *c, char to[96])
-{
-    if (!slice_copy_str(c->request->request_id, to, 96))
-        to[0] = 0;
-    return to;
-}
-
-static result refuse_stale(struct call *c, const struct application *a, int64_t version, struct why *why)
-{
-    char instance[96], text[160];
-    struct json *params = where_it_stands(a);
-    json_set(params, "changes", changes_json(c->core, a, version));
-    (void)snprintf(text, sizeof text, "the application is at version %lld, not %lld: look at what changed and decide again",
-                   (long long)a->version, (long long)version);
-    c->problem = problem_json(problem_find("conflict"), "/version", text, NULL, params, instance_of(c, instance));
-    return FAIL_CODE(why, DENIED, "conflict", "/version", "%s", text);
-}
-
-static result refuse_state(struct call *c, const struct application *a, enum step step, unsigned actors, struct why *why)
-{
-    char instance[96], text[200];
     struct buffer allowed CLEANUP(buffer_done);
     buffer_init(&allowed, ALLOWED_TEXT_MAX);
     TRY(workflow_allowed(a->state, actors, &allowed, why));
-    const char *list = allowed.len ? buffer_str(&allowed) : "nothing";
-    (void)snprintf(text, sizeof text, "'%s' is not for an application that is %s; you may: %s", step_name(step),
-                   application_state_name(a->state), list ? list : "");
-    c->problem = problem_json(problem_find("conflict"), "/command", text, list, where_it_stands(a), instance_of(c, instance));
-    return FAIL_CODE(why, DENIED, "conflict", "/command", "%s", text);
+    return refuse_step(c, stands, step_name(step), &allowed, why);
 }
 
 static result check_actor(struct call *c, const struct wanted *w, unsigned actors, struct why *why)
 {
     unsigned may = workflow_actors(w->step);
-    if (!(actors & may)) {
-        char text[96] = "";
-        for (unsigned i = 0; i < ACTOR_COUNT; i++)
-            if (may >> i & 1)
-                (void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " or " : "", actor_name(1u << i));
-        return FAIL_CODE(why, DENIED, "wrong_role", "/command", "'%s' is for its %s", step_name(w->step), text);
-    }
+    if (!(actors & may))
+        return refuse_actor(step_name(w->step), may, why);
     if (!(may & ACTORS_ASKING) && actors & ACTORS_ASKING)
         return FAIL_CODE(why, DENIED, "duties_not_apart", "/command", "nobody decides on an application in which he or she takes part");
     unsigned scope = may & ACTORS_ASKING ? SCOPE_APPLY : SCOPE_DECIDE;
@@ -364,11 +308,12 @@ result application_step(struct call *c, struct why *why)
     TRY(read_wanted(c, &w, why));
     TRY(actors_of(c, slice_str(a.id.text), a.account, &actors, why));
     TRY(check_actor(c, &w, actors, why));
+    const struct standing stands = {"application", a.id.text, application_state_name(a.state), a.version};
     if (w.version != a.version)
-        return refuse_stale(c, &a, w.version, why);
+        return refuse_stale(c, &stands, w.version, EVENT_LIST, why);
     const struct workflow_row *row = workflow_find(a.state, w.step);
     if (!row || !(row->actors & actors))
-        return refuse_state(c, &a, w.step, actors, why);
+        return refuse_state(c, &a, &stands, w.step, actors, why);
     TRY(take(c, &a, row, &w, why));
     json_set(c->answer, "id", json_of_str(a.id.text));
     json_set(c->answer, "state", json_of_str(application_state_name(a.state)));

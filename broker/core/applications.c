@@ -130,7 +130,7 @@ result application_add(struct call *c, const struct json *body, const char *orig
     return application_load(c->core, &id, ret, why);
 }
 
-static void say_made(struct call *c, const struct application *a)
+void application_say_made(struct call *c, const struct application *a)
 {
     c->pending->status = 201;
     snprintf(c->pending->location, sizeof c->pending->location, "/v1/applications/%s", a->id.text);
@@ -152,7 +152,7 @@ result application_create(struct call *c, struct why *why)
     TRY(application_add(c, c->body, "granted", slice_str(""), &a, why));
     if (!draft)
         TRY(application_submit(c, &a, why));
-    say_made(c, &a);
+    application_say_made(c, &a);
     return DONE;
 }
 
@@ -162,20 +162,27 @@ result application_copy(struct call *c, struct why *why)
     struct application old CLEANUP(application_done) = {0}, a CLEANUP(application_done) = {0};
     TRY(application_of_call(c, &old, why));
     TRY(application_add(c, old.body, "granted", slice_str(""), &a, why));
-    say_made(c, &a);
+    application_say_made(c, &a);
     return DONE;
 }
 
 /* --- reading --- */
 
+result party_list(struct call *c, enum statement list, struct page *ret_page, struct rows **ret, struct why *why)
+{
+    struct page page;
+    TRY(page_read(c, &page, why));
+    *ret_page = page;
+    return RUN(c->core, list, ret, why, store_integer(page.before_ms), store_integer(page.before_ms), store_text(page.after),
+               store_integer(c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? 1 : 0), store_str(c->who.account.text),
+               store_str(c->who.roles & ROLE_HOLDER ? c->who.account.text : ""), store_integer(page.limit));
+}
+
 result application_list(struct call *c, struct why *why)
 {
     struct page page;
     struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(page_read(c, &page, why));
-    TRY(RUN(c->core, APPLICATION_LIST, &rows, why, store_integer(page.before_ms), store_integer(page.before_ms), store_text(page.after),
-            store_integer(c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? 1 : 0), store_str(c->who.account.text),
-            store_str(c->who.roles & ROLE_HOLDER ? c->who.account.text : ""), store_integer(page.limit)));
+    TRY(party_list(c, APPLICATION_LIST, &page, &rows, why));
     struct json *items = json_array();
     int64_t last_ms = 0;
     struct slice last = slice_str("");
@@ -242,19 +249,7 @@ static result history_json(struct core *c, const struct application *a, struct j
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, EVENT_LIST, &rows, why, store_str(a->id.text), store_integer(0), store_integer(EVENTS_MAX)));
-    struct json *list = json_array();
-    while (rows_next(rows)) {
-        struct json *item = json_object();
-        json_set(item, "version", json_of_integer(rows_integer(rows, 0)));
-        json_set(item, "at", json_of_instant(rows_integer(rows, 1)));
-        json_set(item, "account", json_of_text(rows_text(rows, 2)));
-        json_set(item, "command", json_of_text(rows_text(rows, 3)));
-        json_set(item, "state", json_of_text(rows_text(rows, 4)));
-        if (rows_text(rows, 5).len)
-            json_set(item, "text", json_of_text(rows_text(rows, 5)));
-        json_add(list, item);
-    }
-    json_set(to, "history", list);
+    json_set(to, "history", events_json(rows, true));
     return DONE;
 }
 

@@ -338,6 +338,33 @@ struct application {
     struct slice account, permit, decided_by, reason, outcome, origin, succeeds;
 };
 void application_done(struct application *a);
+/* --- steps.c: what applications and enquiries have in common --- */
+enum { CHANGES_MAX = 100 };
+struct standing {
+    const char *what; /* "application" */
+    const char *id, *state;
+    int64_t version;
+};
+/* Rows of (version, at_ms, account, command, state, text). */
+struct json *events_json(struct rows *rows, bool with_text);
+/* The refusal (409) of a step that was decided on an older version, with what changed since. */
+MUST_CHECK result refuse_stale(struct call *c, const struct standing *s, int64_t version, enum statement events, struct why *why);
+/* The refusal (409) of a step that is not for this state, with what the caller may do. */
+MUST_CHECK result refuse_step(struct call *c, const struct standing *s, const char *step, struct buffer *allowed, struct why *why);
+/* The refusal (403) of a step that is never the caller's; may: whose it is. */
+MUST_CHECK result refuse_actor(const char *step, unsigned may, struct why *why);
+
+/* --- feasibility.c: from what is published --- */
+MUST_CHECK result feasibility(struct core *c, const struct json *datasets, struct json **ret, struct why *why);
+/* What the schedule estimates for these datasets. */
+MUST_CHECK result fee_of(struct core *c, const struct json *datasets, int64_t *ret, struct why *why);
+struct json *fee_json(int64_t estimate);
+/* From receipt to decision, of the decisions made in [from_ms, to_ms), to a tenth of a day; null: there was none. */
+MUST_CHECK result median_days(struct core *c, int64_t from_ms, int64_t to_ms, struct json **ret, struct why *why);
+/* --- enquiries.c --- */
+handler_fn enquiry_create, enquiry_list, enquiry_get, enquiry_step;
+
+/* --- applications.c and its neighbours --- */
 /* ABSENT: there is none. */
 MUST_CHECK result application_load(struct core *c, const struct document_id *id, struct application *ret, struct why *why);
 /* As application_load of the path's id, if the caller may see it: a draft is for those named in it. */
@@ -350,6 +377,10 @@ MUST_CHECK result application_add(struct call *c, const struct json *body, const
  * the log entry (`fields`, taken over, gets what every step says). */
 MUST_CHECK result application_write(struct call *c, struct application *a, enum step step, enum application_state next,
                                     struct slice text, struct json *fields, struct why *why);
+/* 201 with id, state and version of one that was made. */
+void application_say_made(struct call *c, const struct application *a);
+/* A page, newest first, of the documents that the caller may see: the applications' or the permits' list. */
+MUST_CHECK result party_list(struct call *c, enum statement list, struct page *ret_page, struct rows **ret, struct why *why);
 /* May this account see the document?  ABSENT if not: it looks as if it did not exist. */
 MUST_CHECK result party_check(struct call *c, struct slice document, struct why *why);
 /* Which actors the caller is towards a document that `applicant` applied for. */

@@ -19,6 +19,7 @@ static const struct entry_type TYPES[] = {
     {"catalogue", "site dataset edition dictionary_sha256 withdrawn", "a site published a dataset's dictionary and edition, or withdrew it"},
     {"application", "account application application_commitment command state version purpose decision late succeeds text_commitment reason_commitment", "a step of an application: made, submitted, screened, asked about, decided (no account: lapsed by time)"},
     {"opinion", "account application command state version site opinion text_commitment", "a data holder's say on an application"},
+    {"enquiry", "account enquiry enquiry_commitment command state version text_commitment application", "a step of an enquiry: asked, answered, replied to, closed, or made an application of"},
     {"permit_draft", "account application permit permit_sha256 origin succeeds", "a permit's bytes were laid out for signing; what it amends or renews"},
     {"permit_signature", "account permit permit_sha256 keyid", "an officer or a holder signed a permit"},
     {"permit", "permit permit_sha256 application purpose", "a permit has all its signatures"},

@@ -404,11 +404,7 @@ static result follow(struct call *c, enum permit_step step, const char *origin, 
             json_set(body, name, json_deep_copy(v));
     }
     TRY(application_add(c, body, origin, c->id, &a, why));
-    c->pending->status = 201;
-    snprintf(c->pending->location, sizeof c->pending->location, "/v1/applications/%s", a.id.text);
-    json_set(c->answer, "id", json_of_str(a.id.text));
-    json_set(c->answer, "state", json_of_str(application_state_name(a.state)));
-    json_set(c->answer, "version", json_of_integer(a.version));
+    application_say_made(c, &a);
     return DONE;
 }
 
@@ -489,10 +485,7 @@ result permit_list(struct call *c, struct why *why)
 {
     struct page page;
     struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(page_read(c, &page, why));
-    TRY(RUN(c->core, PERMIT_LIST, &rows, why, store_integer(page.before_ms), store_integer(page.before_ms), store_text(page.after),
-            store_integer(c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? 1 : 0), store_str(c->who.account.text),
-            store_str(c->who.roles & ROLE_HOLDER ? c->who.account.text : ""), store_integer(page.limit)));
+    TRY(party_list(c, PERMIT_LIST, &page, &rows, why));
     struct json *items = json_array();
     int64_t last_ms = 0;
     struct slice last = slice_str("");

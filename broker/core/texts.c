@@ -43,6 +43,16 @@ static result erase_applications(struct core *c, enum statement which, const cha
     return DONE;
 }
 
+/* Of an enquiry nothing is left but that there was one. */
+static result erase_enquiries(struct core *c, enum statement which, const char *of, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c, which, &rows, why, store_str(of), store_integer(ERASE_BATCH_MAX)));
+    while (rows_next(rows))
+        TRY(RUN(c, ENQUIRY_BODY, NULL, why, store_text(rows_text(rows, 0)), store_str("{\"title\":\"(erased)\",\"question\":\"(erased)\"}")));
+    return DONE;
+}
+
 static result erase_account(struct core *c, const char *account, uint64_t *ret_texts, struct why *why)
 {
     struct rows *rows CLEANUP(rows_freep) = NULL, *known CLEANUP(rows_freep) = NULL;
@@ -52,6 +62,8 @@ static result erase_account(struct core *c, const char *account, uint64_t *ret_t
     TRY(RUN(c, TEXTS_OF_ACCOUNT_ERASE, &rows, why, store_str(account)));
     *ret_texts = rows_count(rows);
     TRY(erase_applications(c, APPLICATIONS_OF_ACCOUNT, account, why));
+    TRY(erase_enquiries(c, ENQUIRIES_OF_ACCOUNT, account, why));
+    TRY(RUN(c, ENQUIRY_EVENTS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, OPINIONS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, DECISIONS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, EVENTS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
@@ -67,6 +79,8 @@ static result erase_document(struct core *c, const char *document, uint64_t *ret
     if (*ret_texts == 0)
         return no_such_thing(why);
     TRY(erase_applications(c, APPLICATION_OF_ID, document, why));
+    TRY(erase_enquiries(c, ENQUIRY_OF_ID, document, why));
+    TRY(RUN(c, ENQUIRY_EVENTS_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
     TRY(RUN(c, EVENTS_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
     TRY(RUN(c, OPINIONS_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
     return RUN(c, DECISION_OF_DOCUMENT_ERASE, NULL, why, store_str(document));

@@ -117,6 +117,18 @@ static const char step_3[] =
     "CREATE TABLE optout_lists (site TEXT PRIMARY KEY, version BIGINT NOT NULL,"                   \
     " hash " BYTES " NOT NULL, at_ms BIGINT NOT NULL);"
 
+/* Enquiries, with their history; `application`: what was made of it. */
+static const char step_enquiries[] =
+    "CREATE TABLE enquiries (id TEXT PRIMARY KEY, account TEXT NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL,"
+    " created_ms BIGINT NOT NULL, changed_ms BIGINT NOT NULL, version BIGINT NOT NULL, application TEXT NOT NULL);"
+    "CREATE INDEX enquiries_account ON enquiries (account, state);"
+    "CREATE INDEX enquiries_created ON enquiries (created_ms);"
+    "CREATE INDEX enquiries_application ON enquiries (application);"
+    "CREATE TABLE enquiry_events (enquiry TEXT NOT NULL REFERENCES enquiries (id),"
+    " version BIGINT NOT NULL, at_ms BIGINT NOT NULL, account TEXT NOT NULL, command TEXT NOT NULL,"
+    " state TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (enquiry, version));"
+    "CREATE INDEX applications_decided ON applications (decided_ms);";
+
 const char *schema_step(unsigned version, bool bytea)
 {
     switch (version) {
@@ -124,6 +136,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 1: return bytea ? STEP_2("BYTEA", "") : STEP_2("BLOB", " WITHOUT ROWID");
     case 2: return step_3;
     case 3: return bytea ? STEP_OPTOUTS("BYTEA") : STEP_OPTOUTS("BLOB");
+    case 4: return step_enquiries;
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

@@ -151,6 +151,28 @@
                      " c.organisation FROM applications a JOIN accounts c ON c.account = a.account"                    \
                      " WHERE a.received_ms > 0 AND (a.received_ms < $1 OR (a.received_ms = $2 AND a.id > $3))"         \
                      " ORDER BY a.received_ms DESC, a.id LIMIT $4")                                                    \
+    /* --- enquiries --- */                                                                                            \
+    S(ENQUIRY_ADD, "INSERT INTO enquiries (id, account, state, body, created_ms, changed_ms, version, application)"    \
+      " VALUES ($1, $2, 'open', $3, $4, $5, 1, '')")                                                                   \
+    S(ENQUIRY_GET, "SELECT account, state, body, created_ms, version, application FROM enquiries WHERE id = $1")       \
+    S(ENQUIRY_LIST, "SELECT id, account, state, body, created_ms, version, application FROM enquiries"                 \
+      " WHERE (created_ms < $1 OR (created_ms = $2 AND id > $3)) AND ($4 = 1 OR account = $5)"                         \
+      " ORDER BY created_ms DESC, id LIMIT $6")                                                                        \
+    S(ENQUIRY_SET, "UPDATE enquiries SET state = $2, version = $3, changed_ms = $4, application = $5 WHERE id = $1")   \
+    S(ENQUIRIES_OPEN_COUNT, "SELECT count(*) FROM enquiries WHERE account = $1 AND state IN ('open', 'answered')")     \
+    S(ENQUIRY_OF_APPLICATION, "SELECT id FROM enquiries WHERE application = $1 LIMIT 1")                               \
+    S(ENQUIRY_EVENT_ADD, "INSERT INTO enquiry_events (enquiry, version, at_ms, account, command, state, text)"         \
+      " VALUES ($1, $2, $3, $4, $5, $6, $7)")                                                                          \
+    S(ENQUIRY_EVENT_LIST, "SELECT version, at_ms, account, command, state, text FROM enquiry_events"                   \
+      " WHERE enquiry = $1 AND version > $2 ORDER BY version LIMIT $3")                                                \
+    S(ENQUIRIES_OF_ACCOUNT, "SELECT id, body FROM enquiries WHERE account = $1 ORDER BY id LIMIT $2")                  \
+    S(ENQUIRY_OF_ID, "SELECT id, body FROM enquiries WHERE id = $1 LIMIT $2")                                          \
+    S(ENQUIRY_BODY, "UPDATE enquiries SET body = $2 WHERE id = $1")                                                    \
+    S(ENQUIRY_EVENTS_OF_ACCOUNT_ERASE, "UPDATE enquiry_events SET text = '' WHERE account = $1")                       \
+    S(ENQUIRY_EVENTS_OF_DOCUMENT_ERASE, "UPDATE enquiry_events SET text = '' WHERE enquiry = $1")                      \
+    S(DECIDED_COUNT, "SELECT count(*) FROM applications WHERE decided_ms >= $1 AND decided_ms < $2")                   \
+    S(DECIDED_NTH, "SELECT decided_ms - received_ms FROM applications WHERE decided_ms >= $1 AND decided_ms < $2"      \
+      " ORDER BY 1 LIMIT 1 OFFSET $3")                                                                                 \
     S(MEMBER_ADD, "INSERT INTO application_members (application, account, accepted_ms) VALUES ($1, $2, 0)"             \
                   " ON CONFLICT (application, account) DO NOTHING")                                                    \
     S(MEMBER_ACCEPT, "UPDATE application_members SET accepted_ms = $3 WHERE application = $1 AND account = $2")        \

@@ -4,6 +4,7 @@ _innsyn() {
     local -A verbs=(
         [profile]="create" [key]="new show" [account]="list create me" [token]="create list revoke"
         [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend decide withdraw letter" [permit]="list show sign revoke suspend resume amend renew"
+        [enquiry]="ask list show answer reply apply close"
         [query]="check run list show cancel" [result]="show verify" [site]="list add"
         [trust]="show pin publish root-key make sign" [audit]="verify show" [optout]="register withdraw show list-versions" [policy]="roles"
         [login]="" [logout]="" [catalogue]="" [help]=""
@@ -11,6 +12,7 @@ _innsyn() {
     local -A options=(
         ["profile create"]="--url --ca --account --network --trust" ["login "]="--password-file"
         ["account create"]="--roles --password-file --organisation --key" ["token create"]="--days --scopes"
+        ["enquiry ask"]="--title --question --kind --country --purpose --dataset" ["enquiry answer"]="--text" ["enquiry reply"]="--text"
         ["application opinion"]="--site --text" ["application decide"]="--reason" ["permit sign"]="--yes"
         ["permit revoke"]="--reason" ["permit suspend"]="--reason" ["permit resume"]="--reason"
         ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title"

@@ -200,6 +200,20 @@ def permits(c):
     c.call("researcher", "POST", f"{apply}/{first}/copies", {}, 201)
     c.call("researcher", "GET", f"{apply}/{first}/letter?lang=en")
     c.call("researcher", "GET", f"{apply}/{first}/letter?lang=xx", None, 400)
+    ask = {"title": "Could we?", "question": "What is there on hearts?", "organisation_kind": "company", "country": "SE", "purpose": "53.1.e.i",
+           "datasets": [{"dataset": c.net.data.name, "variables": ["age", "agee"]}, {"dataset": "none"}]}
+    enquiry = c.call("desk", "POST", "/v1/enquiries", ask, 201)["id"]
+    c.call("desk", "POST", "/v1/enquiries", dict(ask, country="sweden"), 400)
+    c.call("desk", "GET", "/v1/enquiries")
+    c.call("desk", "GET", "/v1/enquiries?limit=x", None, 400)
+    c.call("officer1", "GET", f"/v1/enquiries/{enquiry}")
+    c.call("researcher", "GET", f"/v1/enquiries/{enquiry}", None, 404)
+    c.call("officer1", "POST", f"/v1/enquiries/{enquiry}/steps", {"command": "answer", "version": 1, "text": "ages"})
+    c.call("desk", "POST", f"/v1/enquiries/{enquiry}/steps", {"command": "apply", "version": 2}, 403)
+    c.call("desk", "POST", f"/v1/enquiries/{enquiry}/steps", {"command": "reply", "version": 1, "text": "late"}, 409)
+    enquiry = c.call("researcher", "POST", "/v1/enquiries", {"title": "A", "question": "B"}, 201)["id"]
+    c.call("researcher", "POST", f"/v1/enquiries/{enquiry}/steps", {"command": "apply", "version": 1})
+    c.call("researcher", "GET", f"/v1/enquiries/{enquiry}")
     c.call(None, "GET", "/v1/forms")
     c.call(None, "GET", "/v1/register")
     c.call(None, "GET", "/v1/register?limit=x", None, 400)

@@ -125,6 +125,9 @@ static void every_command_leaves_its_entry(void **state)
     assert_true(has_entry(&g, 0, "opinion", NULL));
     snprintf(path, sizeof path, "/v1/applications/%s/copies", application);
     DRIVE(COMMAND_APPLICATION_COPY, "application", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}"), 201, NULL));
+    DRIVE(COMMAND_ENQUIRY_ADD, "enquiry", a = rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/enquiries", "{\"title\":\"Hearts\",\"question\":\"could I?\"}"));
+    snprintf(path, sizeof path, "/v1/enquiries/%.*s/steps", SLICE_ARG(json_text(json_get(a->body, "id"))));
+    DRIVE(COMMAND_ENQUIRY_STEP, "enquiry", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{\"command\":\"apply\",\"version\":1}"), 200, NULL));
     rig_permit(&g, "[\"count\"]", 60 * DAY_MS, permit);
     char to[INSTANT_TEXT_SIZE], body[64];
     rig_moment(90 * DAY_MS, to);

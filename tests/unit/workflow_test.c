@@ -6,6 +6,7 @@
  */
 #include "core_rig.h"
 
+#include "policy/fee.h"
 #include "policy/form.h"
 #include "policy/roles.h"
 #include "policy/workflow.h"
@@ -52,6 +53,17 @@ static void print_table(FILE *out)
             fprintf(out, "| %s | %s | ", stage_name(row->stage), permit_step_name(row->step));
             cell(out, row->actors);
             fprintf(out, " | %s | %s |\n", stage_name(row->next), row->also ? row->also : "");
+        }
+    fputs("\n## Enquiries\n\nHere the applicant is the account that asked, whatever its roles: who asked does not answer.\n\n"
+          "| state | step | who | next state | also |\n| --- | --- | --- | --- | --- |\n", out);
+    for (unsigned s = 0; s < ENQUIRY_STATES; s++)
+        for (unsigned k = 0; k < ENQUIRY_STEPS; k++) {
+            const struct enquiry_workflow_row *row = enquiry_workflow_find((enum enquiry_state)s, (enum enquiry_step)k);
+            if (!row)
+                continue;
+            fprintf(out, "| %s | %s | ", enquiry_state_name(row->state), enquiry_step_name(row->step));
+            cell(out, row->actors);
+            fprintf(out, " | %s | %s |\n", enquiry_state_name(row->next), row->also ? row->also : "");
         }
     fputs("\n## Calls\n\n| call | who | also |\n| --- | --- | --- |\n", out);
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
@@ -472,6 +484,141 @@ static void permits_are_followed(void **state)
     rig_close(&g);
 }
 
+/* --- enquiries --- */
+
+static const char enquiry_body[] =
+    "{\"title\":\"Hearts\",\"question\":\"what could we count?\",\"organisation_kind\":\"company\",\"country\":\"SE\",\"purpose\":\"53.1.e.i\","
+    "\"datasets\":[{\"dataset\":\"heart\",\"sites\":[\"alpha\"],\"variables\":[\"age\",\"agee\"]},{\"dataset\":\"lungs\"}]}";
+
+static const struct rig_answer *enquiry_take(struct rig *g, int person, const char *id, const char *step, int64_t version, const char *more)
+{
+    char path[128], body[256];
+    snprintf(path, sizeof path, "/v1/enquiries/%s/steps", id);
+    snprintf(body, sizeof body, "{\"command\":\"%s\",\"version\":%lld%s}", step, (long long)version, more);
+    return rig_call(g, person, HTTP_POST, path, body);
+}
+
+static void enquiry_in(struct rig *g, enum enquiry_state s, char id[DOCUMENT_ID_LEN + 1], int64_t *version)
+{
+    const struct rig_answer *a = rig_call(g, P_RESEARCHER, HTTP_POST, "/v1/enquiries", enquiry_body);
+    EXPECT(a, 201, NULL);
+    rig_text(a->body, "id", id, DOCUMENT_ID_LEN + 1);
+    *version = 1;
+    static const struct {
+        int person;
+        const char *step;
+    } ways[ENQUIRY_STATES] = {[ENQUIRY_ANSWERED] = {P_OFFICER1, "answer"}, [ENQUIRY_APPLIED] = {P_RESEARCHER, "apply"}, [ENQUIRY_CLOSED] = {P_RESEARCHER, "close"}};
+    if (ways[s].step) {
+        EXPECT(enquiry_take(g, ways[s].person, id, ways[s].step, 1, ",\"text\":\"so\""), 200, NULL);
+        ++*version;
+    }
+}
+
+/* Each state, step and caller: who asked, officers, all others; allowed and refused. */
+static void every_enquiry_cell(void **state)
+{
+    (void)state;
+    static const struct {
+        int person;
+        unsigned actor;
+    } callers[] = {{P_RESEARCHER, ACTOR_APPLICANT}, {P_OFFICER2, ACTOR_OFFICER}, {P_AUDITOR, 0}, {P_RESEARCHER2, 0}, {P_HOLDER1, 0}, {P_OPERATOR, 0}, {-1, 0}};
+    struct rig g;
+    unsigned cells = 0, allowed = 0;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    for (unsigned s = 0; s < ENQUIRY_STATES; s++) {
+        char id[DOCUMENT_ID_LEN + 1];
+        int64_t version;
+        enquiry_in(&g, (enum enquiry_state)s, id, &version);
+        for (unsigned k = 0; k < ENQUIRY_STEPS; k++)
+            for (size_t w = 0; w < COUNT_OF(callers); w++, cells++) {
+                const struct enquiry_workflow_row *row = enquiry_workflow_find((enum enquiry_state)s, (enum enquiry_step)k);
+                const struct rig_answer *a = enquiry_take(&g, callers[w].person, id, enquiry_step_name((enum enquiry_step)k), version, ",\"text\":\"because\"");
+                if (callers[w].person < 0) {
+                    EXPECT(a, 401, "not_signed_in");
+                } else if (callers[w].person == P_AUDITOR) {
+                    EXPECT(a, 403, "wrong_role"); /* it reads all and steps nowhere */
+                } else if (!callers[w].actor) {
+                    EXPECT(a, 404, "no_such_thing");
+                } else if (!(enquiry_workflow_actors((enum enquiry_step)k) & callers[w].actor)) {
+                    EXPECT(a, 403, "wrong_role");
+                } else if (!row || !(row->actors & callers[w].actor)) {
+                    EXPECT(a, 409, "conflict");
+                } else {
+                    EXPECT(a, 200, NULL);
+                    assert_slice(json_text(json_get(a->body, "state")), enquiry_state_name(row->next));
+                    allowed++;
+                    if (row->next == ENQUIRY_OPEN || row->next == ENQUIRY_ANSWERED) /* not more open ones than an account may have */
+                        EXPECT(enquiry_take(&g, P_OFFICER1, id, "close", version + 1, ""), 200, NULL);
+                    enquiry_in(&g, (enum enquiry_state)s, id, &version);
+                }
+            }
+    }
+    print_message("%u cells of enquiries, %u allowed\n", cells, allowed);
+    rig_close(&g);
+}
+
+static void an_enquiry_becomes_an_application(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1], path[128], application[DOCUMENT_ID_LEN + 1];
+    static const char *const bad[][2] = {
+        {"{\"title\":\"t\"}", "malformed"}, {"{\"title\":\"t\",\"question\":\"q\",\"country\":\"se\"}", "malformed"},
+        {"{\"title\":\"t\",\"question\":\"q\",\"organisation_kind\":\"club\"}", "malformed"}, {"{\"title\":\"t\",\"question\":\"q\",\"colour\":1}", "unknown_field"},
+        {"{\"title\":\"t\",\"question\":\"q\",\"purpose\":\"53.1.z\"}", "purpose_unknown"},
+        {"{\"title\":\"t\",\"question\":\"q\",\"datasets\":[{\"dataset\":\"a\",\"variables\":[7]}]}", "malformed"},
+        {"{\"title\":\"t\",\"question\":\"q\",\"from\":\"2026-02-01T00:00:00Z\",\"to\":\"2026-01-01T00:00:00Z\"}", "malformed"},
+    };
+    rig_open(&g, NULL);
+    rig_network(&g);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/enquiries", bad[i][0]), 400, bad[i][1]);
+    const struct rig_answer *a = rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/enquiries", enquiry_body);
+    rig_text(a->body, "id", id, sizeof id);
+    snprintf(path, sizeof path, "/v1/enquiries/%s", id);
+    a = rig_call(&g, P_RESEARCHER, HTTP_GET, path, NULL);
+    EXPECT(a, 200, NULL);
+    const struct json *f = json_get(a->body, "feasibility"), *heart = json_item(json_get(f, "datasets"), 0), *lungs = json_item(json_get(f, "datasets"), 1);
+    assert_slice(json_text(json_get(f, "feasible")), "partly");
+    assert_int_equal(json_size(json_get(heart, "sites")), 1);
+    assert_slice(json_text(json_item(json_get(heart, "found"), 0)), "age");
+    assert_slice(json_text(json_get(json_item(json_get(heart, "unknown"), 0), "nearest")), "age");
+    assert_false(json_truth(json_get(lungs, "published")));
+    assert_int_equal(json_integer(json_get(json_get(f, "fee"), "estimate")), fee_estimate(2, 1));
+    EXPECT(enquiry_take(&g, P_OFFICER1, id, "answer", 1, ",\"text\":\"ages, no lungs\""), 200, NULL);
+    EXPECT(enquiry_take(&g, P_RESEARCHER, id, "apply", 1, ""), 409, "conflict"); /* stale */
+    assert_int_equal(json_size(json_get(json_get(g.answers[0].body, "params"), "changes")), 1);
+    a = enquiry_take(&g, P_RESEARCHER, id, "apply", 2, "");
+    EXPECT(a, 200, NULL);
+    rig_text(a->body, "application", application, sizeof application);
+    snprintf(path, sizeof path, "/v1/applications/%s", application);
+    a = rig_call(&g, P_RESEARCHER, HTTP_GET, path, NULL);
+    EXPECT(a, 200, NULL);
+    assert_slice(json_text(json_get(a->body, "title")), "Hearts");
+    assert_slice(json_text(json_get(a->body, "summary")), "what could we count?");
+    assert_slice(json_text(json_get(a->body, "purpose")), "53.1.e.i");
+    assert_int_equal(json_size(json_get(a->body, "datasets")), 1); /* lungs are not in the catalogue */
+    assert_int_equal(json_size(json_get(json_item(json_get(a->body, "datasets"), 0), "variables")), 1);
+    /* An account that may not apply is told what it needs; an officer who asks is not the one who answers. */
+    a = rig_call(&g, P_OFFICER1, HTTP_POST, "/v1/enquiries", enquiry_body);
+    EXPECT(a, 201, NULL);
+    rig_text(a->body, "id", id, sizeof id);
+    EXPECT(enquiry_take(&g, P_OFFICER1, id, "apply", 1, ""), 403, "wrong_role");
+    EXPECT(enquiry_take(&g, P_OFFICER1, id, "answer", 1, ",\"text\":\"yes\""), 403, "wrong_role");
+    EXPECT(enquiry_take(&g, P_OFFICER2, id, "answer", 1, ",\"text\":\"yes\""), 200, NULL);
+    /* erased with its account */
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/erasures", "{\"account\":\"officer1\"}"), 200, NULL);
+    snprintf(path, sizeof path, "/v1/enquiries/%s", id);
+    a = rig_call(&g, P_OFFICER2, HTTP_GET, path, NULL);
+    assert_slice(json_text(json_get(a->body, "title")), "(erased)");
+    /* so many open ones and no more */
+    for (unsigned i = 0; i < 20; i++)
+        EXPECT(rig_call(&g, P_HOLDER1, HTTP_POST, "/v1/enquiries", enquiry_body), 201, NULL);
+    EXPECT(rig_call(&g, P_HOLDER1, HTTP_POST, "/v1/enquiries", enquiry_body), 429, "too_many_requests");
+    rig_close(&g);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--print") == 0) {
@@ -488,6 +635,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(decisions_need_members_and_opinions),
         cmocka_unit_test(forms_are_held),
         cmocka_unit_test(permits_are_followed),
+        cmocka_unit_test(every_enquiry_cell),
+        cmocka_unit_test(an_enquiry_becomes_an_application),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
