@@ -34,7 +34,7 @@ command_fn site_list, site_add;
 command_fn trust_show, trust_pin, trust_publish, trust_root_key, trust_make, trust_sign;
 command_fn audit_verify, audit_show;
 command_fn audit_search, audit_watch, audit_export, account_erase, text_erase; /* command_log.c */
-command_fn audit_reconcile, audit_signals;
+command_fn audit_reconcile, audit_recombine, audit_signals;
 command_fn audit_policy, audit_prove, audit_mirror, audit_witness; /* command_proof.c */
 command_fn policy_roles;
 

@@ -10,7 +10,6 @@
 #include "base/codec.h"
 #include "client/audit_tiles.h"
 #include "client/clean_text.h"
-#include "client/log_proof.h"
 #include "client/trust_store.h"
 
 enum { LOG_PATH_MAX = PROFILE_PATH_MAX + TILE_PATH_SIZE, EVIDENCE_BYTES_MAX = 128 * 1024, WITNESS_WAIT_MS = 25000, WITNESS_RETRY_S = 5 };
@@ -151,7 +150,7 @@ static int entry_of_query(struct client *c, const char *id, struct log_proof *pr
     return EXIT_DONE;
 }
 
-static int entry_by_index(struct client *c, uint64_t index, struct log_proof *proof)
+int log_entry_at(struct client *c, uint64_t index, struct log_proof *proof)
 {
     struct why why = {0};
     char path[CALL_PATH_MAX];
@@ -166,39 +165,47 @@ static int entry_by_index(struct client *c, uint64_t index, struct log_proof *pr
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_REFUSED, &why);
 }
 
-static int make_proof(struct client *c, const struct arguments *a, const struct log_policy *p, struct log_proof *proof, struct buffer *note, struct buffer *out)
+int log_prove(struct client *c, const struct log_policy *p, struct log_proof *proof, struct buffer *note, struct policy_verdict *ret)
 {
     struct why why = {0};
-    struct policy_verdict v;
-    struct document_id id;
-    uint64_t index;
     char path[CALL_PATH_MAX];
     struct json *answer CLEANUP(json_freep) = NULL;
-    int code;
-    if (slice_parse_u64(slice_str(a->words[0]), INT64_MAX, &index))
-        code = entry_by_index(c, index, proof);
-    else if (document_id_parse(slice_str(a->words[0]), 'q', &id, NULL).code == OK)
-        code = entry_of_query(c, id.text, proof);
-    else
-        code = client_usage("prove what? give an entry's index, or a query's id");
-    if (code == EXIT_DONE)
-        code = client_text(c, "/v1/log/checkpoint", note);
+    buffer_clear(note);
+    int code = client_text(c, "/v1/log/checkpoint", note);
     if (code != EXIT_DONE)
         return code;
-    result r = policy_check(p, buffer_slice(note), &v, &why);
+    result r = policy_check(p, buffer_slice(note), ret, &why);
     if (r.code != OK)
         return client_fail(EXIT_UNVERIFIED, &why);
-    (void)snprintf(path, sizeof path, "/v1/log/inclusion?index=%llu&size=%llu", (unsigned long long)proof->index, (unsigned long long)v.checkpoint.size);
+    (void)snprintf(path, sizeof path, "/v1/log/inclusion?index=%llu&size=%llu", (unsigned long long)proof->index, (unsigned long long)ret->checkpoint.size);
     code = client_call(c, &(struct call){.method = "GET", .path = path, .anonymous = true}, &answer);
     if (code != EXIT_DONE)
         return code;
     r = read_proof(json_get(answer, "proof"), &proof->proof, &why);
     proof->checkpoint = buffer_slice(note);
     if (r.code == OK)
-        r = log_proof_check(proof, p, &v, &why); /* nothing leaves here that does not hold */
-    if (r.code == OK)
-        r = log_proof_print(proof, out, &why);
+        r = log_proof_check(proof, p, ret, &why); /* nothing leaves here that does not hold */
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
+}
+
+static int make_proof(struct client *c, const struct arguments *a, const struct log_policy *p, struct log_proof *proof, struct buffer *note, struct buffer *out)
+{
+    struct why why = {0};
+    struct policy_verdict v;
+    struct document_id id;
+    uint64_t index;
+    int code;
+    if (slice_parse_u64(slice_str(a->words[0]), INT64_MAX, &index))
+        code = log_entry_at(c, index, proof);
+    else if (document_id_parse(slice_str(a->words[0]), 'q', &id, NULL).code == OK)
+        code = entry_of_query(c, id.text, proof);
+    else
+        code = client_usage("prove what? give an entry's index, or a query's id");
+    if (code == EXIT_DONE)
+        code = log_prove(c, p, proof, note, &v);
+    if (code != EXIT_DONE)
+        return code;
+    return log_proof_print(proof, out, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
 int audit_prove(struct client *c, const struct arguments *a)

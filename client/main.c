@@ -92,6 +92,7 @@ static const struct command_entry commands[] = {
     {"audit", "watch", 0, 0, true, "from= calls=", "[--from ENTRY] [--calls N]", "follow the log as it grows (auditor)", audit_watch},
     {"audit", "export", 0, 0, true, LOG_FILTERS " format= out=", "--format ndjson|csv|fhir --out FILE " LOG_FILTERS_USAGE, "write entries to a file, oldest first (auditor)", audit_export},
     {"audit", "reconcile", 1, 8, true, "", "SITE=JOURNAL...", "the log against the sites' own journals (innsyn-agent journal DIR --json), every difference (auditor)", audit_reconcile},
+    {"audit", "recombine", 1, 1, true, "result= dictionary= policy=", "QUERY [--result FILE] [--dictionary FILE] [--policy FILE]", "a release made again from what the sites signed: equal, or which values differ (auditor, or who asked)", audit_recombine},
     {"audit", "signals", 0, 0, true, "from= to= hours=", "[--from MOMENT] [--to MOMENT] [--hours 6-20]", "what in the log deserves a look, with its entries (auditor)", audit_signals},
     {"policy", "roles", 0, 0, false, "", "", "who may do what", policy_roles},
 };

@@ -12,6 +12,7 @@
  *                    log's key; tasks go out without cosignatures; whoever had one is shown the other history
  *   old_status       a change of a permit's status is not passed on
  *   hold_optouts     opt-outs are not passed on, nor is it said that there are none
+ *   other_sum        a count is released that is one more than the sites' answers make
  */
 #ifndef INNSYN_BROKER_CORE_MISBEHAVE_H
 #define INNSYN_BROKER_CORE_MISBEHAVE_H

@@ -292,7 +292,13 @@ static result build_document(struct core *c, const struct rows *query_row, const
     struct json *question CLEANUP(json_freep) = NULL;
     TRY(stored_question(c, query_row, &q, why));
     TRY(json_parse(rows_text(query_row, 6), QUESTION_BYTES_MAX, &question, why));
-    return combine_document(q, question, g->said, g->task_count, ret, why);
+    TRY(combine_document(q, question, g->said, g->task_count, ret, why));
+    if (misbehaves("other_sum")) { /* a count that the sites did not give */
+        struct json *r = json_hold((struct json *)(uintptr_t)json_get(*ret, "result"));
+        json_set(r, "count", json_of_integer(json_integer(json_get(r, "count")) + 1));
+        json_free(r);
+    }
+    return DONE;
 }
 
 static struct json *receipt_fields(const struct rows *query_row, struct slice id, const struct hash *permit, struct gathered *g)

@@ -1,12 +1,13 @@
 # Completion of `innsyn` for bash: nouns and verbs, options of each command, files where files are taken.
 _innsyn() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} noun= verb= i
+    local log_filters="--account --organisation --dataset --variable --purpose --permit --query --site --outcome --type --from --to"
     local -A verbs=(
         [profile]="create" [key]="new show" [account]="list create me" [token]="create list revoke"
         [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend decide withdraw letter" [permit]="list show sign revoke suspend resume amend renew"
         [enquiry]="ask list show answer reply apply close"
         [query]="check run list show cancel" [result]="show verify" [site]="list add"
-        [trust]="show pin publish root-key make sign" [audit]="verify show" [optout]="register withdraw show list-versions" [policy]="roles"
+        [trust]="show pin publish root-key make sign" [audit]="verify recombine reconcile signals search show watch export prove mirror policy witness" [optout]="register withdraw show list-versions" [policy]="roles"
         [login]="" [logout]="" [catalogue]="" [help]=""
     )
     local -A options=(
@@ -19,6 +20,10 @@ _innsyn() {
         ["optout register"]="--id-kind --id-file --receipt --purposes --sites"
         ["trust make"]="--network --version --root-public --threshold --officer --holder --site-public --broker-public --out"
         ["trust sign"]="--key" ["audit show"]="--from --to"
+        ["audit verify"]="--file --checkpoint --folder --proof --evidence --policy" ["audit prove"]="--out --policy"
+        ["audit recombine"]="--result --dictionary --policy" ["audit signals"]="--from --to --hours"
+        ["audit search"]="$log_filters --limit --cursor" ["audit export"]="$log_filters --format --out" ["audit watch"]="--from --calls"
+        ["audit mirror"]="--policy" ["audit policy"]="--policy" ["audit witness"]="--name --once --policy"
     )
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
