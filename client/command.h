@@ -37,6 +37,7 @@ command_fn audit_search, audit_watch, audit_export, account_erase, text_erase; /
 command_fn audit_reconcile, audit_recombine, audit_signals;
 command_fn audit_policy, audit_prove, audit_mirror, audit_witness; /* command_proof.c */
 command_fn policy_roles;
+command_fn policy_duo; /* command_duo.c */
 
 /* --- what they share (listing.c) --- */
 struct list_column {

@@ -95,6 +95,7 @@ static const struct command_entry commands[] = {
     {"audit", "recombine", 1, 1, true, "result= dictionary= policy=", "QUERY [--result FILE] [--dictionary FILE] [--policy FILE]", "a release made again from what the sites signed: equal, or which values differ (auditor, or who asked)", audit_recombine},
     {"audit", "signals", 0, 0, true, "from= to= hours=", "[--from MOMENT] [--to MOMENT] [--hours 6-20]", "what in the log deserves a look, with its entries (auditor)", audit_signals},
     {"policy", "roles", 0, 0, false, "", "", "who may do what", policy_roles},
+    {"policy", "duo", 0, 0, false, "research= conditions= organisation=", "[--research FILE --conditions FILE [--organisation FILE]]", "conditions of use: the whole matrix, or one pair of request and conditions", policy_duo},
 };
 /* clang-format on */
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -36,6 +36,9 @@ static const struct problem_code CODES[] = {
     {"permit_locked", PROBLEM_POLICY, 403, "Too many refusals have locked the permit at the site."},
     {"permit_frozen", PROBLEM_POLICY, 403, "The site has frozen the permit."},
     {"release_by_hand", PROBLEM_POLICY, 403, "The site releases answers by hand."},
+    {"use_condition", PROBLEM_POLICY, 403, "The data's conditions of use do not allow it."},
+    {"rule_not_met", PROBLEM_POLICY, 403, "A rule for access is not met."},
+    {"deviation_unexplained", PROBLEM_POLICY, 422, "A decision against the assessment needs a written reason."},
     {"duties_not_apart", PROBLEM_POLICY, 403, "One account may not hold these roles together."},
 
     {"no_permit", PROBLEM_PERMIT, 403, "There is no such permit."},
