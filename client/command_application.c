@@ -71,10 +71,16 @@ int application_create(struct client *c, const struct arguments *a)
 
 int application_list(struct client *c, const struct arguments *a)
 {
-    (void)a;
+    char path[CALL_PATH_MAX];
+    const char *state = arguments_value(a, "state");
     static const struct list_column columns[] = {{"id", "id"}, {"state", "state"}, {"outcome", "outcome"}, {"due", "due"},
                                                  {"title", "title"}, {"purpose", "purpose"}, {"permit", "permit"}};
-    return show_list(c, "/v1/applications", columns, 7);
+    if (state && strspn(state, "abcdefghijklmnopqrstuvwxyz_") != strlen(state)) {
+        (void)fprintf(stderr, "innsyn: --state: '%.40s' is no state of an application\n", state);
+        return EXIT_USAGE;
+    }
+    (void)snprintf(path, sizeof path, "/v1/applications%s%.40s", state ? "?state=" : "", state ? state : "");
+    return show_list(c, path, columns, 7);
 }
 
 int application_show(struct client *c, const struct arguments *a)

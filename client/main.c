@@ -41,7 +41,7 @@ static const struct command_entry commands[] = {
     {"application", "edit", 2, 2, true, "version=", "ID FILE [--version N]", "fill a draft anew", application_edit},
     {"application", "submit", 1, 1, true, "version=", "FILE|ID [--version N]", "apply for access: a file, or a draft", application_submit},
     {"application", "copy", 1, 1, true, "", "ID", "make a draft of the same content", application_copy},
-    {"application", "list", 0, 0, true, "", "", "the applications one may see", application_list},
+    {"application", "list", 0, 0, true, "state=", "[--state STATE]", "the applications one may see", application_list},
     {"application", "show", 1, 1, true, "", "ID", "one application, its history, and what one may do", application_show},
     {"application", "accept", 1, 1, true, "version=", "ID [--version N]", "take part in an application that names one", application_accept},
     {"application", "decline", 1, 1, true, "version=", "ID [--version N]", "take no part in it", application_decline},

@@ -186,9 +186,17 @@ result application_check(struct call *c, const struct json *body, const struct a
     return DONE;
 }
 
-static result add_party(struct core *c, const char *document, int kind, struct slice name, struct why *why)
+static result add_party(struct core *c, const char *document, int kind, struct slice name, int64_t created_ms, struct why *why)
 {
-    return RUN(c, PARTY_ADD, NULL, why, store_str(document), store_integer(kind), store_text(name));
+    return RUN(c, PARTY_ADD, NULL, why, store_str(document), store_integer(kind), store_text(name), store_integer(created_ms));
+}
+
+static result created(struct core *c, const struct document_id *id, int64_t *ret_ms, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c, APPLICATION_HEAD, &rows, why, store_str(id->text)));
+    *ret_ms = rows_next(rows) ? rows_integer(rows, 4) : host_now_ms(c->host);
+    return DONE;
 }
 
 result application_parties(struct call *c, const struct json *body, const struct document_id *id, struct slice applicant, struct why *why)
@@ -196,12 +204,14 @@ result application_parties(struct call *c, const struct json *body, const struct
     struct core *core = c->core;
     const struct json *datasets = json_get(body, "datasets"), *people = json_get(body, "people");
     struct rows *members CLEANUP(rows_freep) = NULL;
+    int64_t created_ms;
+    TRY(created(core, id, &created_ms, why));
     TRY(RUN(core, PARTY_CLEAR, NULL, why, store_str(id->text)));
-    TRY(add_party(core, id->text, PARTY_ACCOUNT, applicant, why));
+    TRY(add_party(core, id->text, PARTY_ACCOUNT, applicant, created_ms, why));
     for (size_t i = 0; i < json_size(datasets); i++) {
         const struct json *sites = json_get(json_item(datasets, i), "sites");
         for (size_t k = 0; k < json_size(sites); k++)
-            TRY(add_party(core, id->text, PARTY_SITE, json_text(json_item(sites, k)), why));
+            TRY(add_party(core, id->text, PARTY_SITE, json_text(json_item(sites, k)), created_ms, why));
     }
     TRY(RUN(core, MEMBER_LIST, &members, why, store_str(id->text)));
     while (rows_next(members))
@@ -209,7 +219,7 @@ result application_parties(struct call *c, const struct json *body, const struct
             TRY(RUN(core, MEMBER_DROP, NULL, why, store_str(id->text), store_text(rows_text(members, 0))));
     for (size_t i = 0; i < json_size(people); i++) {
         struct slice person = json_text(json_item(people, i));
-        TRY(add_party(core, id->text, PARTY_ACCOUNT, person, why));
+        TRY(add_party(core, id->text, PARTY_ACCOUNT, person, created_ms, why));
         if (!slice_equal(person, applicant))
             TRY(RUN(core, MEMBER_ADD, NULL, why, store_str(id->text), store_text(person)));
     }

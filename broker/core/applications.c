@@ -168,48 +168,37 @@ result application_copy(struct call *c, struct why *why)
 
 /* --- reading --- */
 
-result party_list(struct call *c, enum statement list, struct page *ret_page, struct rows **ret, struct why *why)
+static result item_of(struct core *c, const struct rows *row, struct json *item, struct why *why)
 {
-    struct page page;
-    TRY(page_read(c, &page, why));
-    *ret_page = page;
-    return RUN(c->core, list, ret, why, store_integer(page.before_ms), store_integer(page.before_ms), store_text(page.after),
-               store_integer(c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR) ? 1 : 0), store_str(c->who.account.text),
-               store_str(c->who.roles & ROLE_HOLDER ? c->who.account.text : ""), store_integer(page.limit));
+    (void)c;
+    struct json *body CLEANUP(json_freep) = NULL;
+    TRY(json_parse(rows_text(row, 3), APPLICATION_BYTES_MAX, &body, why));
+    json_set(item, "id", json_of_text(rows_text(row, 0)));
+    json_set(item, "account", json_of_text(rows_text(row, 1)));
+    json_set(item, "state", json_of_text(rows_text(row, 2)));
+    json_set(item, "title", json_of_text(json_text(json_get(body, "title"))));
+    json_set(item, "purpose", json_of_text(json_text(json_get(body, "purpose"))));
+    json_set(item, "created", json_of_instant(rows_integer(row, 4)));
+    json_set(item, "version", json_of_integer(rows_integer(row, 6)));
+    if (rows_integer(row, 7))
+        json_set(item, "due", json_of_instant(rows_integer(row, 7)));
+    if (rows_text(row, 8).len)
+        json_set(item, "outcome", json_of_text(rows_text(row, 8)));
+    if (rows_text(row, 5).len)
+        json_set(item, "permit", json_of_text(rows_text(row, 5)));
+    return DONE;
 }
 
+/* With ?state=processing only those. */
 result application_list(struct call *c, struct why *why)
 {
-    struct page page;
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(party_list(c, APPLICATION_LIST, &page, &rows, why));
-    struct json *items = json_array();
-    int64_t last_ms = 0;
-    struct slice last = slice_str("");
-    while (rows_next(rows)) {
-        struct json *item = json_object(), *body = NULL;
-        TRY(json_parse(rows_text(rows, 3), APPLICATION_BYTES_MAX, &body, why));
-        json_set(item, "id", json_of_text(rows_text(rows, 0)));
-        json_set(item, "account", json_of_text(rows_text(rows, 1)));
-        json_set(item, "state", json_of_text(rows_text(rows, 2)));
-        json_set(item, "title", json_of_text(json_text(json_get(body, "title"))));
-        json_set(item, "purpose", json_of_text(json_text(json_get(body, "purpose"))));
-        json_set(item, "created", json_of_instant(rows_integer(rows, 4)));
-        json_set(item, "version", json_of_integer(rows_integer(rows, 6)));
-        if (rows_integer(rows, 7))
-            json_set(item, "due", json_of_instant(rows_integer(rows, 7)));
-        if (rows_text(rows, 8).len)
-            json_set(item, "outcome", json_of_text(rows_text(rows, 8)));
-        if (rows_text(rows, 5).len)
-            json_set(item, "permit", json_of_text(rows_text(rows, 5)));
-        json_free(body);
-        json_add(items, item);
-        last_ms = rows_integer(rows, 4);
-        last = rows_text(rows, 0);
-    }
-    json_free(c->answer);
-    c->answer = page_json_newest(&page, items, last_ms, last);
-    return DONE;
+    static const struct newest_first list = {APPLICATION_LIST, APPLICATION_LIST_IN_STATE, APPLICATIONS_OF_PARTY,
+                                             APPLICATIONS_OF_HOLDER_IN_STATE, APPLICATION_HEAD, 4, item_of};
+    struct slice wanted = slice_str("");
+    enum application_state state = APPLICATION_DECIDED;
+    if (call_parameter(c, "state", &wanted) && !is_ok(application_state_parse(wanted, &state, NULL)))
+        return FAIL_AT(why, MALFORMED, "state", "'%.*s' is no state of an application", SLICE_ARG(slice_part(wanted, 0, 40)));
+    return newest_list(c, &list, wanted, why);
 }
 
 static result opinions_json(struct core *c, const struct application *a, struct json *to, struct why *why)

@@ -225,6 +225,18 @@ MUST_CHECK result page_read_names(const struct call *c, struct page *ret, struct
 struct json *page_json(const struct page *p, struct json *items, const char *cursor);
 struct json *page_json_newest(const struct page *p, struct json *items, int64_t last_ms, struct slice last_id);
 
+/* --- newest.c: lists of documents, newest first, of those that the caller may see --- */
+struct newest_first {
+    enum statement all, all_in_state;      /* for officers and auditors: rows as `head` gives them */
+    enum statement of_party;               /* (id, created_ms) of one account's or site's */
+    enum statement of_holder_in_state;     /* the same of a holder's sites in one state that few are in */
+    enum statement head;                   /* one row, by id */
+    unsigned created;                      /* its column */
+    result (*item)(struct core *c, const struct rows *row, struct json *item, struct why *why);
+};
+/* Answers with a page of it; state "": in any. */
+MUST_CHECK result newest_list(struct call *c, const struct newest_first *list, struct slice state, struct why *why);
+
 /* --- refusal.c: what a refusal looks like to its reader --- */
 /* document: the problem+json if the handler made it itself (a verdict with all its reasons), else NULL. */
 void refusal_write(struct pending *p, result r, const struct why *why, const struct json *document);
@@ -379,8 +391,6 @@ MUST_CHECK result application_write(struct call *c, struct application *a, enum 
                                     struct slice text, struct json *fields, struct why *why);
 /* 201 with id, state and version of one that was made. */
 void application_say_made(struct call *c, const struct application *a);
-/* A page, newest first, of the documents that the caller may see: the applications' or the permits' list. */
-MUST_CHECK result party_list(struct call *c, enum statement list, struct page *ret_page, struct rows **ret, struct why *why);
 /* May this account see the document?  ABSENT if not: it looks as if it did not exist. */
 MUST_CHECK result party_check(struct call *c, struct slice document, struct why *why);
 /* Which actors the caller is towards a document that `applicant` applied for. */

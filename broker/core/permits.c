@@ -24,7 +24,8 @@ static const char *state_name(int64_t state)
 
 /* --- the draft --- */
 
-static result people_json(struct core *c, const struct json *accounts, struct json *to, const char *document, struct why *why)
+static result people_json(struct core *c, const struct json *accounts, struct json *to, const char *document, int64_t created_ms,
+                          struct why *why)
 {
     for (size_t i = 0; i < json_size(accounts); i++) {
         struct rows *rows CLEANUP(rows_freep) = NULL;
@@ -36,7 +37,7 @@ static result people_json(struct core *c, const struct json *accounts, struct js
         json_set(person, "account", json_of_text(account));
         json_set(person, "key", json_of_base64(rows_bytes(rows, 3)));
         json_add(to, person);
-        TRY(RUN(c, PARTY_ADD, NULL, why, store_str(document), store_integer(PARTY_ACCOUNT), store_text(account)));
+        TRY(RUN(c, PARTY_ADD, NULL, why, store_str(document), store_integer(PARTY_ACCOUNT), store_text(account), store_integer(created_ms)));
     }
     return DONE;
 }
@@ -93,7 +94,7 @@ result permit_draft(struct call *c, const struct application *a, struct document
     json_set(v, "from", json_deep_copy(json_get(body, "from")));
     json_set(v, "to", json_deep_copy(json_get(body, "to")));
     json_set(v, "datasets", json_deep_copy(json_get(body, "datasets")));
-    TRY(people_json(core, json_get(body, "people"), people, id.text, why));
+    TRY(people_json(core, json_get(body, "people"), people, id.text, c->now_ms, why));
     struct buffer payload CLEANUP(buffer_done);
     struct permit *permit CLEANUP(permit_freep) = NULL;
     buffer_init(&payload, PERMIT_BYTES_MAX);
@@ -102,7 +103,8 @@ result permit_draft(struct call *c, const struct application *a, struct document
     TRY(add_optout_lists(core, v, &payload, &permit, why));
     for (unsigned i = 0; i < permit->dataset_count; i++)
         for (unsigned k = 0; k < permit->datasets[i].site_count; k++)
-            TRY(RUN(core, PARTY_ADD, NULL, why, store_str(id.text), store_integer(PARTY_SITE), store_str(permit->datasets[i].sites[k].text)));
+            TRY(RUN(core, PARTY_ADD, NULL, why, store_str(id.text), store_integer(PARTY_SITE), store_str(permit->datasets[i].sites[k].text),
+                    store_integer(c->now_ms)));
     TRY(RUN(core, PERMIT_ADD, NULL, why, store_str(id.text), store_str(application->text), store_text(buffer_slice(&payload)),
             store_bytes(slice_of(permit->hash.at, HASH_LEN)), store_integer(permit->from_ms), store_integer(permit->to_ms),
             store_integer(c->now_ms), store_integer(c->now_ms), store_text(a->origin), store_text(a->succeeds), store_integer(renewals)));
@@ -481,34 +483,27 @@ static result needs_of(struct core *c, struct slice id, struct json **ret, struc
     return DONE;
 }
 
+static result item_of(struct core *c, const struct rows *row, struct json *item, struct why *why)
+{
+    struct json *needs = NULL;
+    struct permit *p CLEANUP(permit_freep) = NULL;
+    if (!is_ok(permit_read(rows_text(row, 3), &p, why)))
+        return FAIL(why, BROKEN, "a stored permit cannot be read");
+    json_set(item, "id", json_of_text(rows_text(row, 0)));
+    json_set(item, "application", json_of_text(rows_text(row, 1)));
+    json_set(item, "state", json_of_str(state_name(rows_integer(row, 2))));
+    json_set(item, "purpose", json_of_text(p->purpose));
+    TRY(needs_of(c, rows_text(row, 0), &needs, why));
+    json_set(item, "needs", needs);
+    json_set(item, "from", json_of_instant(p->from_ms));
+    json_set(item, "to", json_of_instant(p->to_ms));
+    return DONE;
+}
+
 result permit_list(struct call *c, struct why *why)
 {
-    struct page page;
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(party_list(c, PERMIT_LIST, &page, &rows, why));
-    struct json *items = json_array();
-    int64_t last_ms = 0;
-    struct slice last = slice_str("");
-    while (rows_next(rows)) {
-        struct json *item = json_object(), *needs = NULL;
-        struct permit *p CLEANUP(permit_freep) = NULL;
-        if (!is_ok(permit_read(rows_text(rows, 4), &p, why)))
-            return FAIL(why, BROKEN, "a stored permit cannot be read");
-        json_set(item, "id", json_of_text(rows_text(rows, 0)));
-        json_set(item, "application", json_of_text(rows_text(rows, 1)));
-        json_set(item, "state", json_of_str(state_name(rows_integer(rows, 2))));
-        json_set(item, "purpose", json_of_text(p->purpose));
-        TRY(needs_of(c->core, rows_text(rows, 0), &needs, why));
-        json_set(item, "needs", needs);
-        json_set(item, "from", json_of_instant(p->from_ms));
-        json_set(item, "to", json_of_instant(p->to_ms));
-        json_add(items, item);
-        last_ms = rows_integer(rows, 5);
-        last = rows_text(rows, 0);
-    }
-    json_free(c->answer);
-    c->answer = page_json_newest(&page, items, last_ms, last);
-    return DONE;
+    static const struct newest_first list = {PERMIT_LIST, PERMIT_LIST, PERMITS_OF_PARTY, PERMITS_OF_PARTY, PERMIT_HEAD, 4, item_of};
+    return newest_list(c, &list, slice_str(""), why);
 }
 
 result permit_get(struct call *c, struct why *why)

@@ -128,6 +128,20 @@ static const char step_enquiries[] =
     " version BIGINT NOT NULL, at_ms BIGINT NOT NULL, account TEXT NOT NULL, command TEXT NOT NULL,"
     " state TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (enquiry, version));"
     "CREATE INDEX applications_decided ON applications (decided_ms);";
+/* Lists of a store with many applications: each walks along an index in the order in which it is shown. */
+static const char step_lists[] =
+    "ALTER TABLE parties ADD COLUMN created_ms BIGINT NOT NULL DEFAULT 0;"           /* the document's */
+    "UPDATE parties SET created_ms = COALESCE((SELECT a.created_ms FROM applications a WHERE a.id = document),"
+    " (SELECT p.created_ms FROM permits p WHERE p.id = document), 0);"
+    "DROP INDEX parties_name;"
+    "CREATE INDEX parties_name ON parties (kind, name, created_ms DESC, document);"
+    "DROP INDEX applications_received;"
+    "CREATE INDEX applications_received ON applications (received_ms DESC, id);"
+    "CREATE INDEX applications_created ON applications (created_ms DESC, id);"
+    "CREATE INDEX applications_in_state ON applications (state, created_ms DESC, id);"
+    "CREATE INDEX applications_account ON applications (account);"
+    "CREATE INDEX application_events_account ON application_events (account);"
+    "CREATE INDEX permits_created ON permits (created_ms DESC, id);";
 
 const char *schema_step(unsigned version, bool bytea)
 {
@@ -137,6 +151,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 2: return step_3;
     case 3: return bytea ? STEP_OPTOUTS("BYTEA") : STEP_OPTOUTS("BLOB");
     case 4: return step_enquiries;
+    case 5: return step_lists;
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

@@ -14,6 +14,10 @@
 #define LOG_TERMS_MORE \
     LOG_TERM("$4") LOG_TERM("$5") LOG_TERM("$6") LOG_TERM("$7") LOG_TERM("$8") LOG_TERM("$9") LOG_TERM("$10") LOG_TERM("$11")
 
+/* The rest of a list that is newest first, after the row at $1 (= $2) and $3.  Two conditions: the first is the
+ * index's range, without which a page deep down would walk through all before it. */
+#define NEWER_THAN(at, id) " AND " at " <= $1 AND (" at " < $2 OR " id " > $3)"
+
 #define STATEMENTS(S)                                                                                                  \
     S(PING, "SELECT 1")                                                                                                \
     S(SCHEMA_VERSION, "SELECT version FROM schema_version WHERE one = 1")                                              \
@@ -121,7 +125,8 @@
     S(CATALOGUE_DATASET, "SELECT site, edition, snapshot_at_ms, dictionary, hash FROM catalogue WHERE dataset = $1"    \
                          " ORDER BY site")                                                                             \
     /* --- applications and permits --- */                                                                             \
-    S(PARTY_ADD, "INSERT INTO parties (document, kind, name) VALUES ($1, $2, $3)"                                      \
+    /* created_ms: the document's, by which lists are sorted */                                                        \
+    S(PARTY_ADD, "INSERT INTO parties (document, kind, name, created_ms) VALUES ($1, $2, $3, $4)"                      \
                  " ON CONFLICT (document, kind, name) DO NOTHING")                                                     \
     S(PARTY_LIST, "SELECT name FROM parties WHERE document = $1 AND kind = $2 ORDER BY name")                          \
     S(PARTY_IS, "SELECT 1 FROM parties p WHERE p.document = $1 AND ((p.kind = 0 AND p.name = $2) OR (p.kind = 1"       \
@@ -134,12 +139,23 @@
                        " changed_ms, received_ms, due_ms, left_ms, extended, opinions_due_ms, answer_due_ms, outcome," \
                        " origin, succeeds FROM applications WHERE id = $1")                                            \
     S(APPLICATION_LIST, "SELECT a.id, a.account, a.state, a.body, a.created_ms, a.permit, a.version, a.due_ms, a.outcome" \
-                        " FROM applications a WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3))"          \
-                        " AND (($4 = 1 AND a.received_ms > 0) OR EXISTS"                                               \
-                        " (SELECT 1 FROM parties p WHERE p.document = a.id AND ((p.kind = 0 AND p.name = $5) OR"       \
-                        " (p.kind = 1 AND a.received_ms > 0 AND p.name IN"                                             \
-                        " (SELECT h.site FROM holders h WHERE h.account = $6)))))"                                     \
-                        " ORDER BY a.created_ms DESC, a.id LIMIT $7")                                                  \
+                        " FROM applications a WHERE a.received_ms > 0" NEWER_THAN("a.created_ms", "a.id")              \
+                        " ORDER BY a.created_ms DESC, a.id LIMIT $4")                                                  \
+    S(APPLICATION_LIST_IN_STATE, "SELECT a.id, a.account, a.state, a.body, a.created_ms, a.permit, a.version, a.due_ms," \
+                                 " a.outcome FROM applications a WHERE a.state = $5 AND a.received_ms > 0"             \
+                                 NEWER_THAN("a.created_ms", "a.id") " ORDER BY a.created_ms DESC, a.id LIMIT $4")      \
+    S(APPLICATION_HEAD, "SELECT id, account, state, body, created_ms, permit, version, due_ms, outcome"                \
+                        " FROM applications WHERE id = $1")                                                            \
+    S(APPLICATIONS_OF_PARTY, "SELECT p.document, p.created_ms FROM parties p CROSS JOIN applications a"                \
+                             " WHERE a.id = p.document AND p.kind = $5 AND p.name = $6"                                \
+                             NEWER_THAN("p.created_ms", "p.document")                                                  \
+                             " AND (p.kind = 0 OR a.received_ms > 0) AND ($7 = '' OR a.state = $8)"                    \
+                             " ORDER BY p.created_ms DESC, p.document LIMIT $4")                                       \
+    S(APPLICATIONS_OF_HOLDER_IN_STATE, "SELECT a.id, a.created_ms FROM applications a WHERE a.state = $5"              \
+                             " AND a.received_ms > 0" NEWER_THAN("a.created_ms", "a.id") " AND EXISTS"                 \
+                             " (SELECT 1 FROM parties p WHERE p.document = a.id AND p.kind = 1 AND p.name IN"          \
+                             " (SELECT h.site FROM holders h WHERE h.account = $6))"                                   \
+                             " ORDER BY a.created_ms DESC, a.id LIMIT $4")                                             \
     S(APPLICATION_SET, "UPDATE applications SET state = $2, body = $3, version = $4, changed_ms = $5, received_ms = $6," \
                        " due_ms = $7, left_ms = $8, extended = $9, opinions_due_ms = $10, answer_due_ms = $11"         \
                        " WHERE id = $1")                                                                               \
@@ -149,7 +165,7 @@
                          " ORDER BY changed_ms LIMIT $2")                                                              \
     S(REGISTER_LIST, "SELECT a.id, a.state, a.body, a.received_ms, a.decided_ms, a.outcome, a.reason, a.permit, a.origin," \
                      " c.organisation FROM applications a JOIN accounts c ON c.account = a.account"                    \
-                     " WHERE a.received_ms > 0 AND (a.received_ms < $1 OR (a.received_ms = $2 AND a.id > $3))"         \
+                     " WHERE a.received_ms > 0" NEWER_THAN("a.received_ms", "a.id")         \
                      " ORDER BY a.received_ms DESC, a.id LIMIT $4")                                                    \
     /* --- enquiries --- */                                                                                            \
     S(ENQUIRY_ADD, "INSERT INTO enquiries (id, account, state, body, created_ms, changed_ms, version, application)"    \
@@ -196,17 +212,20 @@
     S(PERMIT_GET, "SELECT application, state, serial, payload, hash, envelope, from_ms, to_ms, created_ms, changed_ms," \
                   " origin, succeeds, renewals, renewed_by FROM permits WHERE id = $1")                                \
     S(PERMIT_RENEWED, "UPDATE permits SET renewed_by = $2 WHERE id = $1")                                              \
-    S(PERMIT_LIST, "SELECT a.id, a.application, a.state, a.serial, a.payload, a.created_ms FROM permits a"             \
-                   " WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3)) AND ($4 = 1 OR EXISTS"             \
-                   " (SELECT 1 FROM parties p WHERE p.document = a.id AND ((p.kind = 0 AND p.name = $5) OR"            \
-                   " (p.kind = 1 AND p.name IN (SELECT h.site FROM holders h WHERE h.account = $6)))))"                \
-                   " ORDER BY a.created_ms DESC, a.id LIMIT $7")                                                       \
+    S(PERMIT_LIST, "SELECT a.id, a.application, a.state, a.payload, a.created_ms FROM permits a WHERE a.state >= 0"     \
+                   NEWER_THAN("a.created_ms", "a.id") " ORDER BY a.created_ms DESC, a.id LIMIT $4")                    \
+    S(PERMIT_HEAD, "SELECT id, application, state, payload, created_ms FROM permits WHERE id = $1")                    \
+    S(PERMITS_OF_PARTY, "SELECT p.document, p.created_ms FROM parties p CROSS JOIN permits a"                          \
+                        " WHERE a.id = p.document AND p.kind = $5 AND p.name = $6"                                     \
+                        NEWER_THAN("p.created_ms", "p.document") " ORDER BY p.created_ms DESC, p.document LIMIT $4")   \
     S(PERMIT_SET, "UPDATE permits SET state = $2, serial = $3, envelope = $4, changed_ms = $5 WHERE id = $1")          \
-    S(PERMITS_OF_SITE, "SELECT p.id, p.state, p.serial FROM permits p JOIN parties x ON x.document = p.id"             \
-                       " WHERE x.kind = 1 AND x.name = $1 AND p.state <> 0 AND p.to_ms > $2"                           \
-                       " ORDER BY p.created_ms DESC LIMIT $3")                                                         \
+    S(PERMITS_OF_SITE, "SELECT p.id, p.state, p.serial FROM permits p CROSS JOIN parties x WHERE x.document = p.id"    \
+                       " AND x.kind = 1 AND x.name = $1 AND p.state IN (1, 2, 3, 4, 5) AND p.to_ms > $2"               \
+                       " ORDER BY p.changed_ms DESC LIMIT $3")                                                         \
     S(PERMITS_ENDED, "SELECT id FROM permits WHERE state IN (1, 2) AND to_ms <= $1 ORDER BY id LIMIT $2")              \
-    S(PERMITS_NEXT_END, "SELECT to_ms FROM permits WHERE state IN (1, 2) ORDER BY to_ms LIMIT 1")                      \
+    S(PERMITS_NEXT_END, "SELECT to_ms FROM (SELECT min(to_ms) AS to_ms FROM permits WHERE state = 1 UNION ALL"         \
+                        " SELECT min(to_ms) FROM permits WHERE state = 2) AS ends WHERE to_ms IS NOT NULL"             \
+                        " ORDER BY to_ms LIMIT 1")                                                                     \
     S(SIGNATURE_ADD, "INSERT INTO permit_signatures (permit, keyid, account, sig, at_ms) VALUES ($1, $2, $3, $4, $5)"  \
                      " ON CONFLICT (permit, keyid) DO NOTHING RETURNING keyid")                                        \
     S(SIGNATURE_LIST, "SELECT keyid, account, sig, at_ms FROM permit_signatures WHERE permit = $1 ORDER BY at_ms, keyid") \

@@ -14,7 +14,7 @@ _innsyn() {
         ["profile create"]="--url --ca --account --network --trust" ["login "]="--password-file"
         ["account create"]="--roles --password-file --organisation --key" ["token create"]="--days --scopes"
         ["enquiry ask"]="--title --question --kind --country --purpose --dataset" ["enquiry answer"]="--text" ["enquiry reply"]="--text"
-        ["application opinion"]="--site --text" ["application decide"]="--reason" ["permit sign"]="--yes"
+        ["application opinion"]="--site --text" ["application decide"]="--reason" ["application list"]="--state" ["permit sign"]="--yes"
         ["permit revoke"]="--reason" ["permit suspend"]="--reason" ["permit resume"]="--reason"
         ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title"
         ["optout register"]="--id-kind --id-file --receipt --purposes --sites"
