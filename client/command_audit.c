@@ -95,8 +95,7 @@ static result verify_entry(void *self, uint64_t index, struct slice bytes, struc
     return audit_add(self, bytes, why);
 }
 
-/* The broker's own proof that the log only grew; the rebuilt tree proves it again. */
-static int check_consistency(struct client *c, const struct checkpoint *seen, const struct checkpoint *now)
+int log_joined(struct client *c, const struct checkpoint *seen, const struct checkpoint *now)
 {
     struct why why = {0};
     char path[CALL_PATH_MAX];
@@ -274,7 +273,7 @@ static int verify_log(struct client *c, const struct arguments *arguments)
         return client_fail(EXIT_UNVERIFIED, &why);
     }
     if (has_seen)
-        code = check_consistency(c, &seen, &now);
+        code = log_joined(c, &seen, &now); /* the rebuilt tree proves it again */
     if (code == EXIT_DONE)
         code = each_entry(c, 0, now.size, verify_entry, &audit);
     if (code != EXIT_DONE)

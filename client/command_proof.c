@@ -131,8 +131,8 @@ static result read_proof(const struct json *list, struct merkle_proof *ret, stru
     return DONE;
 }
 
-/* The entry of a finished query's release, from its receipt. */
-static int entry_of_query(struct client *c, const char *id, struct log_proof *proof)
+/* The entry of a finished query's release, from its receipt; EXIT_REFUSED without a word: there is none for this account. */
+static int entry_of_receipt(struct client *c, const char *id, struct log_proof *proof)
 {
     struct why why = {0};
     char path[CALL_PATH_MAX];
@@ -142,12 +142,55 @@ static int entry_of_query(struct client *c, const char *id, struct log_proof *pr
     if (code != EXIT_DONE)
         return code;
     const struct json *entry = json_get(json_get(json_get(query, "result"), "receipt"), "entry");
-    if (json_kind(entry) != JSON_OBJECT || base64_parse(json_text(json_get(entry, "bytes")), &proof->entry, &why).code != OK) {
-        tolerate(FAIL(&why, ABSENT, "this query has no result with a receipt that you may read; an auditor proves entries by their index"));
-        return client_fail(EXIT_REFUSED, &why);
-    }
+    if (json_kind(entry) != JSON_OBJECT)
+        return EXIT_REFUSED;
+    if (base64_parse(json_text(json_get(entry, "bytes")), &proof->entry, &why).code != OK)
+        return client_fail(EXIT_UNVERIFIED, &why);
     proof->index = (uint64_t)json_integer(json_get(entry, "index"));
     return EXIT_DONE;
+}
+
+/* The newest entry of `type` that names the id (auditor); *ret_found false: there is none. */
+static int entry_by_search(struct client *c, const char *term, const char *id, const char *type, struct log_proof *proof, bool *ret_found)
+{
+    struct why why = {0};
+    char path[CALL_PATH_MAX];
+    struct json *answer CLEANUP(json_freep) = NULL;
+    (void)snprintf(path, sizeof path, "/v1/log/search?limit=1&%s=%s&type=%.40s", term, id, type);
+    int code = client_call(c, &(struct call){.method = "GET", .path = path}, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    const struct json *items = json_get(answer, "items");
+    *ret_found = json_size(items) > 0;
+    if (!*ret_found)
+        return EXIT_DONE;
+    buffer_clear(&proof->entry);
+    proof->index = (uint64_t)json_integer(json_get(json_item(items, 0), "index"));
+    return json_print(json_get(json_item(items, 0), "entry"), &proof->entry, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
+}
+
+/* The entry that an id stands for: of the type asked for, else the first of these that there is. */
+static int entry_of(struct client *c, char kind, const char *id, const char *type, struct log_proof *proof)
+{
+    static const char *const query_types[] = {"release", "cancel", "query_refused", "query", NULL}, *const permit_types[] = {"permit", "permit_draft", NULL};
+    struct why why = {0};
+    bool found = false;
+    const char *const given[] = {type, NULL}, *const *types = type ? given : kind == 'q' ? query_types : permit_types;
+    int code = kind == 'q' && (!type || strcmp(type, "release") == 0) ? entry_of_receipt(c, id, proof) : EXIT_REFUSED;
+    if (code != EXIT_REFUSED)
+        return code;
+    for (code = EXIT_DONE; code == EXIT_DONE && !found && *types; types++)
+        code = entry_by_search(c, kind == 'q' ? "query" : "permit", id, *types, proof, &found);
+    if (code == EXIT_DONE && !found) {
+        tolerate(FAIL(&why, ABSENT, "the log has no %s entry of %s", type ? type : kind == 'q' ? "query's" : "permit's", id));
+        return client_fail(EXIT_REFUSED, &why);
+    }
+    return code;
+}
+
+static bool is_type(const char *type)
+{
+    return strspn(type, "abcdefghijklmnopqrstuvwxyz_") == strlen(type);
 }
 
 int log_entry_at(struct client *c, uint64_t index, struct log_proof *proof)
@@ -194,13 +237,18 @@ static int make_proof(struct client *c, const struct arguments *a, const struct 
     struct policy_verdict v;
     struct document_id id;
     uint64_t index;
+    const char *type = arguments_value(a, "type");
     int code;
     if (slice_parse_u64(slice_str(a->words[0]), INT64_MAX, &index))
         code = log_entry_at(c, index, proof);
+    else if (type && !is_type(type))
+        code = client_usage("--type takes a type of entry, as in: --type permit_signature");
     else if (document_id_parse(slice_str(a->words[0]), 'q', &id, NULL).code == OK)
-        code = entry_of_query(c, id.text, proof);
+        code = entry_of(c, 'q', id.text, type, proof);
+    else if (document_id_parse(slice_str(a->words[0]), 'p', &id, NULL).code == OK)
+        code = entry_of(c, 'p', id.text, type, proof);
     else
-        code = client_usage("prove what? give an entry's index, or a query's id");
+        code = client_usage("prove what? give an entry's index, or the id of a query or a permit");
     if (code == EXIT_DONE)
         code = log_prove(c, p, proof, note, &v);
     if (code != EXIT_DONE)

@@ -18,6 +18,9 @@ int log_entry_at(struct client *c, uint64_t index, struct log_proof *proof);
  * `note` (by buffer_init'ed with CHECKPOINT_NOTE_MAX), from which proof->checkpoint borrows. */
 int log_prove(struct client *c, const struct log_policy *p, struct log_proof *proof, struct buffer *note, struct policy_verdict *ret);
 
+/* The broker's own proof that the log only grew from `seen` to `now`.  EXIT_UNVERIFIED: it does not hold. */
+int log_joined(struct client *c, const struct checkpoint *seen, const struct checkpoint *now);
+
 /* audit verify --proof, --evidence, --folder */
 int log_verify_proof(struct client *c, const struct arguments *a);
 int log_verify_evidence(struct client *c, const struct arguments *a);

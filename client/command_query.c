@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/instant.h"
 #include "client/command_permit.h"
+#include "client/command_proof.h"
 #include "client/query_build.h"
 #include "client/receipt.h"
 #include "client/result_render.h"
@@ -329,31 +331,116 @@ int result_show(struct client *c, const struct arguments *a)
     return conclude(c, query, false);
 }
 
+/* --- holding a result to the log and its witnesses ------------------------------------------------ */
+
+/* A receipt that was made before the witnesses' round proves its entry under the log's signature alone: the log is asked
+ * for the checkpoint that they have cosigned since, which must continue the receipt's own and hold the same entry. */
+static int prove_anew(struct client *c, const struct log_policy *p, const struct json *receipt, const struct receipt_facts *facts,
+                      struct log_proof *proof, struct buffer *note, struct policy_verdict *ret)
+{
+    struct why why = {0};
+    struct checkpoint own;
+    result r = base64_parse(json_text(json_get(json_get(receipt, "entry"), "bytes")), &proof->entry, &why);
+    if (r.code == OK)
+        r = checkpoint_open(json_text(json_get(receipt, "checkpoint")), &p->log, &own, &why);
+    if (r.code != OK)
+        return client_fail(EXIT_UNVERIFIED, &why);
+    proof->index = facts->entry;
+    int code = log_prove(c, p, proof, note, ret);
+    if (code == EXIT_DONE && own.size > ret->checkpoint.size)
+        code = client_fail(EXIT_UNVERIFIED, &(struct why){.text = "the log shows an older checkpoint than the receipt's"});
+    if (code == EXIT_DONE && own.size == ret->checkpoint.size && !hash_equal(&own.root, &ret->checkpoint.root))
+        code = client_fail(EXIT_UNVERIFIED, &(struct why){.text = "the log has signed another root than the receipt's, of the same size: it was forked"});
+    return code == EXIT_DONE ? log_joined(c, &own, &ret->checkpoint) : code;
+}
+
+/* The result with the proof that the witnesses stand behind: it can be checked without the broker. */
+static int write_result(struct client *c, const char *file, const struct json *document, const struct log_proof *proof)
+{
+    struct why why = {0};
+    struct buffer text CLEANUP(buffer_done);
+    struct json *v CLEANUP(json_freep) = json_copy(document), *receipt CLEANUP(json_freep) = json_copy(json_get(document, "receipt"));
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    if (proof->checkpoint.len) {
+        struct json *hashes = json_array();
+        for (unsigned i = 0; i < proof->proof.count; i++)
+            json_add(hashes, json_of_base64(slice_of(proof->proof.hashes[i].at, HASH_LEN)));
+        json_set(receipt, "checkpoint", json_of_text(proof->checkpoint));
+        json_set(receipt, "proof", hashes);
+        json_set(v, "receipt", json_hold(receipt));
+    }
+    if (json_print(v, &text, &why).code != OK || buffer_add_byte(&text, '\n', &why).code != OK ||
+        host_write_file(c->host, file, 0644, buffer_slice(&text), &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    client_say(c, "Wrote %s, with the checkpoint that the witnesses cosigned.", file);
+    return EXIT_DONE;
+}
+
+static int say_receipt(struct client *c, const struct json *document, const struct receipt_facts *facts, const struct log_policy *p,
+                       const struct policy_verdict *v)
+{
+    struct why why = {0};
+    char hash[2 * HASH_LEN + 1];
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, 64 * 1024);
+    if (c->json) {
+        struct json *receipt CLEANUP(json_freep) = json_copy(json_get(document, "receipt"));
+        log_cosigners_json(p, v, receipt);
+        return client_print_json(receipt);
+    }
+    hash_print(&facts->result, hash);
+    result r = buffer_printf(&text, &why,
+                             "The receipt holds.\n  result     %s\n  permit     %s\n  query      %s\n  released   %s\n  log entry  %llu, proven in a signed checkpoint of %llu entries\n",
+                             hash, facts->permit, facts->query, facts->at, (unsigned long long)facts->entry, (unsigned long long)v->checkpoint.size);
+    if (r.code == OK)
+        r = log_cosigners_words(p, v, &text, &why);
+    return r.code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
+}
+
+/* The receipt under the policy's log, and the quorum of its witnesses. */
+static int hold_to_policy(struct client *c, const struct arguments *a, const struct json *document, struct log_policy *p)
+{
+    struct why why = {0};
+    struct receipt_facts facts;
+    struct policy_verdict v;
+    struct log_proof proof;
+    struct buffer note CLEANUP(buffer_done);
+    const struct json *receipt = json_get(document, "receipt");
+    const char *out = arguments_value(a, "out");
+    buffer_init(&note, CHECKPOINT_NOTE_MAX);
+    if (receipt_check(document, &p->log, &facts, &why).code != OK || policy_read(p, json_text(json_get(receipt, "checkpoint")), &v, &why).code != OK)
+        return client_fail(EXIT_UNVERIFIED, &why);
+    log_proof_init(&proof);
+    int code = EXIT_DONE;
+    if (!v.quorum) {
+        client_say(c, "The receipt's own checkpoint is cosigned by %u of %u witnesses, which is no quorum: asking the log for a newer one.", v.cosigned, v.witnesses);
+        code = prove_anew(c, p, receipt, &facts, &proof, &note, &v);
+        if (code == EXIT_UNREACHABLE) /* nothing was found wrong, and nothing is shown to be right */
+            code = client_fail(EXIT_UNVERIFIED, &(struct why){.text = "without the log, no quorum of witnesses stands behind this receipt"});
+    }
+    if (code == EXIT_DONE)
+        code = say_receipt(c, document, &facts, p, &v);
+    if (code == EXIT_DONE && out)
+        code = write_result(c, out, document, &proof);
+    log_proof_done(&proof);
+    return code;
+}
+
 int result_verify(struct client *c, const struct arguments *a)
 {
     struct json *loaded CLEANUP(json_freep) = NULL;
     struct receipt_facts facts;
     struct document_id id;
+    static struct log_policy policy; /* large */
     /* An id is an id; anything else is a file. */
     int code = document_id_parse(slice_str(a->words[0]), 'q', &id, NULL).code == OK ? fetch_query(c, a, &loaded)
                                                                                      : client_read_json(c, a->words[0], &loaded);
     if (code != EXIT_DONE)
         return code;
     const struct json *document = slice_is(json_text(json_get(loaded, "innsyn")), "result/1") ? loaded : json_get(loaded, "result");
-    code = check_receipt(c, document, &facts);
-    if (code != EXIT_DONE)
-        return code;
-    if (c->json)
-        return client_print_json(json_get(document, "receipt"));
-    char hash[2 * HASH_LEN + 1];
-    hash_print(&facts.result, hash);
-    struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
-    buffer_init(&text, 4096);
-    if (buffer_printf(&text, &why,
-                      "The receipt holds.\n  result     %s\n  permit     %s\n  query      %s\n  released   %s\n  log entry  %llu, proven in a signed checkpoint of %llu entries\n",
-                      hash, facts.permit, facts.query, facts.at, (unsigned long long)facts.entry, (unsigned long long)facts.log_size)
-            .code != OK)
-        return client_fail(EXIT_UNREACHABLE, &why);
-    return client_print(&text);
+    if (!arguments_value(a, "policy"))
+        code = check_receipt(c, document, &facts); /* takes a newer trust document where it is needed */
+    if (code == EXIT_DONE)
+        code = log_policy_get(c, a, &policy);
+    return code == EXIT_DONE ? hold_to_policy(c, a, document, &policy) : code;
 }

@@ -2,17 +2,20 @@
 """An independent verifier of transparency logs: standard library only, written from the public formats.
 
 It shares no code with the rest of this project and trusts neither a broker nor us.  Formats: C2SP
-signed-note, tlog-checkpoint, tlog-tiles, tlog-cosignature; RFC 6962 section 2.1 (Merkle tree); RFC 8032
+signed-note, tlog-checkpoint, tlog-tiles, tlog-cosignature, tlog-proof; RFC 6962 section 2.1 (Merkle tree); RFC 8032
 (Ed25519).
 
-usage: verify_log.py LOG VKEY [--witness VKEY]... [--quorum K] [--checkpoint FILE] [--old FILE]
+usage: verify_log.py LOG VKEY [--witness VKEY]... [--quorum K] [--checkpoint FILE] [--old FILE [--old-vkey VKEY]]
                               [--ca FILE] [--token FILE]
+       verify_log.py --proof FILE VKEY [--witness VKEY]... [--quorum K]
 
   LOG           the log's prefix: a folder, or an https address (".../v1/log")
+  --proof       FILE is a tlog-proof: its entry (`extra`) is in the log of the checkpoint that goes with it
   VKEY          the log's verifier key, "name+hash+key", or a file that holds it
   --witness     a witness's verifier key; with --quorum K at least K of them must have cosigned
   --checkpoint  a checkpoint to hold the log against (default LOG/checkpoint)
   --old         an older signed checkpoint: the log must be an extension of it
+  --old-vkey    the key that signed the older one, where the log has succeeded another
 
 exit status: 0 the log is whole; 1 it is not (the first thing wrong is named); 2 usage or nothing to read.
 """
@@ -204,6 +207,38 @@ class Tree:
         return whole
 
 
+def inclusion_root(leaf, index, size, path):
+    """The root that the audit path makes of the leaf (RFC 9162 section 2.1.3.2), or None if its length is wrong."""
+    node, last = index, size - 1
+    for sibling in path:
+        if last == 0:
+            return None
+        if node & 1 or node == last:
+            leaf = node_hash(sibling, leaf)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            leaf = node_hash(leaf, sibling)
+        node, last = node >> 1, last >> 1
+    return leaf if last == 0 else None
+
+
+def proof_open(data):
+    """tlog-proof: (entry, index, audit path, the checkpoint as a note)"""
+    head, blank, note = data.partition(b"\n\n")
+    lines = head.split(b"\n")
+    extra = base64_strict(lines[1][6:]) if len(lines) > 2 and lines[1].startswith(b"extra ") else None
+    if lines[0] != b"c2sp.org/tlog-proof@v1" or not blank or extra is None:
+        raise Wrong("not a tlog-proof with its entry as `extra`")
+    index = lines[2].removeprefix(b"index ")
+    if not lines[2].startswith(b"index ") or not index.isdigit() or str(int(index)).encode() != index:
+        raise Wrong("the proof has no line `index`")
+    path = [base64_strict(line) for line in lines[3:]]
+    if any(h is None or len(h) != 32 for h in path) or len(path) > 64:
+        raise Wrong("a line of the proof is not the base64 of a hash")
+    return extra, int(index), path, note
+
+
 # --- the log --------------------------------------------------------------------------------------
 def tile_number(n):
     """tlog-tiles: three-digit groups, all but the last with an x before: 1234067 is x001/x234/067."""
@@ -276,13 +311,15 @@ def verify(source, size, root, old=None, progress=None):
 
 def main(argv):
     parser = argparse.ArgumentParser(prog="verify_log.py", description="Verify a transparency log from the public formats alone.")
-    parser.add_argument("log")
+    parser.add_argument("log", nargs="?")
     parser.add_argument("vkey")
     parser.add_argument("--witness", action="append", default=[])
     parser.add_argument("--quorum", type=int, default=0)
-    for name in ("--checkpoint", "--old", "--ca", "--token"):
+    for name in ("--checkpoint", "--old", "--old-vkey", "--ca", "--token", "--proof"):
         parser.add_argument(name)
     options = parser.parse_args(argv)
+    if bool(options.log) == bool(options.proof):
+        parser.error("give a log or a proof, and the log's key")
 
     def text_of(value):
         if os.path.isfile(value):
@@ -297,13 +334,23 @@ def main(argv):
     try:
         log_key = VerifierKey(text_of(options.vkey))
         witnesses = [VerifierKey(text_of(w)) for w in options.witness]
-        source = Source(options.log, options.ca, text_of(options.token).strip() if options.token else None)
-        note = bytes_of(options.checkpoint) if options.checkpoint else source.read("checkpoint")
+        if options.proof:
+            entry, index, path, note = proof_open(bytes_of(options.proof))
+        else:
+            source = Source(options.log, options.ca, text_of(options.token).strip() if options.token else None)
+            note = bytes_of(options.checkpoint) if options.checkpoint else source.read("checkpoint")
         size, root, text, signatures = checkpoint_read(note, log_key)
         seen = cosigners(text, signatures, witnesses)
         if len(seen) < options.quorum:
             raise Wrong(f"cosigned by {len(seen)} of {len(witnesses)} witnesses, {options.quorum} are needed")
-        old = checkpoint_read(bytes_of(options.old), log_key)[:2] if options.old else None
+        if options.proof:
+            if index >= size or inclusion_root(leaf_hash(entry), index, size, path) != root:
+                raise Wrong(f"entry {index} is not proven to be in the log of {size} entries")
+            print(f"{log_key.name}: entry {index} is in the log of {size} entries"
+                  + (f"; cosigned by {', '.join(seen)}" if seen else "") + "\n" + entry.decode("utf-8", "replace"))
+            return 0
+        old_key = VerifierKey(text_of(options.old_vkey)) if options.old_vkey else log_key
+        old = checkpoint_read(bytes_of(options.old), old_key)[:2] if options.old else None
         show = sys.stderr.isatty()
         verify(source, size, root, old, lambda at, of: print(f"\r{at} of {of}", end="", file=sys.stderr) if show else None)
         print(f"{log_key.name}: {size} entries give the signed root {base64.b64encode(root).decode()}"

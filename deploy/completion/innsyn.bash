@@ -20,7 +20,7 @@ _innsyn() {
         ["optout register"]="--id-kind --id-file --receipt --purposes --sites"
         ["trust make"]="--network --version --root-public --threshold --officer --holder --site-public --broker-public --out"
         ["trust sign"]="--key" ["audit show"]="--from --to"
-        ["audit verify"]="--file --checkpoint --folder --proof --evidence --policy" ["audit prove"]="--out --policy"
+        ["result verify"]="--policy --out" ["audit verify"]="--file --checkpoint --folder --proof --evidence --policy" ["audit prove"]="--type --out --policy"
         ["audit recombine"]="--result --dictionary --policy" ["audit signals"]="--from --to --hours"
         ["audit search"]="$log_filters --limit --cursor" ["audit export"]="$log_filters --format --out" ["audit watch"]="--from --calls"
         ["audit mirror"]="--policy" ["audit policy"]="--policy" ["audit witness"]="--name --once --policy"

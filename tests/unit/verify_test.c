@@ -10,7 +10,7 @@
 enum defect {
     NONE,
     /* clock and log */
-    CLOCK_BEHIND_FLOOR, CLOCK_OFF_BROKER, LOG_INCONSISTENT, NO_CHECKPOINT, OLD_CHECKPOINT,
+    CLOCK_BEHIND_FLOOR, CLOCK_OFF_BROKER, LOG_INCONSISTENT, NO_CHECKPOINT, OLD_CHECKPOINT, NOT_COSIGNED,
     /* task */
     TASK_FOREIGN_KEY, TASK_OTHER_SITE, TASK_OTHER_NETWORK, TASK_EXPIRED, TASK_FROM_FUTURE, TASK_MISSING, PAUSED,
     /* permit */
@@ -382,6 +382,7 @@ static struct verify_facts facts(struct world *w)
         .peer_time_ms = d == CLOCK_OFF_BROKER ? now - 2 * MINUTE_MS - 1 : now - 2 * MINUTE_MS, .paused = d == PAUSED,
         .log_consistent = d != LOG_INCONSISTENT, .checkpoint = w->checkpoint,
         .checkpoint_at_ms = d == OLD_CHECKPOINT ? now - 10 * MINUTE_MS - 1 : now - 10 * MINUTE_MS, .datasets = &w->held, .dataset_count = 1,
+        .witnesses_needed = 3, .witnesses_seen = d == NOT_COSIGNED ? 2 : 3,
         .statuses_full = d == STATUSES_FULL, .optouts_age_max_ms = 60 * MINUTE_MS,
         .optouts_checked_ms = d == OPTOUTS_NEVER_CHECKED ? 0 : d == OPTOUTS_OLD ? now - 60 * MINUTE_MS - 1 : now - 60 * MINUTE_MS,
         .status_seen = seen, .run_before = ran, .self = w};
@@ -398,6 +399,7 @@ static const struct {
     {LOG_INCONSISTENT, "the log does not continue", "log", "inconsistent"},
     {NO_CHECKPOINT, "no checkpoint", "log", "no_entry"},
     {OLD_CHECKPOINT, "an old checkpoint", "log", "checkpoint_too_old"},
+    {NOT_COSIGNED, "one witness short of a majority", "log", "not_cosigned"},
     {TASK_FOREIGN_KEY, "sealed by a foreign key", "permit", "signature_invalid"},
     {TASK_OTHER_SITE, "re-addressed", "trust", "wrong_site"},
     {TASK_OTHER_NETWORK, "another network", "trust", "wrong_network"},
