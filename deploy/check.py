@@ -8,6 +8,7 @@ usage: deploy/check [--long] [--clang]
   --long     also fuzzing, every data set, the whole of each show, clang-tidy, cppcheck, benches
 """
 import argparse
+import concurrent.futures
 import glob
 import json
 import os
@@ -19,8 +20,11 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STEP_SECONDS_MAX = 1500
 LONG_SECONDS_MAX = 6 * 3600
 FUZZ_SECONDS = 60
-# Shows that deploy/check runs itself would run it again (7), need a quiet machine (9) or are demos of demos.
+# Not run here: the first would run deploy/check again, the second is a bench for a quiet machine.
 SHOWS_APART = {"main-job-7", "main-job-9"}
+# These hold times or ratios of times: nothing runs beside them.
+SHOWS_ALONE = {"audit-log-3", "audit-log-4", "audit-log-5", "disclosure-4", "governance-5"}
+SCRIPTS_AT_ONCE = 2  # the others wait more than they compute
 
 
 class Tally:
@@ -94,13 +98,17 @@ def end_to_end(tally, long):
         env["INNSYN_TIMES"] = "60"
     meson_tests(tally, "build", "e2e")
     step("end to end")
-    for path in sorted(glob.glob(os.path.join(TOP, "tests", "e2e", "*_test.py"))) + sorted(
-            glob.glob(os.path.join(TOP, "tests", "browser", "*_test.py"))):
-        if os.access(path, os.X_OK):  # the others are meson's
-            script(tally, path, env)
-    for path in sorted(glob.glob(os.path.join(TOP, "tests", "show", "*"))):
-        if os.path.basename(path) not in SHOWS_APART or (long and not path.endswith("-7")):
-            script(tally, path, env, LONG_SECONDS_MAX if long else STEP_SECONDS_MAX)
+    tests = sorted(glob.glob(os.path.join(TOP, "tests", "e2e", "*_test.py"))) + sorted(
+        glob.glob(os.path.join(TOP, "tests", "browser", "*_test.py")))
+    tests = [path for path in tests if os.access(path, os.X_OK)]  # the others are meson's
+    shows = [path for path in sorted(glob.glob(os.path.join(TOP, "tests", "show", "*")))
+             if os.path.basename(path) not in SHOWS_APART or (long and not path.endswith("main-job-7"))]
+    alone = [path for path in shows if long or os.path.basename(path) in SHOWS_ALONE]
+    seconds = LONG_SECONDS_MAX if long else STEP_SECONDS_MAX
+    with concurrent.futures.ThreadPoolExecutor(SCRIPTS_AT_ONCE) as pool:
+        list(pool.map(lambda path: script(tally, path, env, seconds), tests + [path for path in shows if path not in alone]))
+    for path in alone:
+        script(tally, path, env, seconds)
 
 
 def fuzz(tally):
