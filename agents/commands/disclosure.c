@@ -30,6 +30,7 @@ struct explaining {
     struct bitmaps *bitmaps;
     struct audited_box *box;
     struct audit audit;
+    bool audit_holds;
     struct engine_answer answer;
     char edition[2 * HASH_LEN + 1];
 };
@@ -143,10 +144,11 @@ static result explain_audit(struct explaining *x, struct why *why)
         else
             TRY(r);
         if (p->difference < AUDIT_PERSONS_MIN && shown++ < NEAR_SHOWN_MAX)
-            printf("              without %.*s it differs by %llu persons from %.*s\n", SLICE_ARG(name), (unsigned long long)p->difference,
-                   SLICE_ARG(before.texts[p->box]));
+            printf("              %s%.*s it differs by %llu persons from %.*s\n", name.len ? "without " : "as a whole", SLICE_ARG(name),
+                   (unsigned long long)p->difference, SLICE_ARG(before.texts[p->box]));
     }
-    printf("              %s\n", audit_holds(&x->audit) ? "holds" : "REFUSED: too near to an earlier answer");
+    TRY(audit_decide(&x->audit, x->key, slice_str(x->edition), buffer_slice(&cohort), before.texts, &x->audit_holds, why));
+    printf("              %s\n", x->audit_holds ? "holds" : "REFUSED: too near to an earlier answer");
     return DONE;
 }
 
@@ -186,7 +188,7 @@ static result explain(struct explaining *x, struct why *why)
     struct json *v CLEANUP(json_freep) = published_json(&p);
     buffer_init(&text, JSON_BYTES_MAX);
     TRY(json_print(v, &text, why));
-    printf("release       %s%.*s\n", audit_holds(&x->audit) ? "" : "would be, were it not for the audit: ", (int)text.len, (const char *)text.at);
+    printf("release       %s%.*s\n", x->audit_holds ? "" : "would be, were it not for the audit: ", (int)text.len, (const char *)text.at);
     return DONE;
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "agents/disclosure/profile.h"
 #include "base/secret.h"
 
 enum { TERM_TEXT_MAX = 256 * 1024, PAIRS_FIRST = 64 };
@@ -124,6 +125,12 @@ static result compare_without(const struct audited_box *x, const struct audited_
     return at_least < exact_below ? add_pair(ret, (struct audit_pair){at, variable, at_least}, why) : DONE;
 }
 
+static result compare_whole(const struct audited_box *x, const struct audited_box *y, size_t at, uint64_t exact_below,
+                            struct audit *ret, struct why *why)
+{
+    return compare_without(x, y, at, AUDIT_WHOLE, exact_below, ret, why); /* no variable's hash is 0 */
+}
+
 static result compare(const struct audited_box *x, const struct audited_box *y, size_t at, uint64_t exact_below,
                       struct audit *ret, struct why *why)
 {
@@ -132,7 +139,7 @@ static result compare(const struct audited_box *x, const struct audited_box *y, 
     for (unsigned i = 0; i < y->term_count; i++)
         if (!term(x, y->terms[i].variable))
             TRY(compare_without(x, y, at, y->terms[i].variable, exact_below, ret, why));
-    return DONE;
+    return compare_whole(x, y, at, exact_below, ret, why);
 }
 
 result audit_compare(const struct audited_box *new_box, struct audited_box *const *before, size_t count, uint64_t exact_below,
@@ -158,5 +165,40 @@ uint64_t audit_least(const struct audit *a)
 
 bool audit_holds(const struct audit *a)
 {
-    return audit_least(a) >= AUDIT_PERSONS_MIN;
+    bool holds = true;
+    for (size_t i = 0; i < a->pair_count; i++)
+        holds &= a->pairs[i].variable == AUDIT_WHOLE || a->pairs[i].difference >= AUDIT_PERSONS_MIN;
+    return holds;
+}
+
+/* Name for the noise of a difference of whole boxes. */
+#define AUDIT_STATISTIC_WHOLE "audit-whole"
+
+static result whole_holds(const struct audit_pair *p, struct cellkey *key, struct slice edition, struct slice cohort, struct slice before,
+                          bool *ret, struct why *why)
+{
+    const struct ptable *noise = profile_rules(PROFILE_CK)->noise;
+    struct buffer text CLEANUP(buffer_done) = {0};
+    uint32_t r;
+    buffer_init(&text, 2 * QUESTION_BYTES_MAX + 1);
+    TRY(buffer_add(&text, cohort, why));
+    TRY(buffer_add_byte(&text, 0, why));
+    TRY(buffer_add(&text, before, why));
+    TRY(cellkey_draw(key, AUDIT_STATISTIC_WHOLE, edition, buffer_slice(&text), 0, p->difference, &r, why));
+    *ret = (int64_t)p->difference + ptable_noise(noise, p->difference, r) >= AUDIT_PERSONS_MIN;
+    return DONE;
+}
+
+result audit_decide(const struct audit *a, struct cellkey *key, struct slice edition, struct slice cohort, const struct slice *before,
+                    bool *ret_holds, struct why *why)
+{
+    bool holds = audit_holds(a);
+    for (size_t i = 0; i < a->pair_count; i++) {
+        bool one = true;
+        if (a->pairs[i].variable == AUDIT_WHOLE && a->pairs[i].difference < AUDIT_EXACT_BELOW)
+            TRY(whole_holds(&a->pairs[i], key, edition, cohort, before[a->pairs[i].box], &one, why));
+        holds &= one;
+    }
+    *ret_holds = holds;
+    return DONE;
 }

@@ -3,8 +3,10 @@
  * Two cohorts A and B are compared without each variable w that either of them names, in turn: if A without w
  * and B without w are different boxes, at least AUDIT_PERSONS_MIN persons must lie in exactly one of them
  * (0 counts as too few).  Looking only at these projections keeps a refusal from being an oracle: the
- * isolated cell itself decides nothing (disclosure.md 1.5).  A variable that neither names is not dropped:
- * that would compare the unprojected boxes, which is what must not decide.
+ * isolated cell itself decides nothing (disclosure.md 1.5).
+ * The whole boxes are compared too, since the secret may be a dimension that neither names: there the number of
+ * persons in exactly one of them carries the noise of a published count (always ck's, so that one person never
+ * passes), and so a refusal tells no more than such a count.  The exact number is what both pay for (audit_least).
  *
  * Pure.  The difference of two counts is a lower bound of the difference of two sets; only pairs below
  * AUDIT_EXACT_BELOW need the rows, and those are handed to the engine (agents/engine/difference.h).
@@ -12,6 +14,7 @@
 #ifndef INNSYN_AGENTS_DISCLOSURE_AUDIT_H
 #define INNSYN_AGENTS_DISCLOSURE_AUDIT_H
 
+#include "agents/disclosure/cellkey.h"
 #include "agents/disclosure/parameters.h"
 #include "agents/disclosure/ptable.h"
 #include "agents/engine/plan.h"
@@ -42,10 +45,11 @@ MUST_CHECK result audited_box_count(struct audited_box *box, const struct engine
 uint64_t audited_variable(struct slice name);
 bool audited_box_equal(const struct audited_box *a, const struct audited_box *b);
 
+#define AUDIT_WHOLE 0
 /* One pair of projections that the rows must decide. */
 struct audit_pair {
     size_t box;           /* index of the earlier box */
-    uint64_t variable;    /* dropped from both */
+    uint64_t variable;    /* dropped from both; AUDIT_WHOLE: none */
     uint64_t difference;  /* a lower bound at first; then what the engine counted */
 };
 
@@ -66,6 +70,11 @@ MUST_CHECK result audit_compare(const struct audited_box *new_box, struct audite
 
 /* The smallest difference, all pairs evaluated; AUDIT_EXACT_BELOW when there is no pair. */
 uint64_t audit_least(const struct audit *a);
+/* Over the pairs that are projections. */
 bool audit_holds(const struct audit *a);
+/* Over all pairs, the whole boxes with noise.  cohort: the new cohort's text; before: the earlier ones', as audit_compare
+ * was given their boxes.  LIMIT: no memory; refuse then. */
+MUST_CHECK result audit_decide(const struct audit *a, struct cellkey *key, struct slice edition, struct slice cohort,
+                               const struct slice *before, bool *ret_holds, struct why *why);
 
 #endif

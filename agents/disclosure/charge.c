@@ -148,6 +148,14 @@ static bool is_summarized(const struct question *q, unsigned variable)
     return false;
 }
 
+/* A box that is narrowed and then divided: two such boxes may differ by many persons as a whole, and in one cell by
+ * nobody or by one.  The audit sees the whole, so the step is what keeps half of the answers, less the other half, at
+ * the bound of the cap: with 7 + s/4 answers the variance of their difference is 4V / (7 + s/4), which is 1 at s = 84. */
+static bool is_narrowed_and_divided(const struct question *q)
+{
+    return q->box_count > 0 && (q->dimension_count > 0 || q->by >= 0);
+}
+
 result charge_of(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
                  const struct ptable *noise, uint64_t difference, struct charge *ret, struct why *why)
 {
@@ -168,6 +176,7 @@ result charge_of(const struct question *q, const struct engine_answer *a, struct
         bool model = is_summarized(q, c.items[i].variable);
         TRY(model ? step_of_group(q, a, c.items[i].variable, &x, &s, why)
                   : step_without(q, a, c.items[i].variable, &x, &s, why));
+        s = is_narrowed_and_divided(q) && s > CHARGE_STEP_NARROWED ? CHARGE_STEP_NARROWED : s;
         c.items[i].micro = charge_micro(model ? CHARGE_MODEL_QUARTERS : quarters, s < apart ? s : apart);
     }
     *ret = c;

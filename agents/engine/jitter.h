@@ -3,7 +3,8 @@
  * times.  The sign is fixed for a person in a set of persons of an edition, whatever is computed and however often, so
  * asking again does not average it away; with one person more or less all signs are drawn anew.
  *   plus = lowest bit of the first byte of HMAC-SHA256(K_J, edition || 0 || be64(cohort key) || be64(record key))
- * The cohort key is the sum of the record keys of those counted.  The engine holds K_J and no other key.
+ * The cohort key is the sum of the record keys of those counted and of 64 bits of the SHA-256 of their box
+ * (agents/engine/weighted.c says why).  The engine holds K_J and no other key.
  */
 #ifndef INNSYN_AGENTS_ENGINE_JITTER_H
 #define INNSYN_AGENTS_ENGINE_JITTER_H

@@ -8,6 +8,8 @@
 #include "agents/engine/cube.h"
 #include "base/secret.h"
 
+enum { BOX_TEXT_MAX = 256 * 1024 };
+
 struct weighing {
     const struct snapshot *snapshot;
     const struct question *question;
@@ -18,7 +20,7 @@ struct weighing {
     uint32_t groups; /* as states: 0 missing, 1.. levels; one without `by` */
     struct one {
         struct weighted w;
-        uint64_t key_sum; /* the cohort key: of those with a value */
+        uint64_t key_sum; /* the cohort key: of those with a value, and of the box they are asked by */
         struct jittered sums;
     } *one;          /* [group][variable] */
 };
@@ -85,6 +87,28 @@ static void pass(const struct weighing *x, bool second)
     }
 }
 
+/* Weights that hung on the persons alone would tell two equal sets by equal means: one box is another's without a
+ * person, the means are the same, so he was not in the first either.  So the box is in the key, as it is in a cell's;
+ * it is public, and the sum it is added to is not.  The variable is not: a set has one weight a person for all. */
+static result bind_to_boxes(struct weighing *x, struct why *why)
+{
+    for (uint32_t g = 0; g < x->groups; g++)
+        for (unsigned v = 0; v < x->question->variable_count; v++) {
+            struct question counted = summary_counts(x->question, v);
+            int slot[TABLE_DIMENSIONS_MAX] = {CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE};
+            struct buffer box CLEANUP(buffer_done) = {0};
+            uint64_t mark = 0;
+            if (x->question->by >= 0) /* missing comes first here, and last among a dimension's slots */
+                slot[0] = g == 0 ? (int)dimension_cells(&counted, 0) + CUBE_SLOTS_EXTRA - 1 : (int)g - 1;
+            buffer_init(&box, BOX_TEXT_MAX);
+            TRY(question_cell_box(&counted, slot, &box, why));
+            struct hash h = sha256(buffer_slice(&box));
+            memcpy(&mark, h.at, sizeof mark);
+            at(x, g, v)->key_sum += mark;
+        }
+    return DONE;
+}
+
 static void finish(const struct weighing *x, struct weighted *ret)
 {
     for (uint32_t g = 0; g < x->groups; g++) {
@@ -110,6 +134,7 @@ static result weigh(struct weighing *x, struct engine_answer *ret, struct why *w
     ret->summary_groups = x->groups;
     ret->summary_variables = q->variable_count;
     pass(x, false);
+    TRY(bind_to_boxes(x, why));
     for (size_t i = 0; i < count; i++)
         x->one[i].sums.centre = x->one[i].w.n ? x->one[i].w.total / (double)x->one[i].w.n : 0;
     pass(x, true);

@@ -113,6 +113,17 @@ result decide_take(struct job *j, struct slice payload, struct why *why)
     return DONE;
 }
 
+result decide_holds(struct guard *g, const struct job *j, bool *ret, struct why *why)
+{
+    char edition[2 * HASH_LEN + 1];
+    struct buffer cohort CLEANUP(buffer_done) = {0};
+    buffer_init(&cohort, QUESTION_BYTES_MAX);
+    hash_print(&j->v.dataset->edition, edition);
+    TRY(question_cohort(j->v.question, &cohort, why));
+    struct ledger_cohorts before = ledger_cohorts(g->ledger, j->v.dataset->dictionary->dataset.text);
+    return audit_decide(&j->audit, g->cellkey, slice_str(edition), buffer_slice(&cohort), before.texts, ret, why);
+}
+
 /* The custodian is told, in log and journal. */
 static bool tell(struct guard *g, const struct verified *v, const struct ledger_alarm *alarm)
 {

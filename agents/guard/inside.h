@@ -158,6 +158,8 @@ MUST_CHECK result decide_compare(struct guard *g, struct job *j, struct why *why
 /* Asks the engine for the next differences; *ret_asked: false when all are known. */
 MUST_CHECK result decide_ask(struct guard *g, struct job *j, bool *ret_asked, struct why *why);
 MUST_CHECK result decide_take(struct job *j, struct slice payload, struct why *why);
+/* May it be answered beside what was answered before?  All differences must be there. */
+MUST_CHECK result decide_holds(struct guard *g, const struct job *j, bool *ret, struct why *why);
 /* Charges; durable on return.  DENIED: not enough is left, whatever was decided.  Else: do not answer. */
 MUST_CHECK result decide_spend(struct guard *g, struct job *j, bool answered, struct why *why);
 /* {"variable","left"}: of the variable with the least left, after this question; NULL for none. */

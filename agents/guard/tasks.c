@@ -284,7 +284,13 @@ static void publish(struct guard *g, struct job *j)
         fault(g, v, "disclosure_control_failed", r, &why, "disclosure control could not decide; the site's operator has been told why");
         return;
     }
-    bool metered = decide_is_metered(v), denied = r.code == DENIED || (metered && !audit_holds(&j->audit));
+    bool metered = decide_is_metered(v), denied = r.code == DENIED, holds = true;
+    r = metered ? decide_holds(g, j, &holds, &why) : DONE;
+    if (!is_ok(r)) {
+        fault(g, v, "audit_failed", r, &why, "disclosure control could not decide; the site's operator has been told why");
+        return;
+    }
+    denied = denied || !holds;
     r = metered ? decide_spend(g, j, !denied, &why) : DONE;
     if (r.code == DENIED) { /* by figures that carry noise: it may explain itself (docs/DISCLOSURE.md) */
         refuse(&refusal, "policy", "budget_exhausted", "", "%s", why.text);

@@ -129,7 +129,7 @@ static struct dictionary *dictionary_of(unsigned zips)
     size_t room = sizeof text, n = (size_t)snprintf(text, room, "{\"dataset\":\"town\",\"profile\":\"ck\",\"variables\":[{\"name\":\"pid\",\"type\":\"id\"}");
     for (unsigned v = 1; v < SITE_VARIABLES; v++) {
         if (v == X) {
-            n += (size_t)snprintf(text + n, room - n, ",{\"name\":\"x\",\"type\":\"integer\",\"grid\":{\"origin\":0,\"step\":1}}");
+            n += (size_t)snprintf(text + n, room - n, ",{\"name\":\"x\",\"type\":\"integer\",\"grid\":{\"origin\":0,\"step\":1},\"clamps\":[0,60]}");
             continue;
         }
         n += (size_t)snprintf(text + n, room - n, ",{\"name\":\"%s\",\"type\":\"category\"", names[v]);
@@ -193,6 +193,7 @@ void site_init(struct site *s, const struct population *p, struct defences on)
         s->keys[i] = draw(&seed);
     s->s = (struct snapshot){.facts = {.rows = p->persons, .persons = p->persons}, .dictionary = s->d, .columns = s->columns, .keys = s->keys};
     s->key = key_of(seed);
+    MUST(jitter_new(slice_of(&seed, sizeof seed), &s->jitter, &trouble));
     MUST(bitmaps_new(&s->bitmaps, &trouble));
     site_forget(s);
 }
@@ -203,13 +204,15 @@ void site_done(struct site *s)
         free(s->owned[v]);
     free(s->keys);
     cellkey_free(s->key);
+    jitter_free(s->jitter);
     bitmaps_free(s->bitmaps);
     ledger_free(s->ledger);
     dictionary_free(s->d);
 }
 
-static void audit(struct site *s, const struct question *q, struct audited_box *box, struct slice cohort, struct audit *ret)
+static bool audit(struct site *s, const struct question *q, struct audited_box *box, struct slice cohort, const char *edition, struct audit *ret)
 {
+    bool holds;
     struct ledger_cohorts before = ledger_cohorts(s->ledger, "town");
     MUST(audit_compare(box, before.boxes, before.count, AUDIT_EXACT_BELOW, ret, &trouble));
     for (size_t i = 0; i < ret->pair_count; i++) {
@@ -220,6 +223,8 @@ static void audit(struct site *s, const struct question *q, struct audited_box *
         struct projection a = {cohort, name}, b = {before.texts[ret->pairs[i].box], name};
         MUST(bitmaps_difference(s->bitmaps, &s->s, &a, &b, &ret->pairs[i].difference, &trouble));
     }
+    MUST(audit_decide(ret, s->key, slice_str(edition), cohort, before.texts, &holds, &trouble));
+    return holds;
 }
 
 static double charged(const struct question *q, const struct charge *c)
@@ -256,12 +261,14 @@ struct said_so site_ask(struct site *s, unsigned permit, const char *where, cons
     snprintf(edition_text, sizeof edition_text, "edition %u", s->edition);
     MUST(json_parse(slice_str(text), QUESTION_BYTES_MAX, &tree, &trouble));
     MUST(question_read(tree, s->d, &q, &trouble));
-    MUST(engine_compute(&s->s, q, true, &a, &trouble));
+    if (q->statistic == STATISTIC_SUMMARY && s->on.noise)
+        MUST(weighted_summary(&s->s, q, s->jitter, slice_str(edition_text), &a, &trouble));
+    else
+        MUST(engine_compute(&s->s, q, true, &a, &trouble));
     MUST(audited_box_of(q, &box, &trouble));
     MUST(audited_box_count(box, &a, &trouble));
     MUST(question_cohort(q, &cohort, &trouble));
-    if (s->on.parents_and_audit)
-        audit(s, q, box, buffer_slice(&cohort), &found);
+    bool holds = !s->on.parents_and_audit || audit(s, q, box, buffer_slice(&cohort), edition_text, &found);
     result r = DONE;
     if (s->on.noise) {
         struct why why = {0};
@@ -273,7 +280,7 @@ struct said_so site_ask(struct site *s, unsigned permit, const char *where, cons
         as_open.dictionary = &open;
         MUST(counts_open(&as_open, &a, &so.p, &trouble));
     }
-    bool refused = r.code == DENIED || (s->on.parents_and_audit && !audit_holds(&found));
+    bool refused = r.code == DENIED || !holds;
     MUST(charge_of(q, &a, s->key, slice_str(edition_text), profile_rules(PROFILE_CK)->noise, audit_least(&found), &c, &trouble));
     so.charge = charged(q, &c);
     if (s->on.ledger || s->on.parents_and_audit) {

@@ -17,10 +17,11 @@
 #include "agents/disclosure/profile.h"
 #include "agents/engine/difference.h"
 #include "agents/engine/engine.h"
+#include "agents/engine/weighted.h"
 #include "agents/guard/ledger.h"
 
 enum { SITE_VARIABLES = 12, SITE_TEXT_MAX = 65536, BITS = 6 };
-/* Variables: pid, zip (levels), age (8), dx (8), secret (2), x (integer, grid 1 from 0), b0 .. b5 (2). */
+/* Variables: pid, zip (levels), age (8), dx (8), secret (2), x (integer, grid 1 from 0, clamps 0 to 60), b0 .. b5 (2). */
 enum { ZIP = 1, AGE, DX, SECRET, X, B0 };
 
 struct defences {
@@ -44,6 +45,7 @@ struct site {
     void *owned[SITE_VARIABLES];
     uint64_t *keys;
     struct cellkey *key;
+    struct jitter *jitter;
     struct bitmaps *bitmaps;
     struct ledger *ledger;
     struct defences on;

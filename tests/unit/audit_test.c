@@ -88,7 +88,7 @@ struct asked {
 };
 
 /* The vectors give a reason for each projection; those of a variable that neither box names compare the
- * unprojected boxes, which this audit does not (agents/disclosure/audit.h). */
+ * unprojected boxes, which this audit does with noise (agents/disclosure/audit.h). */
 static bool has_reason(const struct json *reasons, const char *text)
 {
     for (size_t i = 0; i < json_size(reasons); i++)
@@ -126,6 +126,8 @@ static bool decide(const struct town *t, const struct json *query, struct bitmap
     for (size_t i = 0; i < audit.pair_count; i++) {
         struct audit_pair *p = &audit.pairs[i];
         unsigned v = 1;
+        if (p->variable == AUDIT_WHOLE)
+            continue; /* these decide with noise: whole_boxes_are_compared_with_noise */
         while (audited_variable(slice_str(NAMES[v])) != p->variable)
             v++;
         struct projection x = {buffer_slice(text), slice_str(NAMES[v])}, y = {buffer_slice(&asked->texts[p->box]), slice_str(NAMES[v])};
@@ -257,6 +259,78 @@ static void differences_equal_naive(void **state)
     }
 }
 
+/* One person never passes, 18 always do; between them the noise of a published count decides. */
+static void whole_boxes_are_compared_with_noise(void **state)
+{
+    (void)state;
+    enum { DRAWS = 2000 };
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    struct cellkey *key CLEANUP(cellkey_freep) = NULL;
+    struct slice before[1] = {slice_str("{\"where\":{}}")};
+    assert_ok(secret_new(slice_of("01234567890123456789012345678901", 32), &secret, NULL));
+    assert_ok(cellkey_new(secret, LABEL_CELL_KEY, &key, NULL));
+    double last = -1;
+    for (uint64_t n = 0; n <= 2 * CK_NOISE_MAX + 2; n++) {
+        struct audit_pair pair = {0, AUDIT_WHOLE, n};
+        struct audit a = {&pair, 1, 1};
+        unsigned held = 0;
+        assert_true(audit_holds(&a)); /* no projection */
+        assert_int_equal(audit_least(&a), n);
+        for (unsigned i = 0; i < DRAWS; i++) {
+            char edition[16];
+            bool holds, again;
+            snprintf(edition, sizeof edition, "%u", i);
+            assert_ok(audit_decide(&a, key, slice_str(edition), slice_str("{}"), before, &holds, NULL));
+            assert_ok(audit_decide(&a, key, slice_str(edition), slice_str("{}"), before, &again, NULL));
+            assert_int_equal(holds, again);
+            held += holds;
+        }
+        assert_true(n > 1 || held == 0);
+        assert_true(n < AUDIT_PERSONS_MIN + CK_NOISE_MAX || held == DRAWS);
+        assert_true(n != AUDIT_PERSONS_MIN || (held > DRAWS / 3 && held < DRAWS));
+        assert_true((double)held >= last - 0.05 * DRAWS); /* more persons pass more often */
+        last = held;
+    }
+    /* A projection is decided by itself. */
+    struct audit_pair both[2] = {{0, AUDIT_WHOLE, 500}, {0, 7, AUDIT_PERSONS_MIN - 1}};
+    struct audit a = {both, 2, 2};
+    bool holds;
+    assert_ok(audit_decide(&a, key, slice_str("e"), slice_str("{}"), before, &holds, NULL));
+    assert_false(holds);
+    both[1].difference++;
+    assert_ok(audit_decide(&a, key, slice_str("e"), slice_str("{}"), before, &holds, NULL));
+    assert_true(holds);
+}
+
+/* Boxes that name one variable are not told apart by a projection: whole they are. */
+static void one_variable_boxes_are_compared(void **state)
+{
+    (void)state;
+    struct json *v CLEANUP(json_freep) = vectors("audit.json");
+    static struct town town;
+    struct engine_answer a CLEANUP(engine_answer_done), b CLEANUP(engine_answer_done);
+    struct audited_box *x, *y;
+    struct audit audit CLEANUP(audit_done) = {0};
+    town_build(&town, json_get(v, "persons"), false);
+    struct question *all CLEANUP(question_freep) = test_question(town.d, "{\"innsyn\":\"question/1\",\"dataset\":\"v\",\"statistic\":{\"table\":{\"by\":[\"dx\"]}}}");
+    struct question *most CLEANUP(question_freep) = test_question(town.d, "{\"innsyn\":\"question/1\",\"dataset\":\"v\",\"statistic\":{\"table\":{\"by\":[\"dx\"]}},"
+                                                                  "\"where\":{\"age\":[\"a\",\"b\",\"d\"]}}");
+    engine_answer_init(&a);
+    engine_answer_init(&b);
+    assert_ok(engine_compute(&town.s, all, true, &a, NULL));
+    assert_ok(engine_compute(&town.s, most, true, &b, NULL));
+    assert_ok(audited_box_of(all, &x, NULL));
+    assert_ok(audited_box_of(most, &y, NULL));
+    assert_ok(audited_box_count(x, &a, NULL));
+    assert_ok(audited_box_count(y, &b, NULL));
+    assert_ok(audit_compare(y, &x, 1, AUDIT_EXACT_BELOW, &audit, NULL));
+    assert_int_equal(audit.pair_count, 1);
+    assert_int_equal(audit.pairs[0].variable, AUDIT_WHOLE);
+    free(x);
+    free(y);
+    dictionary_free(town.d);
+}
+
 /* --- charges --- */
 
 static void charge_is_the_formula(void **state)
@@ -302,6 +376,23 @@ static void charge_of_a_question(void **state)
         assert_true(c.items[i].micro <= charge_micro(28, charge_step(n - CK_NOISE_MAX)));
         assert_true(c.items[i].micro >= charge_micro(28, charge_step(n + CK_NOISE_MAX)));
     }
+    /* A narrowed box that is divided never pays less than for groups of 80, whatever their size. */
+    for (unsigned narrowed = 0; narrowed < 2; narrowed++) {
+        char text[200];
+        struct engine_answer many CLEANUP(engine_answer_done);
+        snprintf(text, sizeof text, "{\"innsyn\":\"question/1\",\"dataset\":\"v\",\"statistic\":{\"table\":{\"by\":[\"zip\"]}}%s}", narrowed ? ",\"where\":{\"dx\":[\"0\"]}" : "");
+        struct question *wide CLEANUP(question_freep) = test_question(town.d, text);
+        engine_answer_init(&many);
+        assert_ok(engine_compute(&town.s, wide, true, &many, NULL));
+        for (uint64_t i = 0; i < many.base.slot_count; i++)
+            many.base.persons[i] = 100000;
+        for (unsigned b = 0; b < many.parent_count; b++)
+            for (uint64_t i = 0; i < many.parents[b].slot_count; i++)
+                many.parents[b].persons[i] = 100000;
+        assert_ok(charge_of(wide, &many, key, slice_str("e"), ptable_find(slice_str("default_k5")), AUDIT_EXACT_BELOW, &c, NULL));
+        for (unsigned i = 0; i < c.count; i++)
+            assert_int_equal(c.items[i].micro, charge_micro(28, narrowed ? CHARGE_STEP_NARROWED : CHARGE_STEP_LAST));
+    }
     assert_ok(charge_of(q, &a, key, slice_str("e"), ptable_find(slice_str("default_k5")), 10, &c, NULL));
     for (unsigned i = 0; i < c.count; i++) /* a nested chain of large cohorts pays for its differences */
         assert_int_equal(c.items[i].micro, charge_micro(28, 10));
@@ -313,6 +404,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decisions_equal_vectors),
         cmocka_unit_test(differences_equal_naive),
+        cmocka_unit_test(whole_boxes_are_compared_with_noise),
+        cmocka_unit_test(one_variable_boxes_are_compared),
         cmocka_unit_test(charge_is_the_formula),
         cmocka_unit_test(charge_of_a_question),
     };

@@ -133,7 +133,11 @@ static void make_rows(struct row *rows, char *csv)
 /* One group and variable, a person at a time. */
 static void expect(const struct row *rows, struct jitter *j, int sex, bool bp, const struct weighted *got)
 {
-    uint64_t key = 0, n = 0;
+    static const char *const boxes[3] = {"bp=[20,inf)", "bp=[20,inf);sex=0", "bp=[20,inf);sex=1"}; /* equal sets of other boxes have other weights */
+    struct hash box = sha256(slice_str(boxes[sex + 1]));
+    uint64_t mark;
+    memcpy(&mark, box.at, sizeof mark);
+    uint64_t key = mark, n = 0;
     double weight = 0, mean = 0, variance = 0, total = 0, largest = -1, smallest = 1e9;
     for (unsigned pass = 0; pass < 3; pass++)
         for (unsigned i = 0; i < PERSONS; i++) {
