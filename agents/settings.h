@@ -2,6 +2,7 @@
  * settings.h - an agent's folder and its settings.
  *
  *   <dir>/agent.json          settings (strict JSON)           <dir>/paused     there while paused; holds the reason
+ *   <dir>/blocked.json        permits that are not answered (agents/guard/blocks.h)
  *   <dir>/site-public.json    for the trust ceremony (R-13)    <dir>/pids       of the running roles
  *   <dir>/keys/               site.pem tls.pem witness.pem secret (0600)
  *   <dir>/tls/                certificate.pem ca.pem           <dir>/guard/     state, trust, journal, answers

@@ -175,6 +175,36 @@ static void say_waiting(struct progress *p, const struct json *query, int64_t le
     progress_say(p, "Waiting for the sites: %u of %u answered, %lld s left", answered, asked, (long long)(left_ms / SECOND_MS));
 }
 
+/* The sites that have not ended wait for their data holders: hours, or days. */
+static int stop_for_holders(const struct json *query, const struct document_id *id)
+{
+    const struct json *sites = json_get(query, "sites");
+    for (size_t i = 0; i < json_size(sites); i++) {
+        const struct json *s = json_item(sites, i);
+        char name[SITE_ID_MAX + 1] = "", text[240] = "";
+        if (!slice_is(json_text(json_get(s, "status")), "waiting"))
+            continue;
+        (void)slice_copy_str(json_text(json_get(s, "site")), name, sizeof name);
+        (void)slice_copy_str(json_text(json_get(json_get(s, "reason"), "text")), text, sizeof text);
+        (void)fprintf(stderr, "innsyn: %s: %s\n", name, text);
+    }
+    (void)fprintf(stderr, "innsyn: query %s waits for data holders; see later: innsyn query show %s\n", id->text, id->text);
+    return EXIT_UNREACHABLE;
+}
+
+static bool waits_for_holders(const struct json *query)
+{
+    const struct json *sites = json_get(query, "sites");
+    bool any = false;
+    for (size_t i = 0; i < json_size(sites); i++) {
+        struct slice status = json_text(json_get(json_item(sites, i), "status"));
+        if (slice_is(status, "running"))
+            return false;
+        any = any || slice_is(status, "waiting");
+    }
+    return any;
+}
+
 /* Until the query is no longer running.  A broker that goes away meanwhile is asked again. */
 static int wait_for(struct client *c, const struct document_id *id, int64_t timeout_ms, struct json **ret)
 {
@@ -188,7 +218,7 @@ static int wait_for(struct client *c, const struct document_id *id, int64_t time
         /* Short turns at a terminal, so that progress moves. */
         unsigned each = c->terminal.err_is_tty ? 1000 : WAIT_EACH_MS, wait = left <= 0 ? 0 : left < each ? (unsigned)left : each;
         unsigned http;
-        (void)snprintf(path, sizeof path, "/v1/queries/%s?wait_ms=%u", id->text, wait);
+        (void)snprintf(path, sizeof path, "/v1/queries/%s?wait_ms=%u&or_held=1", id->text, wait);
         json_free(query);
         query = NULL;
         int code = client_call_status(c, &(struct call){.method = "GET", .path = path, .wait_ms = wait, .quiet = left > 0}, &query, &http);
@@ -196,6 +226,12 @@ static int wait_for(struct client *c, const struct document_id *id, int64_t time
             progress_end(&progress);
             *ret = query;
             return EXIT_DONE;
+        }
+        if (code == EXIT_DONE && waits_for_holders(query)) {
+            progress_end(&progress);
+            code = stop_for_holders(query, id);
+            json_free(query);
+            return code;
         }
         bool hopeless = http >= 400 && http < 500 && http != 429;
         if (left <= 0 || hopeless) {

@@ -19,6 +19,7 @@ struct site_rules {
     unsigned paused_count, account_count, permit_count;
     uint64_t max_cells; /* 0: no rule */
     bool ask;
+    int64_t release_hours;
 };
 
 static result read_statistics(struct fields *f, struct site_rules *r)
@@ -103,6 +104,7 @@ result site_rules_read(const struct json *v, struct site_rules **ret, struct why
     struct site_rules *r CLEANUP(site_rules_freep) = calloc(1, sizeof *r);
     if (!r)
         return FAIL(why, LIMIT, "no memory for the site's rules");
+    r->release_hours = RELEASE_HOURS_DEFAULT;
     if (v) {
         TRY(fields_open(v, "", &f, why));
         TRY(need_kind(&f, "site-rules/1"));
@@ -113,6 +115,7 @@ result site_rules_read(const struct json *v, struct site_rules **ret, struct why
         TRY(read_permits(&f, r));
         TRY(may_integer(&f, "max_cells", 1, TABLE_CELLS_OPEN_MAX, &max_cells));
         TRY(may_choice(&f, "release", RELEASES, &release));
+        TRY(may_integer(&f, "release_hours", 1, RELEASE_HOURS_MAX, &r->release_hours));
         TRY(fields_close(&f));
         r->max_cells = (uint64_t)max_cells;
         r->ask = release == 1;
@@ -135,6 +138,11 @@ void site_rules_freep(struct site_rules **r)
 {
     site_rules_free(*r);
     *r = NULL;
+}
+
+int64_t site_rules_release_ms(const struct site_rules *r)
+{
+    return r->release_hours * 60 * 60 * 1000;
 }
 
 static bool has_label(const struct label *list, unsigned count, const struct label *label)

@@ -6,7 +6,8 @@
  *  "paused":["heart"] or ["*"],   datasets that are not answered for now
  *  "blocked_accounts":["x"], "blocked_permits":["p-..."],
  *  "max_cells":500,               of one table or histogram
- *  "release":"auto" or "ask"}     ask: a human releases each answer
+ *  "release":"auto" or "ask",     ask: a human releases each answer
+ *  "release_hours":72}            how long an answer may wait for that
  */
 #ifndef INNSYN_POLICY_SITE_RULES_H
 #define INNSYN_POLICY_SITE_RULES_H
@@ -14,7 +15,7 @@
 #include "policy/verdict.h"
 #include "proto/permit.h"
 
-enum { SITE_RULES_LIST_MAX = 1000, SITE_RULES_BYTES_MAX = 256 * 1024 };
+enum { SITE_RULES_LIST_MAX = 1000, SITE_RULES_BYTES_MAX = 256 * 1024, RELEASE_HOURS_DEFAULT = 72, RELEASE_HOURS_MAX = 720 };
 
 struct site_rules;
 
@@ -22,6 +23,9 @@ struct site_rules;
 MUST_CHECK result site_rules_read(const struct json *v, struct site_rules **ret, struct why *why);
 void site_rules_free(struct site_rules *r);
 void site_rules_freep(struct site_rules **r);
+
+/* How long an answer may wait for the holder's hand. */
+int64_t site_rules_release_ms(const struct site_rules *r);
 
 /* Adds every rule that speaks against answering this question, asked by this account under this permit. */
 void site_rules_check(const struct site_rules *r, const struct permit *p, const struct question *q, const struct label *account,

@@ -39,6 +39,8 @@ static const struct problem_code CODES[] = {
     {"use_condition", PROBLEM_POLICY, 403, "The data's conditions of use do not allow it."},
     {"rule_not_met", PROBLEM_POLICY, 403, "A rule for access is not met."},
     {"deviation_unexplained", PROBLEM_POLICY, 422, "A decision against the assessment needs a written reason."},
+    {"release_refused", PROBLEM_POLICY, 403, "The data holder does not release the answer."},
+    {"release_lapsed", PROBLEM_POLICY, 403, "The data holder did not release the answer in time."},
     {"duties_not_apart", PROBLEM_POLICY, 403, "One account may not hold these roles together."},
 
     {"no_permit", PROBLEM_PERMIT, 403, "There is no such permit."},

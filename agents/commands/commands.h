@@ -22,6 +22,9 @@ int command_optout(int argc, char **argv);
 int command_journal(int argc, char **argv);
 int command_ledger(int argc, char **argv);
 int command_disclosure(int argc, char **argv);
+int command_inbox(int argc, char **argv);
+int command_block(int argc, char **argv);
+int command_unblock(int argc, char **argv);
 
 /* --- arguments --- */
 enum { OPTIONS_MAX = 8, POSITIONS_MAX = 4 };

@@ -247,6 +247,7 @@ static result open_files(struct guard *g, struct why *why)
     TRY(host_make_folder(g->host, path, 0700, why));
     TRY(journal_open(g->host, path, &g->settings->site, g->site_key, replay_entry, g, &g->journal, why));
     load_owed(g);
+    TRY(inbox_open(g, why));
     return consent_open(g, why);
 }
 
@@ -275,7 +276,7 @@ static result start(struct guard *g, const struct guard_start *s, struct why *wh
     json_set(fields, "trust_sha256", json_of_hex(slice_of(g->trust->hash.at, HASH_LEN)));
     TRY(journal_append(g->journal, "startup", fields, why));
     TRY(journal_sign(g->journal, why));
-    guard_read_pause(g);
+    guard_read_stops(g);
     return upkeep_start(g, why);
 }
 
@@ -286,6 +287,7 @@ static void guard_done(struct guard *g)
         log_failure(LOG_WARNING, "journal_not_signed", (result){UNAVAILABLE}, &why);
     jobs_done(g);
     results_done(g);
+    inbox_done(g);
     datasets_done(&g->datasets);
     optouts_free(g->optouts);
     buffer_wipe(&g->left_out);

@@ -6,15 +6,19 @@
  *   tasks.c    a task's way: verify - journal - engine - disclosure - answer
  *   decide.c   difference audit, charge and ledger, between the engine's figures and the answer
  *   results.c  the signed answer, and its way to the broker until it is acknowledged
+ *   inbox.c    answers that wait for the holder's hand, and how each ends
  *   consent.c  opt-outs: taken from a poll, put in force between two tasks
- *   upkeep.c   the once-a-second round: pause, catalogue, certificate, state, journal's signature
+ *   stops.c    the holder's stop buttons: pause, and blocked permits
+ *   upkeep.c   the once-a-second round: stops, catalogue, certificate, state, journal's signature
  */
 #ifndef INNSYN_AGENTS_GUARD_INSIDE_H
 #define INNSYN_AGENTS_GUARD_INSIDE_H
 
 #include "agents/disclosure/audit.h"
 #include "agents/disclosure/counts.h"
+#include "agents/guard/blocks.h"
 #include "agents/guard/datasets.h"
+#include "agents/guard/held.h"
 #include "agents/guard/journal.h"
 #include "agents/guard/ledger.h"
 #include "agents/guard/optouts.h"
@@ -97,12 +101,15 @@ struct guard {
     unsigned witnesses_seen;     /* of the trust document's, in what the last poll brought */
     int64_t checkpoint_at_ms, peer_time_ms;
     bool paused;
+    struct blocks blocks; /* permits that the holder does not answer */
 
     struct job *queue, *computing;
     unsigned job_count;
     uint64_t engine_tag;
     struct owed *owed;
     unsigned owed_count;
+    struct held_answer *held; /* wait for the holder */
+    unsigned held_count;
 
     uint64_t catalogue_tag, csr_tag, renew_tag;
     bool catalogue_due;
@@ -130,6 +137,7 @@ void guard_log_problem(const char *event, unsigned status, struct slice body);
 
 /* poll.c */
 void poll_begin(void *guard);
+void poll_again(struct guard *g); /* there is something to say: not after the poll at hand, but now */
 void poll_answered(struct guard *g, result r, unsigned status, struct slice body, const struct why *why);
 
 /* witness.c */
@@ -172,6 +180,7 @@ struct outcome {
     const struct document_id *task, *query;
     const struct hash *query_hash, *question_hash;
     const struct refusal *refusal;    /* NULL: answered */
+    int64_t waits_until_ms;           /* not 0: neither yet; the answer waits for the holder, and `refusal` says so */
     const struct held_dataset *dataset;
     struct json *statistic;           /* taken over when answered */
     struct json *budget;              /* taken over; NULL: none is kept */
@@ -189,6 +198,18 @@ void results_retry(struct guard *g);
 bool result_answered(struct guard *g, uint64_t tag, result r, unsigned status, struct slice body, const struct why *why);
 void results_done(struct guard *g);
 
+/* inbox.c */
+MUST_CHECK result inbox_open(struct guard *g, struct why *why);
+void inbox_done(struct guard *g);
+/* Instead of sending it: holds this signed answer, and tells the broker that it waits. */
+MUST_CHECK result inbox_hold(struct guard *g, const struct verified *v, struct slice result_text, const struct hash *result_hash, struct why *why);
+bool inbox_holds_task(const struct guard *g, const struct document_id *task);
+const struct held_answer *inbox_of_query(const struct guard *g, const struct document_id *query); /* NULL: none */
+void inbox_name_tasks(const struct guard *g, struct json *list); /* adds their ids */
+void inbox_cancel(struct guard *g, const struct document_id *task);
+/* Does what the holder decided, and ends what nobody decided in time. */
+void inbox_upkeep(struct guard *g);
+
 /* consent.c */
 MUST_CHECK result consent_open(struct guard *g, struct why *why);
 /* items: of a poll; NULL: the broker said nothing of opt-outs. */
@@ -198,10 +219,12 @@ void consent_settle(struct guard *g);
 /* Looks for the holder's wish (innsyn-agent optout apply) and for batches that are due. */
 void consent_upkeep(struct guard *g);
 
+/* stops.c */
+void guard_read_stops(struct guard *g);
+
 /* upkeep.c */
 void upkeep(void *guard);
 MUST_CHECK result upkeep_start(struct guard *g, struct why *why);
-void guard_read_pause(struct guard *g);
 void guard_flush_state(struct guard *g);
 /* <dir>/site-rules.json.  MALFORMED: the rules in force stay. */
 MUST_CHECK result guard_read_rules(struct guard *g, struct why *why);

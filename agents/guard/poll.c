@@ -125,7 +125,7 @@ static void take(struct guard *g, const struct polled *p)
         guard_flush_state(g); /* the checkpoint is durable already */
     for (size_t i = 0; i < json_size(p->cancel); i++)
         take_cancel(g, json_item(p->cancel, i));
-    guard_read_pause(g);
+    guard_read_stops(g);
     for (size_t i = 0; i < json_size(p->tasks); i++)
         task_take(g, json_item(p->tasks, i));
 }
@@ -138,8 +138,26 @@ static struct json *running_tasks(const struct guard *g)
     for (const struct job *j = g->queue; j; j = j->next)
         json_add(list, json_of_str(j->v.task.id.text));
     for (const struct owed *o = g->owed; o; o = o->next)
-        json_add(list, json_of_str(o->task.text));
+        if (!inbox_holds_task(g, &o->task))
+            json_add(list, json_of_str(o->task.text));
+    inbox_name_tasks(g, list);
     return list;
+}
+
+static struct json *blocked_permits(const struct guard *g)
+{
+    struct json *list = json_array();
+    for (unsigned i = 0; i < g->blocks.count; i++)
+        json_add(list, json_of_str(g->blocks.permits[i].text));
+    return list;
+}
+
+void poll_again(struct guard *g)
+{
+    if (g->poll_tag == 0)
+        return; /* one begins soon anyway */
+    g->poll_tag = 0; /* the broker answers the older one with nothing; what comes under its tag is left alone */
+    poll_begin(g);
 }
 
 void poll_begin(void *guard)
@@ -153,6 +171,8 @@ void poll_begin(void *guard)
     json_set(body, "trust", json_of_integer((int64_t)g->trust->version));
     json_set(body, "running", running_tasks(g));
     json_set(body, "paused", json_of_bool(g->paused));
+    if (g->blocks.count)
+        json_set(body, "blocked", blocked_permits(g));
     json_set(body, "wait_ms", json_of_integer(g->poll_failures > 0 ? 0 : g->settings->poll_wait_ms)); /* back soon after trouble */
     struct json *optouts = optouts_say(g->optouts);
     if (optouts)

@@ -22,7 +22,9 @@ static struct json *site_result(struct guard *g, const struct outcome *o)
     json_set(v, "query_sha256", hash_json(o->query_hash));
     json_set(v, "question_sha256", hash_json(o->question_hash));
     json_set(v, "at", json_of_instant(host_now_ms(g->host)));
-    json_set(v, "status", json_of_str(o->refusal ? "refused" : "answered"));
+    json_set(v, "status", json_of_str(o->waits_until_ms ? "waiting" : o->refusal ? "refused" : "answered"));
+    if (o->waits_until_ms)
+        json_set(v, "until", json_of_instant(o->waits_until_ms));
     if (o->refusal) {
         struct json *reason = json_object();
         json_set(reason, "class", json_of_str(o->refusal->class));

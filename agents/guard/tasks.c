@@ -42,7 +42,7 @@ bool task_is_running(const struct guard *g, const struct document_id *task)
     for (const struct job *j = g->queue; j; j = j->next)
         if (document_id_equal(&j->v.task.id, task))
             return true;
-    return false;
+    return inbox_holds_task(g, task);
 }
 
 static void set_hash(struct json *o, const char *key, const struct hash *h)
@@ -71,6 +71,12 @@ static bool ran_before(void *self, const struct document_id *query, struct docum
 {
     struct guard *g = self;
     struct stored_answer a CLEANUP(stored_answer_done) = {0};
+    const struct held_answer *held = inbox_of_query(g, query);
+    if (held) {
+        *ret_task = held->task;
+        *ret_query_hash = held->query_hash;
+        return true;
+    }
     result r = store_read_answer(&g->store, query, &a, NULL);
     if (r.code == ABSENT)
         return false;
@@ -84,7 +90,7 @@ static struct verify_facts facts(struct guard *g)
     return (struct verify_facts){
         .permits_checked = &g->permits_checked, .site = g->settings->site, .trust = g->trust, .now_ms = host_now_ms(g->host),
         .time_floor_ms = g->state.time_floor_ms,
-        .peer_time_ms = g->peer_time_ms, .paused = g->paused, .log_consistent = g->log_consistent,
+        .peer_time_ms = g->peer_time_ms, .paused = g->paused, .blocks = &g->blocks, .log_consistent = g->log_consistent,
         .checkpoint = g->state.checkpoint, .checkpoint_at_ms = g->checkpoint_at_ms,
         .witnesses_needed = witnesses_majority(g->trust->witness_count), .witnesses_seen = g->witnesses_seen, .datasets = g->datasets.held,
         .dataset_count = g->datasets.count, .statuses_full = g->state.status_count == STATE_STATUSES_MAX, .rules = g->rules,
@@ -142,7 +148,7 @@ static void fail_task(struct guard *g, const struct verified *v, const struct re
 static bool still_may(struct guard *g, const struct verified *v)
 {
     struct refusal refusal;
-    guard_read_pause(g);
+    guard_read_stops(g);
     struct verify_facts f = facts(g);
     if (verify_still(&f, v, &refusal))
         return true;
@@ -171,6 +177,8 @@ static result answer(struct guard *g, const struct verified *v, struct json *sta
                         .statistic = statistic, .engine_us = engine_us,
                         .budget = why_not || !decide_is_metered(v) ? NULL : decide_budget(g, v)};
     TRY(result_sign(g, &o, &text, &hash, why));
+    if (v->by_hand[0] && !why_not)
+        return inbox_hold(g, v, buffer_slice(&text), &hash, why);
     TRY(store_write_answer(&g->store, &v->query->id, &v->task.id, &v->query->hash, buffer_slice(&text), why));
     struct json *fields = json_object();
     json_set(fields, "task", json_of_str(v->task.id.text));
@@ -537,6 +545,10 @@ void task_cancel(struct guard *g, const struct document_id *task)
     struct json *fields;
     if (!task_is_running(g, task))
         return;
+    if (inbox_holds_task(g, task)) {
+        inbox_cancel(g, task);
+        return;
+    }
     fields = json_object();
     json_set(fields, "task", json_of_str(task->text));
     if (!guard_journal(g, "cancelled", fields))

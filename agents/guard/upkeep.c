@@ -1,5 +1,5 @@
 /*
- * The once-a-second round: is the site paused, was something loaded, is an answer still owed, does the
+ * The once-a-second round: did the holder press a stop button, was something loaded, is an answer still owed, does the
  * certificate need renewing, is there state to write or a journal to sign.
  */
 #include <stdio.h>
@@ -9,24 +9,7 @@
 #include "base/log.h"
 #include "proto/certificate.h"
 
-enum { PAUSE_BYTES_MAX = 4096, RENEW_RETRY_MS = 60000, WARN_BEFORE_MS = 24 * 60 * 60 * 1000, END_TEXT_SIZE = AGENT_PATH_SIZE + 512 };
-
-/* --- pause ------------------------------------------------------------------------------------- */
-
-void guard_read_pause(struct guard *g)
-{
-    char path[AGENT_PATH_SIZE];
-    struct buffer reason CLEANUP(buffer_done) = {0};
-    buffer_init(&reason, PAUSE_BYTES_MAX);
-    agent_path(g->settings, "paused", path);
-    bool paused = host_read_file(g->host, path, PAUSE_BYTES_MAX, &reason, NULL).code != ABSENT; /* unreadable: paused */
-    if (paused == g->paused)
-        return;
-    g->paused = paused;
-    log_event(LOG_NOTICE, paused ? "paused" : "resumed", NULL);
-    if (!guard_journal(g, paused ? "pause" : "resume", NULL))
-        return;
-}
+enum { RENEW_RETRY_MS = 60000, WARN_BEFORE_MS = 24 * 60 * 60 * 1000, END_TEXT_SIZE = AGENT_PATH_SIZE + 512 };
 
 /* --- the site's own rules ------------------------------------------------------------------------ */
 
@@ -289,13 +272,14 @@ result upkeep_start(struct guard *g, struct why *why)
 void upkeep(void *guard)
 {
     struct guard *g = guard;
-    guard_read_pause(g);
+    guard_read_stops(g);
     refresh_rules(g);
     refresh_datasets(g);
     consent_upkeep(g);
     publish_catalogue(g);
     results_tick(g);
     decide_acts(g);
+    inbox_upkeep(g);
     renew(g);
     guard_flush_state(g);
     sign_journal(g);

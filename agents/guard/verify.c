@@ -5,8 +5,10 @@
  */
 #include "agents/guard/verify.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "agents/guard/blocks.h"
 #include "base/codec.h"
 #include "base/instant.h"
 #include "policy/purpose.h"
@@ -167,6 +169,12 @@ static bool check_period(const struct verify_facts *f, const struct permit *p, s
     return true;
 }
 
+static bool check_block(const struct verify_facts *f, const struct document_id *permit, struct refusal *why)
+{
+    return !f->blocks || !blocks_hold(f->blocks, permit) ||
+           refuse(why, "policy", "permit_blocked", "/permit/id", "the data holder has blocked permit %s at this site", permit->text);
+}
+
 enum { PERMIT_CHECK_BYTES_MAX = 64 * 1024 };
 
 /* All that permit_check_signatures() reads: the permit itself was parsed from these very bytes. */
@@ -221,7 +229,7 @@ static bool check_permit(struct checking *c)
         return refuse_why(c->why, "permit", "signatures_missing", "/permit/signatures", &why);
     if (!purpose_find(p->purpose))
         return refuse(c->why, "policy", "purpose_unknown", "/permit/purpose", "the permit's purpose is none of Article 53(1)");
-    return check_period(f, p, c->why);
+    return check_block(f, &p->id, c->why) && check_period(f, p, c->why);
 }
 
 static bool check_state(const struct verify_facts *f, const struct permit_status *s, struct refusal *why)
@@ -365,8 +373,24 @@ static bool check_consent(struct checking *c)
     return true;
 }
 
+/* False: a rule denies, and *ret says which.  by_hand: where the first rule goes that wants a human; NULL: not asked. */
+static bool take_verdict(const struct verdict *verdict, char *by_hand, size_t by_hand_size, struct refusal *ret)
+{
+    const struct reason *reason = verdict_first(verdict);
+    if (verdict->kind == VERDICT_PERMIT)
+        return true;
+    if (verdict->kind == VERDICT_REVIEW && reason) {
+        if (by_hand)
+            snprintf(by_hand, by_hand_size, "%s", reason->text);
+        return true;
+    }
+    if (!reason)
+        return refuse(ret, "policy", "refused", "", "the rules refuse it");
+    return refuse(ret, problem_class_name(reason->code->class), reason->code->code, reason->field, "%s", reason->text);
+}
+
 /* The permit's scope and the site's own rules, by the same library that the broker asks (I5: rules here only
- * tighten).  A verdict of review is a refusal too: releasing by hand is not built yet. */
+ * tighten).  A verdict of review lets the task be computed; its answer waits for the holder (inbox.c). */
 static bool check_policy(struct checking *c)
 {
     const struct verify_facts *f = c->f;
@@ -379,12 +403,22 @@ static bool check_policy(struct checking *c)
     scope_check(&scope, verdict);
     if (f->rules)
         site_rules_check(f->rules, c->v.permit, c->v.question, &c->v.account, verdict);
-    const struct reason *reason = verdict_first(verdict);
-    bool may = verdict->kind == VERDICT_PERMIT;
-    if (!may && reason)
-        refuse(c->why, problem_class_name(reason->code->class), reason->code->code, reason->field, "%s", reason->text);
-    else if (!may)
-        refuse(c->why, "policy", "refused", "", "the rules refuse it");
+    bool may = take_verdict(verdict, c->v.by_hand, sizeof c->v.by_hand, c->why);
+    free(verdict);
+    return may;
+}
+
+/* The site's rules may have changed since the task was taken. */
+static bool check_rules_still(const struct verify_facts *f, const struct verified *v, struct refusal *why)
+{
+    if (!f->rules)
+        return true;
+    struct verdict *verdict = calloc(1, sizeof *verdict); /* large */
+    if (!verdict)
+        return refuse(why, "site", "fault", "", "no memory to decide");
+    verdict_init(verdict);
+    site_rules_check(f->rules, v->permit, v->question, &v->account, verdict);
+    bool may = take_verdict(verdict, NULL, 0, why);
     free(verdict);
     return may;
 }
@@ -442,5 +476,5 @@ bool verify_still(const struct verify_facts *f, const struct verified *v, struct
         return refuse(ret_refusal, "clock", "query_expired", "/task/expires", "the task has expired");
     if (f->status_seen(f->self, &v->permit->id, &seen) && hash_equal(&seen.permit_hash, &v->permit->hash) && seen.serial >= newest.serial)
         newest = seen;
-    return check_pause(f, ret_refusal) && check_period(f, v->permit, ret_refusal) && check_state(f, &newest, ret_refusal);
+    return check_pause(f, ret_refusal) && check_block(f, &v->permit->id, ret_refusal) && check_rules_still(f, v, ret_refusal) && check_period(f, v->permit, ret_refusal) && check_state(f, &newest, ret_refusal);
 }

@@ -16,6 +16,7 @@ enum {
     HELD_DATASETS_MAX = 256,
 };
 
+struct blocks;
 struct site_rules;
 
 /* A dataset that is loaded here. */
@@ -43,6 +44,7 @@ struct verify_facts {
     int64_t time_floor_ms; /* newest moment in any document signed by the unit that was accepted; 0: none yet */
     int64_t peer_time_ms;  /* what the broker said with this delivery; 0: it did not say.  Can only refuse. */
     bool paused;
+    const struct blocks *blocks;    /* permits that the holder does not answer; NULL: none */
     bool log_consistent;            /* the delivery's checkpoint was accepted (verify_checkpoint) */
     struct checkpoint checkpoint;   /* size 0: none */
     int64_t checkpoint_at_ms;       /* local time at which it was delivered */
@@ -78,6 +80,7 @@ struct verified {
     struct label account;
     int64_t taken_ms; /* monotonic; set by who took it */
     bool replay; /* the same task again: send the stored answer, compute nothing */
+    char by_hand[240]; /* not "": the rule by which its answer waits for the holder */
 };
 void verified_init(struct verified *v);
 void verified_done(struct verified *v); /* zeroed ones are welcome */
@@ -88,7 +91,7 @@ bool verify_task(const struct verify_facts *f, const struct json *bundle, struct
                  struct verify_names *ret_names, struct refusal *ret_refusal);
 
 /* May what was verified still be done?  Asked again right before a task is computed and right before its answer
- * leaves: a pause, a permit that ended or whose newest status (R-41) is not live or is too old, a task whose time
+ * leaves: a pause, a blocked permit, the site's rules, a permit that ended or whose newest status (R-41) is not live or is too old, a task whose time
  * is over.  False: *ret_refusal says why. */
 bool verify_still(const struct verify_facts *f, const struct verified *v, struct refusal *ret_refusal);
 

@@ -59,6 +59,7 @@ struct line {
     unsigned told_count;
     int64_t seen_ms;           /* wall clock; 0: not since start */
     bool paused, wake;
+    struct hash said;          /* of what its polls say of it (site_says.c), as the store has it */
 #ifdef INNSYN_TEST_HOOKS
     bool told_tasks;           /* split_view: the other history is shown from now on */
 #endif
@@ -150,7 +151,7 @@ struct pending {
     unsigned retry_after_s;
     /* a poll or a waiter */
     struct document_id waits_for; /* the query */
-    bool with_result;
+    bool with_result, or_held; /* or_held: also when only data holders are waited for */
     struct site_id site;
     int64_t until_ms;          /* monotonic */
     uint64_t held_size, held_trust;
@@ -324,6 +325,10 @@ handler_fn catalogue_put, catalogue_list, catalogue_get;
 MUST_CHECK result catalogue_find(struct core *c, const struct label *dataset, const char *field, struct dataset_entry **ret, struct why *why);
 bool catalogue_has_site(const struct dataset_entry *e, const struct site_id *site);
 void catalogue_forget(struct core *c);
+
+/* --- site_says.c --- */
+/* What a poll says of its site: changes are logged.  blocked, rules: NULL where the poll has none. */
+MUST_CHECK result site_said(struct call *c, bool paused, const struct json *blocked, const struct json *rules, struct why *why);
 
 /* --- optouts.c --- */
 handler_fn optout_add, optout_get, optout_lists;

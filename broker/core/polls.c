@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-enum { BUILD_BYTES_MAX = 63, STATUS_AFTER_END_MS = 24 * 60 * 60 * 1000, TASK_TEXT_MAX = 64 * 1024, PERMIT_TEXT_MAX = 2 * PERMIT_BYTES_MAX };
+enum { BUILD_BYTES_MAX = 63, POLL_BLOCKED_MAX = 256, STATUS_AFTER_END_MS = 24 * 60 * 60 * 1000, TASK_TEXT_MAX = 64 * 1024, PERMIT_TEXT_MAX = 2 * PERMIT_BYTES_MAX };
 
 /* --- the call --- */
 
@@ -30,7 +30,7 @@ result site_poll(struct call *c, struct why *why)
 {
     struct fields f;
     int64_t size = 0, trust = 0, wait_ms = 0;
-    const struct json *running = NULL, *optouts = NULL;
+    const struct json *running = NULL, *optouts = NULL, *blocked = NULL, *rules = NULL;
     struct slice build = {0}, cosignature = {0};
     bool paused = false;
     struct pending *p = c->pending;
@@ -39,6 +39,8 @@ result site_poll(struct call *c, struct why *why)
     TRY(need_integer(&f, "trust", 0, INT64_C(1) << 53, &trust));
     TRY(may_array(&f, "running", POLL_RUNNING_MAX, &running));
     TRY(may_bool(&f, "paused", &paused));
+    TRY(may_array(&f, "blocked", POLL_BLOCKED_MAX, &blocked));
+    TRY(may_object(&f, "rules", &rules));
     TRY(may_integer(&f, "wait_ms", 0, INT32_MAX, &wait_ms));
     TRY(may_text(&f, "build", BUILD_BYTES_MAX, &build));
     TRY(may_text(&f, "cosignature", NOTE_LINE_MAX, &cosignature));
@@ -47,6 +49,7 @@ result site_poll(struct call *c, struct why *why)
     if (optouts)
         TRY(optouts_heard(c, optouts, why));
     TRY(read_running(running, p, why));
+    TRY(site_said(c, paused, blocked, rules, why));
     struct line *line = line_of(c->core, &c->who.site);
     if (!line)
         return FAIL_CODE(why, LIMIT, "too_many_requests", "", "more than %d sites", SITES_MAX);
@@ -394,6 +397,16 @@ static result park_poll(struct core *c, struct pending *p, struct why *why)
 
 /* --- waiting for a result --- */
 
+/* Is every site that has not ended its task waiting for its holder's hand? */
+static bool only_holders(const struct json *query)
+{
+    const struct json *sites = json_get(query, "sites");
+    for (size_t i = 0; i < json_size(sites); i++)
+        if (slice_is(json_text(json_get(json_item(sites, i), "status")), "running"))
+            return false;
+    return true;
+}
+
 static result try_waiter(struct core *c, struct pending *p, bool final, bool *ret_answered, struct why *why)
 {
     struct json *v CLEANUP(json_freep) = NULL;
@@ -404,7 +417,7 @@ static result try_waiter(struct core *c, struct pending *p, bool final, bool *re
     if (p->outcome == OUTCOME_WATCH)
         return watch_try(c, p, final, ret_answered, why);
     TRY(query_json(c, slice_str(p->waits_for.text), p->with_result, &v, &running, why));
-    if (running && !final)
+    if (running && !final && !(p->or_held && only_holders(v)))
         return DONE;
     core_answer_json(c, p, 200, v);
     *ret_answered = true;

@@ -334,10 +334,11 @@ static result task_states(struct core *c, struct slice id, struct json **ret, st
     while (rows_next(rows)) {
         struct json *site = json_object();
         json_set(site, "site", json_of_text(rows_text(rows, 1)));
-        json_set(site, "status", json_of_str(task_names[rows_integer(rows, 2)]));
+        bool waits = rows_integer(rows, 2) == TASK_OPEN && rows_integer(rows, 6) != 0;
+        json_set(site, "status", json_of_str(waits ? "waiting" : task_names[rows_integer(rows, 2)]));
         json_add(sites, site);
         struct json *reason = NULL, *edition = NULL;
-        if (rows_integer(rows, 2) == TASK_REFUSED || rows_integer(rows, 2) == TASK_ANSWERED)
+        if (waits || rows_integer(rows, 2) == TASK_REFUSED || rows_integer(rows, 2) == TASK_ANSWERED)
             TRY(site_result_said(rows_text(rows, 4), &reason, &edition, why));
         json_set(site, "reason", reason ? reason : json_of_null()); /* I10: also where the result is another's, or there is none */
         json_set(site, "edition", edition ? edition : json_of_null());
@@ -420,15 +421,17 @@ static result may_see(struct call *c, struct slice id, bool *ret_result, struct 
 result query_get(struct call *c, struct why *why)
 {
     struct document_id id;
-    uint64_t wait_ms;
+    uint64_t wait_ms, or_held;
     bool with_result = false;
     TRY(call_document_id(c, 'q', &id, why));
     TRY(may_see(c, c->id, &with_result, why));
     TRY(call_number(c, "wait_ms", INT32_MAX, false, 0, &wait_ms, why));
+    TRY(call_number(c, "or_held", 1, false, 0, &or_held, why));
     /* Answered after the commit (polls.c), so that the proof is in a checkpoint that is signed. */
     c->pending->outcome = OUTCOME_WAIT;
     c->pending->waits_for = id;
     c->pending->with_result = with_result;
+    c->pending->or_held = or_held == 1;
     c->pending->until_ms = host_monotonic_ms(c->core->host) + (int64_t)(wait_ms < RESULT_WAIT_MS_MAX ? wait_ms : RESULT_WAIT_MS_MAX);
     return DONE;
 }
@@ -450,7 +453,7 @@ result query_site_results(struct call *c, struct why *why)
         json_add(sites, site);
         json_set(site, "site", json_of_text(rows_text(rows, 1)));
         json_set(site, "status", json_of_str(task_names[rows_integer(rows, 2)]));
-        if (rows_text(rows, 4).len == 0)
+        if (rows_text(rows, 4).len == 0 || rows_integer(rows, 2) == TASK_OPEN) /* what waits for its holder is no result */
             continue;
         TRY(json_parse(rows_text(rows, 4), 2 * ENVELOPE_PAYLOAD_MAX, &envelope, why));
         json_set(site, "result", envelope);

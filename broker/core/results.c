@@ -2,6 +2,7 @@
  * results.c - a site's signed answer comes in, and a query ends.
  *
  *   task       event                        next
+ *   open       waiting (for its holder)     open, and its query's deadline is the holder's
  *   open       answered | refused           answered | refused
  *   open       deadline | cancelled         missing | cancelled
  *
@@ -17,12 +18,14 @@
 #include "base/log.h"
 #include "stats/combine.h"
 
-enum { REASON_TEXT_MAX = 1000, CODE_TEXT_MAX = 64, RESULT_TEXT_MAX = 8 * 1024 * 1024 };
+enum { REASON_TEXT_MAX = 1000, CODE_TEXT_MAX = 64, RESULT_TEXT_MAX = 8 * 1024 * 1024, WAIT_GRACE_MS = 5 * 60 * 1000 };
+static const int64_t WAIT_MAX_MS = INT64_C(31) * 24 * 60 * 60 * 1000;
 
 struct site_result {
     struct envelope envelope;
     struct json *tree;  /* of the payload */
-    bool answered;
+    bool answered, waiting;
+    int64_t until_ms; /* waiting: for the holder's hand, at most so long */
     char edition[2 * HASH_LEN + 1];
     const struct json *statistic, *reason;
 };
@@ -83,7 +86,7 @@ static result read_budget(const struct json *budget, struct why *why)
 static result read_payload(struct core *c, const char *task, const struct rows *task_row, const struct rows *query_row,
                            struct site_result *s, struct why *why)
 {
-    static const char *const statuses[] = {"answered", "refused", NULL};
+    static const char *const statuses[] = {"answered", "refused", "waiting", NULL};
     struct fields f;
     struct slice profile = {0};
     char site[SITE_ID_MAX + 1], query[DOCUMENT_ID_LEN + 1];
@@ -109,6 +112,9 @@ static result read_payload(struct core *c, const char *task, const struct rows *
     TRY(may_text(&f, "profile", 16, &profile));
     TRY(may_integer(&f, "engine_us", 0, INT64_C(1) << 53, &engine_us));
     s->answered = status == 0;
+    s->waiting = status == 2;
+    if (s->waiting)
+        TRY(need_instant(&f, "until", &s->until_ms));
     if (s->answered) {
         struct hash h;
         TRY(need_hash(&f, "edition", edition));
@@ -149,6 +155,31 @@ static result answered_already(struct call *c, const struct rows *task_row, cons
     return FAIL_CODE(why, DENIED, "conflict", "", "the task has ended; this result comes too late or is another one");
 }
 
+/* The holder of this site releases each answer by hand: the query waits for it as long as the site says. */
+static result take_wait(struct call *c, const char *task, const struct rows *task_row, const struct site_result *s, struct slice text,
+                        struct why *why)
+{
+    struct core *core = c->core;
+    uint64_t index = 0;
+    if (rows_integer(task_row, 9) != 0) { /* said before */
+        json_set(c->answer, "entry", json_of_integer(rows_integer(task_row, 8)));
+        return DONE;
+    }
+    if (s->until_ms <= c->now_ms || s->until_ms - c->now_ms > WAIT_MAX_MS)
+        return FAIL_AT(why, MALFORMED, "/until", "must be a moment to come, at most 31 days away");
+    struct json *entry = json_object();
+    json_set(entry, "task", json_of_str(task));
+    json_set(entry, "site", json_of_str(c->who.site.text));
+    json_set(entry, "query", json_of_text(rows_text(task_row, 0)));
+    json_set(entry, "until", json_of_instant(s->until_ms));
+    TRY(log_append(core, "site_waits", entry, &index, why));
+    TRY(RUN(core, TASK_WAITS, NULL, why, store_str(task), store_text(text), store_integer(s->until_ms), store_integer((int64_t)index)));
+    TRY(RUN(core, QUERY_EXTEND, NULL, why, store_text(rows_text(task_row, 0)), store_integer(s->until_ms + WAIT_GRACE_MS)));
+    json_set(c->answer, "entry", json_of_integer((int64_t)index));
+    core->ended = true; /* those who wait for no more than this are answered */
+    return DONE;
+}
+
 static result take(struct call *c, const char *task, const struct rows *task_row, struct site_result *s, struct slice text, struct why *why)
 {
     struct core *core = c->core;
@@ -165,6 +196,8 @@ static result take(struct call *c, const char *task, const struct rows *task_row
     if (!rows_next(query_row))
         return FAIL(why, BROKEN, "a task without its query");
     TRY(read_payload(core, task, task_row, query_row, s, why));
+    if (s->waiting)
+        return take_wait(c, task, task_row, s, text, why);
     if (s->answered) {
         struct question *q CLEANUP(question_freep) = NULL;
         TRY(stored_question(core, query_row, &q, why));
@@ -232,7 +265,7 @@ result site_result_said(struct slice text, struct json **ret_reason, struct json
 struct gathered {
     struct site_said said[PERMIT_SITES_MAX];
     struct json *trees[PERMIT_SITES_MAX]; /* owned: payloads */
-    unsigned tree_count, answer_count, task_count, open;
+    unsigned tree_count, answer_count, task_count, open, waiting; /* waiting: of the open ones, for their holders */
     struct json *receipt_sites;           /* owned until handed on */
 };
 
@@ -252,6 +285,7 @@ static result gather_site(struct gathered *g, const struct rows *row, struct why
     *said = (struct site_said){.status = names[state], .answered = state == TASK_ANSWERED};
     TRY(site_id_parse(rows_text(row, 1), &said->site, why));
     g->open += state == TASK_OPEN;
+    g->waiting += state == TASK_OPEN && rows_integer(row, 6) != 0;
     if (rows_text(row, 4).len) {
         struct envelope e;
         envelope_init(&e);
@@ -378,8 +412,10 @@ result query_end(struct core *c, struct slice id, int64_t open_as, const char *a
     if (open_as != TASK_OPEN)
         TRY(end_open_tasks(c, id, open_as, why));
     TRY(gather(c, id, &g, why));
-    if (g.open)
+    if (g.open) {
+        c->ended = c->ended || g.open == g.waiting; /* some want to know that only holders are waited for */
         return DONE;
+    }
     TRY(RUN(c, QUERY_GET, &query_row, why, store_text(id)));
     if (!rows_next(query_row))
         return FAIL(why, BROKEN, "a query that is not there ends");

@@ -142,6 +142,11 @@ static const char step_lists[] =
     "CREATE INDEX applications_account ON applications (account);"
     "CREATE INDEX application_events_account ON application_events (account);"
     "CREATE INDEX permits_created ON permits (created_ms DESC, id);";
+/* When a task waits for its site's holder: until when.  What each site said of itself last. */
+#define STEP_HOLDERS(BYTES)                                                                        \
+    "ALTER TABLE tasks ADD COLUMN waits_ms BIGINT NOT NULL DEFAULT 0;"                             \
+    "CREATE TABLE site_said (site TEXT PRIMARY KEY, paused BIGINT NOT NULL, blocked TEXT NOT NULL,"      \
+    " rules_version BIGINT NOT NULL, rules_hash " BYTES " NOT NULL);"
 
 const char *schema_step(unsigned version, bool bytea)
 {
@@ -152,6 +157,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 3: return bytea ? STEP_OPTOUTS("BYTEA") : STEP_OPTOUTS("BLOB");
     case 4: return step_enquiries;
     case 5: return step_lists;
+    case 6: return bytea ? STEP_HOLDERS("BYTEA") : STEP_HOLDERS("BLOB");
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

@@ -104,6 +104,11 @@
     S(HOLDER_SITES, "SELECT site FROM holders WHERE account = $1 ORDER BY site")                                       \
     S(SITE_ADD, "INSERT INTO sites (site, title, enrol_expires_ms, certificate_ends_ms, next_ends_ms, created_ms,"     \
                 " enrolled_ms) VALUES ($1, $2, 0, 0, 0, $3, 0) ON CONFLICT (site) DO UPDATE SET title = excluded.title") \
+    S(SITE_SAID_GET, "SELECT paused, blocked, rules_version, rules_hash FROM site_said WHERE site = $1")               \
+    S(SITE_SAID_PUT, "INSERT INTO site_said (site, paused, blocked, rules_version, rules_hash)"                        \
+                     " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (site) DO UPDATE SET paused = excluded.paused,"         \
+                     " blocked = excluded.blocked, rules_version = excluded.rules_version,"                            \
+                     " rules_hash = excluded.rules_hash")                                                              \
     S(SITE_TOKEN, "UPDATE sites SET enrol_hash = $2, enrol_expires_ms = $3 WHERE site = $1")                           \
     S(SITE_GET, "SELECT title, enrol_hash, enrol_expires_ms, certificate, certificate_ends_ms, next, next_ends_ms,"    \
                 " created_ms, enrolled_ms FROM sites WHERE site = $1")                                                 \
@@ -246,12 +251,15 @@
     S(QUERIES_OF_PERMIT, "SELECT id FROM queries WHERE permit = $1 AND state = 0 ORDER BY id LIMIT $2")                \
     S(TASK_ADD, "INSERT INTO tasks (id, query, site, state, entry, issued_ms, expires_ms, result, result_entry)"       \
                 " VALUES ($1, $2, $3, 0, $4, $5, $6, '', -1)")                                                         \
-    S(TASK_GET, "SELECT query, site, state, entry, issued_ms, expires_ms, result, result_hash, result_entry"           \
+    S(TASK_GET, "SELECT query, site, state, entry, issued_ms, expires_ms, result, result_hash, result_entry, waits_ms" \
                 " FROM tasks WHERE id = $1")                                                                           \
     S(TASKS_OPEN, "SELECT t.id, t.query, t.entry, t.issued_ms, t.expires_ms, q.permit, q.envelope, q.hash"             \
-                  " FROM tasks t JOIN queries q ON q.id = t.query WHERE t.site = $1 AND t.state = 0"                   \
+                  " FROM tasks t JOIN queries q ON q.id = t.query WHERE t.site = $1 AND t.state = 0 AND t.waits_ms = 0" \
                   " ORDER BY t.entry LIMIT $2")                                                                        \
-    S(TASKS_OF_QUERY, "SELECT id, site, state, entry, result, result_hash FROM tasks WHERE query = $1 ORDER BY site")  \
+    S(TASKS_OF_QUERY, "SELECT id, site, state, entry, result, result_hash, waits_ms FROM tasks WHERE query = $1"       \
+                      " ORDER BY site")                                                                                \
+    S(TASK_WAITS, "UPDATE tasks SET result = $2, waits_ms = $3, result_entry = $4 WHERE id = $1 AND state = 0")        \
+    S(QUERY_EXTEND, "UPDATE queries SET deadline_ms = $2 WHERE id = $1 AND deadline_ms < $2")                          \
     S(TASK_FINISH, "UPDATE tasks SET state = $2, result = $3, result_hash = $4, result_entry = $5"                     \
                    " WHERE id = $1 AND state = 0")                                                                     \
     /* --- opt-outs --- */                                                                                             \

@@ -536,7 +536,7 @@ static inline void rig_check_task(struct rig *g, int site, const struct json *it
 
 static bool rig_question_unread; /* results then name zeros for the question, as one who refused before reading it */
 
-/* A signed site result for a task; statistic NULL: refused. */
+/* A signed site result for a task; statistic NULL: refused; "until \"MOMENT\"": it waits for its holder. */
 static inline void rig_result_text(struct rig *g, int key, const struct task *t, const struct json *item, const char *statistic, struct buffer *to)
 {
     char payload[8192], at[INSTANT_TEXT_SIZE], query_hash[65], question_hash[65];
@@ -556,9 +556,11 @@ static inline void rig_result_text(struct rig *g, int key, const struct task *t,
              "{\"innsyn\":\"site-result/1\",\"network\":\"demo\",\"site\":\"%s\",\"task\":\"%s\",\"query\":\"%s\",\"query_sha256\":\"%s\","
              "\"question_sha256\":\"%s\",\"at\":\"%s\",%s%s}",
              t->site.text, t->id.text, t->query.text, query_hash, question_hash, at,
-             statistic ? "\"status\":\"answered\",\"edition\":\"" RIG_EDITION "\",\"profile\":\"open\",\"engine_us\":12,\"statistic\":"
+             statistic && strncmp(statistic, "until ", 6) == 0
+                 ? "\"status\":\"waiting\",\"reason\":{\"class\":\"policy\",\"code\":\"release_by_hand\",\"field\":\"\",\"text\":\"wait\"},\"until\":"
+             : statistic ? "\"status\":\"answered\",\"edition\":\"" RIG_EDITION "\",\"profile\":\"open\",\"engine_us\":12,\"statistic\":"
                        : "\"status\":\"refused\",\"reason\":{\"class\":\"policy\",\"code\":\"statistic_not_allowed\",\"field\":\"\",\"text\":\"no\"}",
-             statistic ? statistic : "");
+             !statistic ? "" : strncmp(statistic, "until ", 6) == 0 ? statistic + 6 : statistic);
     assert_ok(envelope_make(TYPE_SITE_RESULT, slice_str(payload), &e, NULL));
     assert_ok(envelope_sign(&e, g->keys[key], NULL));
     assert_ok(buffer_add_str(to, "{\"result\":", NULL));

@@ -325,6 +325,55 @@ static void every_site_refuses(void **state)
 }
 
 /* A dictionary of another form is refused with what to do about it, and goes once the old one is withdrawn. */
+/* A site whose holder releases by hand: its task waits, the query's deadline moves, the answer comes later. */
+static void a_site_waits_for_its_holder(void **state)
+{
+    (void)state;
+    struct rig g;
+    struct task t;
+    char id[DOCUMENT_ID_LEN + 1], permit[DOCUMENT_ID_LEN + 1], path[128], until[INSTANT_TEXT_SIZE], body[64], long_body[64];
+    struct buffer text CLEANUP(buffer_done), again CLEANUP(buffer_done), final CLEANUP(buffer_done);
+    buffer_init(&text, RIG_TEXT);
+    buffer_init(&again, RIG_TEXT);
+    buffer_init(&final, RIG_TEXT);
+    rig_open(&g, NULL);
+    rig_network(&g);
+    rig_permit(&g, "[\"count\"]", DAY_MS, permit);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    const struct rig_answer *a = rig_poll(&g, 0, "");
+    const struct json *item = json_item(json_get(a->body, "tasks"), 0);
+    rig_check_task(&g, 0, item, &t);
+    rig_moment(40 * DAY_MS, until);
+    snprintf(long_body, sizeof long_body, "until \"%s\"", until);
+    rig_moment(3 * DAY_MS, until);
+    snprintf(body, sizeof body, "until \"%s\"", until);
+    rig_result_text(&g, SITE1, &t, item, long_body, &again);
+    rig_result_text(&g, SITE1, &t, item, body, &text);
+    rig_result_text(&g, SITE1, &t, item, "{\"cells\":[303],\"total\":303,\"n_missing\":0}", &final);
+    snprintf(path, sizeof path, "/v1/tasks/%s/result", t.id.text);
+    EXPECT(rig_site_call(&g, 0, HTTP_POST, path, buffer_str(&again)), 400, "malformed"); /* longer than anybody may wait */
+    a = rig_site_call(&g, 0, HTTP_POST, path, buffer_str(&text));
+    EXPECT(a, 200, NULL);
+    int64_t entry = json_integer(json_get(a->body, "entry"));
+    a = rig_site_call(&g, 0, HTTP_POST, path, buffer_str(&text)); /* said twice: one entry */
+    EXPECT(a, 200, NULL);
+    assert_int_equal(json_integer(json_get(a->body, "entry")), entry);
+    rig_answer_task(&g, 1, "{\"cells\":[617],\"total\":617,\"n_missing\":0}");
+    a = rig_get_query(&g, P_RESEARCHER, id);
+    assert_slice(json_text(json_get(a->body, "state")), "running");
+    const struct json *sites = json_get(a->body, "sites");
+    assert_slice(json_text(json_get(json_item(sites, 0), "status")), "waiting");
+    assert_slice(json_text(json_get(json_get(json_item(sites, 0), "reason"), "code")), "release_by_hand");
+    assert_true(memcmp(json_text(json_get(a->body, "deadline")).at, until, 10) == 0);
+    a = rig_poll(&g, 0, ""); /* it is not handed out again */
+    assert_int_equal(json_size(json_get(a->body, "tasks")), 0);
+    EXPECT(rig_site_call(&g, 0, HTTP_POST, path, buffer_str(&final)), 200, NULL);
+    EXPECT(rig_site_call(&g, 0, HTTP_POST, path, buffer_str(&text)), 409, "conflict"); /* too late to wait */
+    a = rig_get_query(&g, P_RESEARCHER, id);
+    assert_slice(json_text(json_get(a->body, "state")), "done");
+    rig_close(&g);
+}
+
 static void a_dictionary_changes_form(void **state)
 {
     (void)state;
@@ -514,6 +563,7 @@ int main(void)
         cmocka_unit_test(revocation_ends_what_runs),
         cmocka_unit_test(a_site_that_stays_away),
         cmocka_unit_test(every_site_refuses),
+        cmocka_unit_test(a_site_waits_for_its_holder),
         cmocka_unit_test(a_dictionary_changes_form),
         cmocka_unit_test(trust_is_handed_out_in_order),
         cmocka_unit_test(polls_park_and_wake),

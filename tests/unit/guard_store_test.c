@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agents/guard/blocks.h"
+#include "agents/guard/held.h"
 #include "agents/guard/journal.h"
 #include "agents/guard/store.h"
 #include "agents/settings.h"
@@ -10,6 +12,7 @@
 #include "check.h"
 #include "scratch.h"
 #include "fault_host.h"
+#include "proto/envelope.h"
 #include "proto/query.h"
 
 enum { NOW_MS = 2000000 };
@@ -355,6 +358,116 @@ static void journal_when_any_call_fails(void **state)
     }
 }
 
+/* --- what waits for the holder, and what the holder blocks --- */
+
+static struct agent_settings here(void)
+{
+    struct agent_settings s = {.site = site};
+    char path[AGENT_PATH_SIZE];
+    snprintf(s.dir, sizeof s.dir, "%s", folder);
+    agent_path(&s, "guard", path);
+    assert_ok(host_make_folder(host_real(), path, 0700, NULL));
+    agent_path(&s, "guard/held", path);
+    assert_ok(host_make_folder(host_real(), path, 0700, NULL));
+    return s;
+}
+
+static struct held_answer held_one(void)
+{
+    struct held_answer h = {.task = id("t-0000000000000000000000000g"), .query = id("q-0000000000000000000000000g"),
+                            .permit = id("p-0000000000000000000000000g"), .account = {"researcher"}, .held_ms = 1000, .until_ms = 2000};
+    struct envelope e = {0};
+    assert_ok(envelope_make(TYPE_SITE_RESULT, slice_str("{\"innsyn\":\"site-result/1\"}"), &e, NULL));
+    assert_ok(envelope_sign(&e, site_key, NULL));
+    h.result = envelope_hash(&e);
+    h.record = json_object();
+    json_set(h.record, "dataset", json_of_str("heart"));
+    json_set(h.record, "why", json_of_str("by hand"));
+    json_set(h.record, "permit_document", json_object());
+    json_set(h.record, "question", json_object());
+    json_set(h.record, "result", envelope_json(&e));
+    envelope_done(&e);
+    return h;
+}
+
+static void what_waits_is_what_was_signed(void **state)
+{
+    (void)state;
+    struct held_answer h = held_one(), got = {0};
+    struct held_act act = {.release = true, .result = h.result}, act_got;
+    struct document_id ids[HELD_ANSWERS_MAX];
+    struct buffer text CLEANUP(buffer_done) = {0};
+    char path[AGENT_PATH_SIZE];
+    unsigned count;
+    scratch_empty(folder);
+    struct agent_settings s = here();
+    assert_status(held_read(host_real(), &s, &h.query, &got, NULL), ABSENT);
+    assert_ok(held_write(host_real(), &s, &h, NULL));
+    assert_ok(held_read(host_real(), &s, &h.query, &got, NULL));
+    assert_true(hash_equal(&got.result, &h.result) && document_id_equal(&got.task, &h.task) && got.until_ms == 2000);
+    held_answer_done(&got);
+    assert_ok(held_list(&s, ids, &count, NULL));
+    assert_int_equal(count, 1);
+    assert_status(held_act_read(host_real(), &s, &h.query, &act_got, NULL), ABSENT);
+    assert_ok(held_act_write(host_real(), &s, &h.query, &act, NULL));
+    assert_ok(held_act_read(host_real(), &s, &h.query, &act_got, NULL));
+    assert_true(act_got.release && hash_equal(&act_got.result, &h.result));
+    act.release = false; /* without a reason */
+    assert_ok(held_act_write(host_real(), &s, &h.query, &act, NULL));
+    assert_status(held_act_read(host_real(), &s, &h.query, &act_got, NULL), MALFORMED);
+    /* one byte of the answer changed */
+    buffer_init(&text, HELD_BYTES_MAX);
+    snprintf(path, sizeof path, "%s/guard/held/%s.json", folder, h.query.text);
+    assert_ok(host_read_file(host_real(), path, HELD_BYTES_MAX, &text, NULL));
+    char *payload = strstr((char *)text.at, "\"payload\":\"");
+    payload[12] ^= 1;
+    assert_ok(host_write_file(host_real(), path, 0600, buffer_slice(&text), NULL));
+    assert_status(held_read(host_real(), &s, &h.query, &got, NULL), BROKEN);
+    assert_ok(held_remove(host_real(), &s, &h.query, NULL));
+    assert_ok(held_list(&s, ids, &count, NULL));
+    assert_int_equal(count, 0);
+    held_answer_done(&h);
+}
+
+static void holding_when_any_call_fails(void **state)
+{
+    (void)state;
+    for (unsigned long n = 0;; n++) {
+        struct held_answer h = held_one(), got = {0};
+        struct fault_host f;
+        scratch_empty(folder);
+        struct agent_settings s = here();
+        fault_host_init(&f, n);
+        bool done = is_ok(held_write(&f.host, &s, &h, NULL));
+        result r = held_read(host_real(), &s, &h.query, &got, NULL);
+        assert_true(done != f.hit && (r.code == OK || (!done && r.code == ABSENT)));
+        held_answer_done(&got);
+        held_answer_done(&h);
+        if (!f.hit)
+            break;
+    }
+}
+
+static void blocks_are_kept_and_a_broken_list_is_said_so(void **state)
+{
+    (void)state;
+    static struct blocks b, got;
+    char path[AGENT_PATH_SIZE];
+    scratch_empty(folder);
+    struct agent_settings s = here();
+    struct document_id one = id("p-0000000000000000000000000g"), two = id("p-1000000000000000000000000g");
+    assert_ok(blocks_read(host_real(), &s, &got, NULL));
+    assert_int_equal(got.count, 0);
+    b.permits[b.count++] = one;
+    assert_ok(blocks_write(host_real(), &s, &b, NULL));
+    assert_ok(blocks_read(host_real(), &s, &got, NULL));
+    assert_true(blocks_hold(&got, &one) && !blocks_hold(&got, &two) && blocks_equal(&b, &got));
+    agent_path(&s, "blocked.json", path);
+    assert_ok(host_write_file(host_real(), path, 0644, slice_str("{\"innsyn\":\"blocked/1\",\"permits\":[\"q-1\"]}"), NULL));
+    assert_status(blocks_read(host_real(), &s, &got, NULL), BROKEN);
+    assert_true(blocks_hold(&got, &one)); /* untouched */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +479,9 @@ int main(void)
         cmocka_unit_test(changed_journal_is_noticed),
         cmocka_unit_test(torn_last_line_is_cut_off),
         cmocka_unit_test(journal_when_any_call_fails),
+        cmocka_unit_test(what_waits_is_what_was_signed),
+        cmocka_unit_test(holding_when_any_call_fails),
+        cmocka_unit_test(blocks_are_kept_and_a_broken_list_is_said_so),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -375,6 +375,7 @@ static void a_sites_own_rules(void **state)
         {"{\"innsyn\":\"site-rules/1\",\"blocked_accounts\":[\"*\"]}", "/blocked_accounts/0"},
         {"{\"innsyn\":\"site-rules/1\",\"blocked_permits\":[\"q-00000000000000000000000000\"]}", "/blocked_permits/0"},
         {"{\"innsyn\":\"site-rules/1\",\"max_cells\":0}", "/max_cells"},
+        {"{\"innsyn\":\"site-rules/1\",\"release_hours\":721}", "/release_hours"},
         {"{\"innsyn\":\"site-rules/1\",\"release\":\"never\"}", "/release"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {

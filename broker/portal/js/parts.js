@@ -13,7 +13,7 @@ export function badge(text, kind = "plain") {
 
 /** The kind of badge for a state of a query or of a site. */
 export function stateBadge(state) {
-  const kinds = { done: "good", answered: "good", running: "busy", failed: "bad", refused: "bad", missing: "bad" };
+  const kinds = { done: "good", answered: "good", running: "busy", waiting: "busy", failed: "bad", refused: "bad", missing: "bad" };
   return badge(codeWords("state", state, state), kinds[state] ?? "plain");
 }
 

@@ -149,7 +149,7 @@ function reasonNode(reason) {
 }
 
 function sitesBox(set, sites) {
-  const lacking = sites.filter((s) => !["answered", "running", "open"].includes(s.status)).length;
+  const lacking = sites.filter((s) => !["answered", "running", "waiting", "open"].includes(s.status)).length;
   return el("section", { class: "card", "aria-labelledby": "sites-head" },
     el("h2", { id: "sites-head" }, t("result.sites")),
     lacking ? el("p", { class: "warn" }, plural("result.lacking", lacking, { of: number(sites.length) })) : null,

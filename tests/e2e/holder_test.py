@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""The holder's hand at a site: with `release: ask` each answer waits in the inbox, leaves as the bytes that were shown or not
+at all, survives a crash, lapses at its deadline, and cannot be had by asking for the task again; pause and a blocked
+permit work at once.  Site and broker both have it in their records."""
+import hashlib
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import running  # noqa: E402
+
+
+def question(net, value, dataset=None):
+    return {"innsyn": "question/1", "dataset": dataset or net.data.name, "where": {"age": {"from": value}}, "statistic": {"count": {}},
+            "by_site": True}
+
+
+def inbox(net, site, *words, check=True):
+    return net.agent("inbox", words[0], net.path("agents", site), *words[1:], check=check)
+
+
+def waiting(net, site):
+    return json.loads(inbox(net, site, "list", "--json").stdout)
+
+
+def journal(net, site):
+    out = net.agent("journal", net.path("agents", site), "--json").stdout
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def entries(net, kind, **fields):
+    found = [e["entry"] if "entry" in e and isinstance(e["entry"], dict) else e for e in net.log_entries()]
+    return [e for e in found if e.get("type") == kind and all(e.get(k) == v for k, v in fields.items())]
+
+
+def query_of(done):
+    """The query's id, from what the client said when it stopped waiting."""
+    words = [w for w in (done.stdout + done.stderr).split() if w.startswith("q-")]
+    return words[0]
+
+
+def ask_held(net, value, **more):
+    done = net.ask(question(net, value, **more), check=False)
+    return done, query_of(done)
+
+
+def set_rules(net, site, rules):
+    path = net.path("agents", site, "site-rules.json")
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        json.dump(dict({"innsyn": "site-rules/1"}, **rules), f)
+    os.replace(path + ".new", path)
+    before = len([e for e in journal(net, site) if e["type"] == "rules"])
+    net.wait_for("the rules", lambda: len([e for e in journal(net, site) if e["type"] == "rules"]) > before - 1 and rules_in_force(net, site), seconds=20)
+
+
+def rules_in_force(net, site):
+    with open(net.path("agents", site, "site-rules.json"), "rb") as f:
+        want = hashlib.sha256(f.read()).hexdigest()
+    return [e for e in journal(net, site) if e["type"] == "rules"][-1]["sha256"] == want
+
+
+def main():
+    c = running.Checks()
+    with running.running() as net:
+        site = net.sites[0]
+        others = net.sites[1:]
+        free = net.ask_json(question(net, 50))
+        set_rules(net, site, {"release": "ask"})
+
+        done, query = ask_held(net, 50)
+        c.that(done.returncode == 3 and "waits for data holders" in done.stderr, f"the client says who is waited for: {done.stderr.strip()}")
+        shown = net.client_json("researcher", "query", "show", query)
+        states = {s["site"]: s["status"] for s in shown["sites"]}
+        reason = next(s["reason"] for s in shown["sites"] if s["site"] == site)
+        c.that(states[site] == "waiting" and all(states[s] == "answered" for s in others) and reason["code"] == "release_by_hand",
+               f"the broker shows the task as waiting, the others as answered: {states}")
+        c.that("result" not in shown and shown["state"] == "running", "nothing is released meanwhile")
+        items = waiting(net, site)
+        c.that(len(items) == 1 and items[0]["query"] == query and items[0]["account"] == "researcher", "the inbox names task, account and permit")
+        task = items[0]["task"]
+        seen = json.loads(inbox(net, site, "show", task, "--json").stdout)
+        c.that(seen["answer"]["statistic"]["total"] == free["by_site"][site]["count"], f"show prints what would leave: {seen['answer']['statistic']}")
+
+        # a crash of the agent and of the broker loses nothing
+        net.stop("agent-" + site, kill=True)
+        net.stop("broker", kill=True)
+        net.start_broker()
+        net.start_agent(site)
+        net.wait_for("the agent", lambda: [i for i in net.client_json("auditor", "site", "list")["items"] if i["site"] == site][0]["connected"])
+        after = waiting(net, site)
+        c.that(after == items, "kill -9 of agent and broker: the same answer waits")
+
+        wrong = inbox(net, site, "release", task, "--sha256", "0" * 64, check=False)
+        c.that(wrong.returncode == 1 and "not what you were shown" in wrong.stderr, "a release of other bytes than were shown is refused")
+        inbox(net, site, "release", task, "--sha256", items[0]["result_sha256"])
+        net.wait_for("the result", lambda: net.client_json("researcher", "query", "show", query)["state"] == "done", seconds=20)
+        result = net.client_json("researcher", "query", "show", query)["result"]
+        sent = next(s["result_sha256"] for s in result["receipt"]["sites"] if s["site"] == site)
+        c.that(sent == items[0]["result_sha256"] and result["by_site"][site] == free["by_site"][site],
+               f"what left has the SHA-256 that was shown: {sent[:16]}...")
+        types = [e["type"] for e in journal(net, site) if e.get("task") == task]
+        c.that([t for t in types if t != "asked"] == ["held", "released", "answered", "sent"], f"the journal: {types}")
+        c.that(len(entries(net, "site_waits", task=task)) == 1 and len(entries(net, "site_result", task=task, status="answered")) == 1,
+               "the log: one site_waits, one site_result")
+        c.that(waiting(net, site) == [], "nothing waits any more")
+
+        # refused by the holder
+        _, query = ask_held(net, 51)
+        task = waiting(net, site)[0]["task"]
+        empty = inbox(net, site, "refuse", task, check=False)
+        inbox(net, site, "refuse", task, "--reason", "not before the board has met")
+        net.wait_for("the end", lambda: net.client_json("researcher", "query", "show", query)["state"] == "done", seconds=20)
+        said = next(s for s in net.client_json("researcher", "query", "show", query)["sites"] if s["site"] == site)
+        c.that(empty.returncode == 2 and said["status"] == "refused" and said["reason"]["code"] == "release_refused" and
+               "the board has met" in said["reason"]["text"], f"refused with a reason: {said['reason']}")
+
+        # cancelled while it waits: gone at the site
+        _, query = ask_held(net, 52)
+        net.client("researcher", "query", "cancel", query)
+        net.wait_for("the site", lambda: waiting(net, site) == [], seconds=20)
+        c.that([e["type"] for e in journal(net, site)][-1] in ("cancelled", "trust") or "cancelled" in [e["type"] for e in journal(net, site)][-3:],
+               "a query that is cancelled leaves the inbox")
+
+        # under ck: the noise is drawn once, and what waits is what leaves
+        _, query = ask_held(net, 53, dataset=net.data.name + "-ck")
+        held = waiting(net, site)
+        first = json.loads(inbox(net, site, "show", held[0]["task"], "--json").stdout)["answer"]["statistic"]
+        _, again = ask_held(net, 53, dataset=net.data.name + "-ck")
+        second = next(i for i in waiting(net, site) if i["query"] == again)
+        c.that(json.loads(inbox(net, site, "show", second["task"], "--json").stdout)["answer"]["statistic"] == first,
+               "asked again it waits again, with the same noise")
+        for item in waiting(net, site):
+            inbox(net, site, "release", item["task"])
+        net.wait_for("both", lambda: all(net.client_json("researcher", "query", "show", q)["state"] == "done" for q in (query, again)), seconds=20)
+
+        # stop buttons
+        permit = net.state["permit"]
+        set_rules(net, site, {"release": "ask", "release_hours": 1})
+        _, query = ask_held(net, 54)
+        task = waiting(net, site)[0]["task"]
+        net.agent("block", net.path("agents", site), permit)
+        net.wait_for("the log", lambda: entries(net, "site_block", site=site, permit=permit, blocked=True), seconds=10)
+        c.that([e for e in journal(net, site) if e["type"] == "block"][-1]["permit"] == permit, "a blocked permit: in the journal and in the log")
+        inbox(net, site, "release", task)
+        net.wait_for("the end", lambda: net.client_json("researcher", "query", "show", query)["state"] == "done", seconds=20)
+        said = next(s for s in net.client_json("researcher", "query", "show", query)["sites"] if s["site"] == site)
+        c.that(said["reason"] and said["reason"]["code"] == "permit_blocked", f"a release under a blocked permit does not leave: {said['reason']}")
+        said = {s["site"]: s for s in net.ask_json(question(net, 55), check=False)["sites"]}
+        c.that(said[site]["reason"]["code"] == "permit_blocked" and all(said[s]["status"] == "answered" for s in others),
+               f"and nothing new is answered there: {said[site]['reason']}")
+        net.agent("unblock", net.path("agents", site), permit)
+        net.wait_for("the log", lambda: entries(net, "site_block", site=site, permit=permit, blocked=False), seconds=10)
+        set_rules(net, site, {"release": "auto"})
+        c.that(net.ask_json(question(net, 55))["by_site"][site]["count"] > 0, "unblocked, and released by itself: it answers again")
+        begin = time.monotonic()
+        net.agent("pause", net.path("agents", site))
+        net.wait_for("the log", lambda: entries(net, "site_pause", site=site, paused=True), seconds=10)
+        took = time.monotonic() - begin
+        net.agent("resume", net.path("agents", site))
+        net.wait_for("the log", lambda: entries(net, "site_pause", site=site, paused=False), seconds=10)
+        kinds = [e["type"] for e in journal(net, site)]
+        c.that("pause" in kinds and "resume" in kinds, f"pause and resume stand in the journal and in the log ({took:.1f} s after the command)")
+        net.client("auditor", "audit", "verify")
+        path = net.path("journal.jsonl")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(net.agent("journal", net.path("agents", site), "--json").stdout)
+        met = net.client("auditor", "audit", "reconcile", f"{site}={path}", check=False)
+        c.that(met.returncode == 0, f"log and journal agree: {met.stdout.strip()}")
+    c.end()
+
+
+main()
