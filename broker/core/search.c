@@ -14,6 +14,7 @@
 enum {
     TERMS_MAX = 9, TERM_TEXT_MAX = 200, TERM_COUNT_MAX = 4000, SEARCH_LIMIT_MAX = 1000, ENTRY_JSON_MAX = 16 * 1024,
     ORGANISATION_ACCOUNTS_MAX = 500, WATCH_ENTRIES_MAX = 500, WATCH_KEEP_MS = 2 * 60 * 1000, WATCH_WAIT_MS_MAX = 60 * 1000,
+    LOOKED_AT_MAX = 4000, /* entries of the leading term held against the others in one call, which nobody else waits for longer */
 };
 static const char *const term_names[TERMS_MAX] = {"account", "dataset", "variable", "purpose", "permit", "query", "site", "outcome", "type"};
 
@@ -24,6 +25,7 @@ struct search {
     int64_t from, to; /* entries */
     int64_t limit;
     bool up;
+    int64_t stopped; /* the entry at which looking stopped (LOOKED_AT_MAX); -1: everything was looked at */
 };
 struct found {
     int64_t index;
@@ -118,7 +120,7 @@ static result read_search(const struct call *c, struct search *s, struct json *s
     uint64_t cursor, limit;
     char order[8];
     bool given = false;
-    *s = (struct search){.to = (int64_t)c->core->log.signed_size};
+    *s = (struct search){.stopped = -1, .to = (int64_t)c->core->log.signed_size};
     for (unsigned i = 0; i < TERMS_MAX; i++) {
         char value[TERM_TEXT_MAX - 16];
         TRY(read_text(c, term_names[i], value, sizeof value, &given, why));
@@ -191,15 +193,36 @@ static result choose_lead(struct core *c, const struct search *s, const char *te
     return DONE;
 }
 
-static result run_search(struct core *c, const struct search *s, struct finds *ret, struct why *why)
+/* Two terms may share next to nothing: what one call looks at is bounded, and the answer's `next` goes on from there. */
+static result bound_look(struct core *c, struct search *s, const char *lead, int64_t *from, int64_t *to, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    *from = s->from;
+    *to = s->to;
+    if (s->term_count < 2)
+        return DONE;
+    TRY(RUN(c, s->up ? LOG_TERM_NTH_UP : LOG_TERM_NTH, &rows, why, store_str(lead), store_integer(s->from), store_integer(s->to),
+            store_integer(LOOKED_AT_MAX)));
+    if (!rows_next(rows))
+        return DONE;
+    int64_t at = rows_integer(rows, 0) + !s->up;
+    *(s->up ? to : from) = at;
+    if (s->stopped < 0 || (s->up ? at < s->stopped : at > s->stopped))
+        s->stopped = at;
+    return DONE;
+}
+
+static result run_search(struct core *c, struct search *s, struct finds *ret, struct why *why)
 {
     const char *t[TERMS_MAX];
+    int64_t from, to;
     struct rows *rows CLEANUP(rows_freep) = NULL;
     if (s->term_count == 0)
         TRY(RUN(c, s->up ? LOG_PAGE_UP : LOG_PAGE, &rows, why, store_integer(s->from), store_integer(s->to), store_integer(s->limit)));
     else {
         TRY(choose_lead(c, s, t, why));
-        TRY(RUN(c, s->up ? LOG_SEARCH_UP : LOG_SEARCH, &rows, why, store_str(t[0]), store_integer(s->from), store_integer(s->to), store_str(t[1]),
+        TRY(bound_look(c, s, t[0], &from, &to, why));
+        TRY(RUN(c, s->up ? LOG_SEARCH_UP : LOG_SEARCH, &rows, why, store_str(t[0]), store_integer(from), store_integer(to), store_str(t[1]),
                 store_str(t[2]), store_str(t[3]), store_str(t[4]), store_str(t[5]), store_str(t[6]), store_str(t[7]), store_str(t[8]),
                 store_integer(s->limit)));
     }
@@ -233,10 +256,11 @@ static result run_organisation(struct core *c, struct search *s, struct finds *r
     }
     if (ret->count)
         qsort(ret->at, ret->count, sizeof *ret->at, s->up ? oldest_first : newest_first);
-    unsigned n = 0; /* the limit, and nothing twice */
+    unsigned n = 0; /* the limit, nothing twice, and nothing beyond where one of the accounts was looked at no more */
     for (unsigned i = 0; i < ret->count; i++) {
         struct found one = ret->at[i];
-        if ((int64_t)n == s->limit || (n && ret->at[n - 1].index == one.index)) {
+        bool beyond = s->stopped >= 0 && (s->up ? one.index >= s->stopped : one.index < s->stopped);
+        if ((int64_t)n == s->limit || beyond || (n && ret->at[n - 1].index == one.index)) {
             buffer_done(&one.body);
             continue;
         }
@@ -284,10 +308,10 @@ result log_search(struct call *c, struct why *why)
     TRY(read_export(c, entry, why));
     TRY(s.organisation[0] ? run_organisation(c->core, &s, &found, why) : run_search(c->core, &s, &found, why));
     TRY(finds_json(&found, items, why));
-    if ((int64_t)found.count == s.limit) {
+    if ((int64_t)found.count == s.limit || s.stopped >= 0) {
         char next[24];
-        int64_t last = found.at[found.count - 1].index;
-        snprintf(next, sizeof next, "%" PRId64, s.up ? last + 1 : last);
+        int64_t last = (int64_t)found.count == s.limit ? found.at[found.count - 1].index + s.up : s.stopped;
+        snprintf(next, sizeof next, "%" PRId64, last);
         json_set(c->answer, "next", json_of_str(next));
     }
     json_set(entry, "account", json_of_str(c->who.account.text));

@@ -46,6 +46,8 @@
       " WHERE column1 <> '' ON CONFLICT (term, idx) DO NOTHING")                                                       \
     S(LOG_TERM_COUNT, "SELECT count(*) FROM (SELECT 1 FROM log_terms WHERE term = $1 AND idx >= $2 AND idx < $3"       \
       " LIMIT $4) AS few")                                                                                            \
+    S(LOG_TERM_NTH, "SELECT idx FROM log_terms WHERE term = $1 AND idx >= $2 AND idx < $3 ORDER BY idx DESC LIMIT 1 OFFSET $4") \
+    S(LOG_TERM_NTH_UP, "SELECT idx FROM log_terms WHERE term = $1 AND idx >= $2 AND idx < $3 ORDER BY idx LIMIT 1 OFFSET $4") \
     S(LOG_SEARCH, "SELECT t.idx, e.body FROM log_terms t JOIN log_entries e ON e.idx = t.idx WHERE t.term = $1"        \
       " AND t.idx >= $2 AND t.idx < $3" LOG_TERMS_MORE                                                                  \
       " ORDER BY t.idx DESC LIMIT $12")                                                                                \
