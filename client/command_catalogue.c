@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "client/clean_text.h"
+#include "client/condition_words.h"
 #include "client/table_print.h"
 
 enum { LEVELS_SHOWN_MAX = 12 };
@@ -59,6 +60,18 @@ static result values_of(const struct json *variable, struct buffer *to, struct w
     return DONE;
 }
 
+static result conditions_of(const struct json *dictionary, struct buffer *to, struct why *why)
+{
+    struct use_conditions c;
+    TRY(use_conditions_read(json_get(dictionary, "use_conditions"), "/dictionary/use_conditions", false, &c, why));
+    for (unsigned i = 0; i < c.count; i++) {
+        TRY(buffer_add_str(to, i ? "             " : "may be used: ", why));
+        TRY(condition_words(&c.at[i], to, why));
+        TRY(buffer_add_byte(to, '\n', why));
+    }
+    return DONE;
+}
+
 static result dataset_page(const struct json *d, struct buffer *to, struct why *why)
 {
     static const char *const titles[] = {"variable", "type", "unit", "label", "values"};
@@ -73,7 +86,9 @@ static result dataset_page(const struct json *d, struct buffer *to, struct why *
     TRY(clean_text(json_text(json_get(d, "profile")), to, why));
     TRY(buffer_add_str(to, "; sites ", why));
     TRY(clean_text(buffer_slice(&text), to, why));
-    TRY(buffer_add_str(to, "\n\n", why));
+    TRY(buffer_add_byte(to, '\n', why));
+    TRY(conditions_of(json_get(d, "dictionary"), to, why));
+    TRY(buffer_add_byte(to, '\n', why));
     struct table *t CLEANUP(table_freep) = NULL;
     TRY(table_new(&t, why));
     for (size_t i = 0; i < 5; i++)

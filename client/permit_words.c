@@ -1,7 +1,24 @@
 #include "client/permit_words.h"
 
 #include "base/instant.h"
+#include "policy/purpose.h"
 #include "client/clean_text.h"
+#include "client/condition_words.h"
+
+static result research_words(const struct research *r, struct buffer *to, struct why *why)
+{
+    TRY(buffer_add_str(to, "\n  research   ", why));
+    for (unsigned k = 0; k < RESEARCH_KINDS; k++)
+        if (r->kinds[k])
+            TRY(buffer_printf(to, why, " %s", research_kind_name((enum research_kind)k)));
+    for (unsigned i = 0; i < r->disease_count; i++) {
+        TRY(buffer_add_byte(to, ' ', why));
+        TRY(clean_text(r->diseases[i], to, why));
+    }
+    if (r->commercial != KNOWN_NOT)
+        TRY(buffer_add_str(to, r->commercial == KNOWN_YES ? ", commercial" : ", not commercial", why));
+    return DONE;
+}
 
 static result dataset_words(const struct permit_dataset *d, struct buffer *to, struct why *why)
 {
@@ -24,7 +41,13 @@ static result dataset_words(const struct permit_dataset *d, struct buffer *to, s
         TRY(buffer_printf(to, why, "%s%s", first ? "" : ", ", statistic_name((enum statistic)s)));
         first = false;
     }
-    return buffer_add_byte(to, '\n', why);
+    TRY(buffer_add_byte(to, '\n', why));
+    for (unsigned i = 0; d->use_conditions && i < d->use_conditions->count; i++) {
+        TRY(buffer_add_str(to, "    obligation  ", why));
+        TRY(condition_words(&d->use_conditions->at[i], to, why));
+        TRY(buffer_add_byte(to, '\n', why));
+    }
+    return DONE;
 }
 
 result permit_words(const struct permit *p, struct buffer *to, struct why *why)
@@ -35,6 +58,13 @@ result permit_words(const struct permit *p, struct buffer *to, struct why *why)
     hash_print(&p->hash, hash);
     TRY(buffer_printf(to, why, "Permit %s of network %s\n  application %s\n  purpose     ", p->id.text, p->network.text, p->application.text));
     TRY(clean_text(p->purpose, to, why));
+    if (p->research.given)
+        TRY(research_words(&p->research, to, why));
+    if (p->organisation.given) {
+        TRY(buffer_printf(to, why, "\n  applicant   %s, ", p->organisation.id.text));
+        TRY(clean_text(p->organisation.name, to, why));
+        TRY(buffer_printf(to, why, " (%s, %.*s)", organisation_kind_name((enum organisation_kind)p->organisation.kind), SLICE_ARG(p->organisation.country)));
+    }
     TRY(buffer_printf(to, why, "\n  from        %s\n  to          %s\n", from, until));
     for (unsigned i = 0; i < p->dataset_count; i++)
         TRY(dataset_words(&p->datasets[i], to, why));

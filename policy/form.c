@@ -4,6 +4,7 @@
 
 #include "base/instant.h"
 #include "policy/form_files.h"
+#include "proto/data_use.h"
 
 enum { OPTIONS_TEXT_MAX = 200 };
 
@@ -77,6 +78,15 @@ static result check_choice(const struct json *field, const struct json *v, const
     return FAIL_AT(why, MALFORMED, path, "must be one of %s", allowed);
 }
 
+static result check_codes(const struct json *field, const struct json *v, const char *path, struct why *why)
+{
+    if (json_kind(v) != JSON_ARRAY || json_size(v) > (size_t)json_integer(json_get(field, "max")))
+        return FAIL_AT(why, MALFORMED, path, "must be a list of at most %lld", (long long)json_integer(json_get(field, "max")));
+    for (size_t i = 0; i < json_size(v); i++)
+        TRY(check_choice(field, json_item(v, i), path, why));
+    return DONE;
+}
+
 static result check_text(const struct json *field, const struct json *v, const char *path, struct why *why)
 {
     int64_t max = json_integer(json_get(field, "max"));
@@ -95,6 +105,12 @@ static result check_value(const struct json *field, const struct json *v, const 
         return check_text(field, v, path, why);
     if (slice_is(type, "choice"))
         return check_choice(field, v, path, why);
+    if (slice_is(type, "codes"))
+        return check_codes(field, v, path, why);
+    if (slice_is(type, "research")) {
+        struct research research;
+        return research_read(v, slice_str(""), path, &research, why);
+    }
     if (slice_is(type, "bool"))
         return json_kind(v) == JSON_BOOL ? DONE : FAIL_AT(why, MALFORMED, path, "must be true or false");
     if (slice_is(type, "moment"))

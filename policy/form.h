@@ -20,6 +20,8 @@ struct slice form_text(unsigned index); /* its JSON */
 /* Parses the built-in form of that name (the caller's).  MALFORMED lists the names. */
 MUST_CHECK result form_open(struct slice name, struct json **ret, struct why *why);
 
+/* Types of fields: text, choice, codes (several of the options), bool, moment, datasets, people, research
+ * (proto/data_use.h). */
 /* Holds a filled form (an object) against it: unknown fields, types, bounds, choices, fields that are not
  * asked here.  whole: required fields must be there too.  MALFORMED (unknown_field, malformed) with the
  * field's path and what is allowed. */

@@ -1,8 +1,10 @@
 #include "policy/scope.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/instant.h"
+#include "policy/duo.h"
 
 enum { LIST_SIZE = 240 };
 
@@ -115,6 +117,80 @@ static void check_variables(const struct scope_facts *f, const struct permit_dat
         check_variable(f, d, (unsigned)q->by, "/question/statistic/summary/by", v);
 }
 
+/* The dataset's conditions of use as they are now.  Its people and the unit's have looked at those that the permit carries;
+ * what was added or changed since, and what a machine denies, asks for an amendment. */
+static void check_conditions(const struct scope_facts *f, const struct permit_dataset *d, struct verdict *v)
+{
+    static const struct use_conditions NONE = {.count = 0};
+    const struct permit *p = f->permit;
+    const struct duo_request r = {.research = &p->research, .organisation = &p->organisation, .users = f->account, .user_count = 1,
+                                  .from_ms = p->from_ms, .until_ms = f->now_ms};
+    struct verdict said;
+    verdict_init(&said);
+    duo_check(&r, &f->question->dictionary->use_conditions, d->use_conditions ? d->use_conditions : &NONE, "/question/dataset", &said);
+    for (unsigned i = 0; i < said.count; i++)
+        verdict_add(v, VERDICT_DENY, "use_condition", "/question/dataset", "what an amended permit carries", "%s", said.reasons[i].text);
+}
+
+/* Every variable that the question names, once. */
+static unsigned variables_of(const struct question *q, struct slice to[VARIABLES_MAX])
+{
+    unsigned count = 0;
+    bool *seen = calloc(q->dictionary->variable_count + 1u, sizeof *seen);
+    if (!seen)
+        return VARIABLES_MAX + 1;
+    for (unsigned i = 0; i < q->box_count; i++)
+        seen[q->box[i].variable] = true;
+    for (unsigned i = 0; i < q->dimension_count; i++)
+        seen[q->dimensions[i].variable] = true;
+    for (unsigned i = 0; i < q->variable_count; i++)
+        seen[q->variables[i]] = true;
+    if (q->by >= 0)
+        seen[q->by] = true;
+    for (unsigned i = 0; i < q->dictionary->variable_count && count < VARIABLES_MAX; i++)
+        if (seen[i])
+            to[count++] = q->dictionary->variables[i].name;
+    free(seen);
+    return count;
+}
+
+void scope_check_rules(const struct access_rules *r, const struct scope_facts *f, uint64_t questions, const char *level, struct verdict *v)
+{
+    static const enum access_part PARTS[] = {ACCESS_PURPOSE, ACCESS_ORGANISATION, ACCESS_COUNTRY, ACCESS_VARIABLES, ACCESS_STATISTICS, ACCESS_BUDGET};
+    struct slice variables[VARIABLES_MAX];
+    bool statistics[STATISTIC_KINDS] = {false};
+    struct verdict said;
+    unsigned count = variables_of(f->question, variables);
+    if (count > VARIABLES_MAX) {
+        verdict_add(v, VERDICT_DENY, "refused", "", NULL, "no memory to decide");
+        return;
+    }
+    statistics[f->question->statistic] = true;
+    const struct access_ask ask = {.purpose = f->permit->purpose, .organisation = &f->permit->organisation, .dictionary = f->question->dictionary,
+                                   .variables = variables, .variable_count = count, .one_question = true, .statistics = statistics,
+                                   .from_ms = f->permit->from_ms, .to_ms = f->permit->to_ms, .questions = questions, .now_ms = f->now_ms};
+    verdict_init(&said);
+    for (unsigned i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++)
+        access_rules_check(r, PARTS[i], &ask, level, "/question", &said);
+    for (unsigned i = 0; i < said.count; i++)
+        if (said.reasons[i].effect == VERDICT_DENY)
+            verdict_add(v, VERDICT_DENY, "rule_not_met", said.reasons[i].field, said.reasons[i].allowed, "%s", said.reasons[i].text);
+}
+
+static void check_rules(const struct scope_facts *f, struct verdict *v)
+{
+    char level[LABEL_MAX + 16];
+    struct access_rules *rules CLEANUP(access_rules_freep) = NULL;
+    const struct dictionary *d = f->question->dictionary;
+    if (!d->rules)
+        return;
+    (void)snprintf(level, sizeof level, "dataset '%s'", d->dataset.text);
+    if (is_ok(access_rules_read(d->rules, "/access_rules", &rules, NULL)))
+        scope_check_rules(rules, f, 0, level, v);
+    else /* fail closed */
+        verdict_add(v, VERDICT_DENY, "rule_not_met", "/question/dataset", NULL, "the dataset's access rules cannot be read");
+}
+
 void scope_check(const struct scope_facts *f, struct verdict *v)
 {
     const struct permit_dataset *d = permit_find_dataset(f->permit, &f->question->dictionary->dataset);
@@ -128,6 +204,8 @@ void scope_check(const struct scope_facts *f, struct verdict *v)
                     f->question->dictionary->dataset.text);
         return; /* the other parts of the scope are said by dataset */
     }
+    check_conditions(f, d, v);
+    check_rules(f, v);
     check_sites(f, d, v);
     check_statistic(f, d, v);
     check_variables(f, d, v);

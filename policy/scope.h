@@ -5,6 +5,7 @@
 #ifndef INNSYN_POLICY_SCOPE_H
 #define INNSYN_POLICY_SCOPE_H
 
+#include "policy/access_rules.h"
 #include "policy/verdict.h"
 #include "proto/permit.h"
 
@@ -18,7 +19,11 @@ struct scope_facts {
     unsigned site_count;
 };
 
-/* Adds to v (which the caller has initialised). */
+/* Access rules against one question: only what they deny; what they have reviewed, people decided with the permit.
+ * `questions`: asked so far under the permit, where that is known.  level: whose rules, as the reasons say it. */
+void scope_check_rules(const struct access_rules *r, const struct scope_facts *f, uint64_t questions, const char *level, struct verdict *v);
+
+/* The permit, the dataset's conditions of use and its own access rules as they are now.  Adds to v (which the caller has initialised). */
 void scope_check(const struct scope_facts *f, struct verdict *v);
 
 #endif

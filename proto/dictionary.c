@@ -393,7 +393,7 @@ result dictionary_read(struct json *tree, const char *dataset_as, enum profile p
 {
     struct fields f;
     struct slice kind = {0}, dataset, text = {0};
-    const struct json *variables = NULL;
+    const struct json *variables = NULL, *conditions = NULL;
     static const char *const DESCRIPTIONS[] = {"description", "source", "version", "license", NULL};
 
     TRY(fields_open(tree, "", &f, why));
@@ -416,6 +416,9 @@ result dictionary_read(struct json *tree, const char *dataset_as, enum profile p
     TRY(may_text(&f, "title", LABEL_TEXT_MAX, &d->title));
     TRY(read_profile(&f, published, profile_default, d));
     TRY(may_bool(&f, "event_table", &d->event_table));
+    TRY(may_array(&f, "use_conditions", USE_CONDITIONS_MAX, &conditions));
+    TRY(use_conditions_read(conditions, "/use_conditions", false, &d->use_conditions, why));
+    TRY(may_object(&f, "access_rules", &d->rules));
     for (unsigned i = 0; DESCRIPTIONS[i]; i++)
         TRY(may_text(&f, DESCRIPTIONS[i], TEXT_MAX, &text));
     TRY(need_array(&f, "variables", VARIABLES_MAX, &variables));
@@ -574,6 +577,10 @@ struct json *dictionary_json(const struct dictionary *d)
         if (json_kind(text) == JSON_STRING)
             json_set(o, DESCRIPTIONS[i], json_of_text(json_text(text)));
     }
+    if (d->use_conditions.count)
+        json_set(o, "use_conditions", use_conditions_json(&d->use_conditions));
+    if (d->rules)
+        json_set(o, "access_rules", json_share(d->rules));
     for (unsigned i = 0; i < d->variable_count; i++)
         json_add(variables, variable_json(&d->variables[i]));
     json_set(o, "variables", variables);

@@ -7,6 +7,7 @@
 #ifndef INNSYN_PROTO_DICTIONARY_H
 #define INNSYN_PROTO_DICTIONARY_H
 
+#include "proto/data_use.h"
 #include "proto/id.h"
 #include "proto/json.h"
 
@@ -46,6 +47,8 @@ struct dictionary {
     struct variable *variables; /* owned; in dictionary order */
     unsigned variable_count;
     unsigned *order;   /* owned; indices of the variables, sorted bytewise by name */
+    struct use_conditions use_conditions; /* what the data may be used for; none: not said */
+    const struct json *rules; /* who may ask for what of it (policy/access_rules.h reads them); NULL: none */
     int key;           /* index of the person key, -1: none (then every row is one person) */
     bool event_table;  /* rows are events: a person key may repeat */
 };

@@ -83,6 +83,20 @@ static result read_statistics(struct fields *f, struct permit_dataset *d)
     return DONE;
 }
 
+static result read_conditions(struct fields *f, struct permit_dataset *d, struct arena *memory)
+{
+    const struct json *conditions = NULL;
+    char path[JSON_PATH_MAX];
+    fields_path(f, "use_conditions", path);
+    TRY(may_array(f, "use_conditions", USE_CONDITIONS_MAX, &conditions));
+    if (!conditions)
+        return DONE;
+    d->use_conditions = arena_take_many(memory, 1, sizeof *d->use_conditions);
+    if (!d->use_conditions)
+        return no_memory(f->why);
+    return use_conditions_read(conditions, path, true, d->use_conditions, f->why);
+}
+
 static result read_datasets(struct fields *f, struct permit *p)
 {
     const struct json *datasets;
@@ -100,6 +114,7 @@ static result read_datasets(struct fields *f, struct permit *p)
         TRY(read_sites(&o, d, p->memory));
         TRY(read_variables(&o, d, p->memory));
         TRY(read_statistics(&o, d));
+        TRY(read_conditions(&o, d, p->memory));
         TRY(fields_close(&o));
         for (unsigned i = 0; i < p->dataset_count; i++)
             if (label_equal(&p->datasets[i].dataset, &d->dataset))
@@ -153,6 +168,7 @@ static result read_optout_lists(struct fields *f, struct permit *p)
 result permit_read(struct slice payload, struct permit **ret, struct why *why)
 {
     struct fields f;
+    const struct json *research = NULL, *organisation = NULL;
     struct permit *p CLEANUP(permit_freep) = calloc(1, sizeof *p);
     if (!p)
         return no_memory(why);
@@ -169,6 +185,10 @@ result permit_read(struct slice payload, struct permit **ret, struct why *why)
     TRY(need_text(&f, "purpose", PURPOSE_MAX, &p->purpose));
     TRY(need_instant(&f, "from", &p->from_ms));
     TRY(need_instant(&f, "to", &p->to_ms));
+    TRY(may_object(&f, "research", &research));
+    TRY(research_read(research, p->purpose, "/research", &p->research, why));
+    TRY(may_object(&f, "organisation", &organisation));
+    TRY(organisation_read(organisation, "/organisation", &p->organisation, why));
     TRY(read_datasets(&f, p));
     TRY(read_people(&f, p));
     TRY(read_optout_lists(&f, p));

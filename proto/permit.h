@@ -5,6 +5,7 @@
 #ifndef INNSYN_PROTO_PERMIT_H
 #define INNSYN_PROTO_PERMIT_H
 
+#include "proto/data_use.h"
 #include "proto/question.h"
 #include "proto/trust.h"
 
@@ -18,6 +19,7 @@ struct permit_dataset {
     struct slice *variables; /* NULL with variable_count 0: all ("*") */
     unsigned variable_count;
     bool statistics[STATISTIC_KINDS];
+    struct use_conditions *use_conditions; /* as they were when it was granted: obligations; none: NULL */
 };
 struct permit_person {
     struct label account;
@@ -33,6 +35,8 @@ struct permit {
     struct document_id application;
     struct label network;
     struct slice purpose; /* "53.1.e" */
+    struct research research;         /* what the data are used for */
+    struct organisation organisation; /* the applicant's */
     int64_t from_ms, to_ms; /* [from, to) */
     struct permit_dataset *datasets;
     unsigned dataset_count;

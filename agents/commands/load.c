@@ -16,6 +16,7 @@
 #include "base/role.h"
 #include "base/sandbox.h"
 #include "base/wire.h"
+#include "policy/access_rules.h"
 
 enum { KEYS_ASK = 1, KEYS_ANSWER = 2, KEYS_WAIT_MS = 60 * 1000, KEYS_FRAME_MAX = 8 * 1024 * 1024, LOAD_PATH_MAX = 1024 };
 static const double CLAMP_MAX = 9007199254740992.0; /* 2^53, as in a dictionary */
@@ -184,6 +185,10 @@ static result read_dictionary(struct load_command *l, const char *path, const ch
         r = dictionary_read(tree, as, wanted, &l->dictionary, &inner);
     if (!is_ok(r))
         return FAIL_AT(why, r.code, path, "%s%s%s", inner.field, inner.field[0] ? ": " : "", inner.text);
+    struct access_rules *rules CLEANUP(access_rules_freep) = NULL;
+    r = access_rules_read(l->dictionary->rules, "/access_rules", &rules, &inner);
+    if (!is_ok(r))
+        return FAIL_AT(why, r.code, path, "%s: %s", inner.field, inner.text);
     enum profile said = l->dictionary->profile;
     if (said == PROFILE_DP)
         return FAIL_AT(why, DENIED, path, "/profile: dp is not offered yet; ck, strict and open are");

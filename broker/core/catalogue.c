@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "policy/access_rules.h"
+
 enum { DATASETS_A_SITE_MAX = 64 };
 
 static void entry_free(struct dataset_entry *e)
@@ -131,10 +133,12 @@ static result put_one(struct call *c, const struct json *item, size_t index, str
     TRY(fields_close(&f));
     struct buffer text CLEANUP(buffer_done);
     struct dictionary *d CLEANUP(dictionary_freep) = NULL;
+    struct access_rules *rules CLEANUP(access_rules_freep) = NULL;
     struct hash h, edition_hash;
     buffer_init(&text, DICTIONARY_BYTES_MAX);
     TRY(json_print(tree, &text, why));
     TRY(read_text(buffer_slice(&text), &d, why));
+    TRY(access_rules_read(d->rules, "/access_rules", &rules, why));
     buffer_clear(&text);
     TRY(dictionary_text(d, &text, why)); /* the published form and no more */
     TRY(shared_hash(d, &h, why));

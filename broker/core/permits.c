@@ -75,6 +75,24 @@ static result check_predecessor(struct core *c, struct slice origin, struct slic
     return DONE;
 }
 
+/* What each dataset asks of its use goes into the permit as it stands today: obligations that the signers see. */
+static result datasets_json(struct core *c, const struct json *asked, struct json **ret, struct why *why)
+{
+    struct json *list CLEANUP(json_freep) = json_array();
+    for (size_t i = 0; i < json_size(asked); i++) {
+        struct label dataset;
+        struct dataset_entry *e;
+        struct json *one = json_deep_copy(json_item(asked, i));
+        json_add(list, one);
+        TRY(label_parse(json_text(json_get(one, "dataset")), &dataset, why));
+        TRY(catalogue_find(c, &dataset, "/datasets", &e, why));
+        if (e->dictionary->use_conditions.count)
+            json_set(one, "use_conditions", use_conditions_json(&e->dictionary->use_conditions));
+    }
+    *ret = MOVE(list);
+    return DONE;
+}
+
 result permit_draft(struct call *c, const struct application *a, struct document_id *ret, struct why *why)
 {
     struct core *core = c->core;
@@ -93,7 +111,11 @@ result permit_draft(struct call *c, const struct application *a, struct document
     json_set(v, "purpose", json_deep_copy(json_get(body, "purpose")));
     json_set(v, "from", json_deep_copy(json_get(body, "from")));
     json_set(v, "to", json_deep_copy(json_get(body, "to")));
-    json_set(v, "datasets", json_deep_copy(json_get(body, "datasets")));
+    struct json *datasets = NULL;
+    TRY(datasets_json(core, json_get(body, "datasets"), &datasets, why));
+    json_set(v, "datasets", datasets);
+    if (json_kind(json_get(body, "research")) == JSON_OBJECT)
+        json_set(v, "research", json_deep_copy(json_get(body, "research")));
     TRY(people_json(core, json_get(body, "people"), people, id.text, c->now_ms, why));
     struct buffer payload CLEANUP(buffer_done);
     struct permit *permit CLEANUP(permit_freep) = NULL;

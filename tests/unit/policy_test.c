@@ -387,12 +387,66 @@ static void a_sites_own_rules(void **state)
     }
 }
 
+/* At each query: what the permit carries was decided by people, what came later was not; a machine's no needs their word. */
+static void conditions_and_rules_at_each_query(void **state)
+{
+    (void)state;
+#define UNTIL "{\"code\":\"DUO:0000024\",\"until\":\"2030-01-01\"}"
+    static const struct {
+        const char *now, *carried, *rules, *code; /* the dataset's conditions, the permit's, the dataset's rules */
+    } rows[] = {
+        {"[]", NULL, NULL, NULL},
+        {"[{\"code\":\"DUO:0000042\"}]", NULL, NULL, NULL},
+        {"[{\"code\":\"DUO:0000042\"}," UNTIL "]", NULL, NULL, "use_condition"},
+        {"[{\"code\":\"DUO:0000042\"}," UNTIL "]", "[{\"code\":\"DUO:0000042\"}," UNTIL "]", NULL, NULL},
+        {"[{\"code\":\"DUO:0000011\"}]", "[{\"code\":\"DUO:0000011\"}]", NULL, "use_condition"},
+        {"[{\"code\":\"DUO:0000011\"}]", "[{\"code\":\"DUO:0000011\",\"deviation\":true}]", NULL, NULL},
+        {"[{\"code\":\"DUO:0000004\"},{\"code\":\"DUO:0000025\",\"months\":6}]", NULL, NULL, NULL},
+        {"[{\"code\":\"DUO:0000004\"},{\"code\":\"DUO:0000025\",\"months\":5}]", NULL, NULL, "use_condition"},
+        {"[{\"code\":\"DUO:0000004\"},{\"code\":\"DUO:0000026\",\"users\":[\"researcher\"]}]", NULL, NULL, NULL},
+        {"[{\"code\":\"DUO:0000004\"},{\"code\":\"DUO:0000026\",\"users\":[\"another\"]}]", NULL, NULL, "use_condition"},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"statistics\":[\"table\"]}", NULL},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"statistics\":[\"count\"]}", "rule_not_met"},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"variables\":{\"deny\":[\"age\"]}}", "rule_not_met"},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"variables\":{\"review\":[\"age\"],\"deny\":[\"chol\"]}}", NULL},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"combinations\":[{\"variables\":[\"age\",\"sex\"]}]}", "rule_not_met"},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"combinations\":[{\"variables\":[\"age\",\"chol\"]}]}", NULL},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"purposes\":[\"53.1.d\"]}", "rule_not_met"},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"effect\":\"review\"}", NULL},
+        {"[]", NULL, "{\"innsyn\":\"access-rules/1\",\"effect\":\"deny\"}", "rule_not_met"},
+        {"[]", NULL, "{\"no\":\"rules\"}", "rule_not_met"},
+    };
+    struct question *q CLEANUP(question_freep) = ask("\"age\":{\"from\":40}", "\"table\":{\"by\":[\"sex\"]}");
+    struct label account = label("researcher");
+    struct site_id sites[1] = {site("va")};
+    struct scope_facts f = {permit, PERMIT_LIVE, q, &account, at("2026-07-01T00:00:00Z"), sites, 1};
+    static struct use_conditions carried;
+    assert_ok(research_read(NULL, slice_str("53.1.e"), "", &permit->research, NULL));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct json *now CLEANUP(json_freep) = parse(rows[i].now), *old CLEANUP(json_freep) = rows[i].carried ? parse(rows[i].carried) : NULL;
+        struct json *rules CLEANUP(json_freep) = rows[i].rules ? parse(rows[i].rules) : NULL;
+        struct verdict v;
+        assert_ok(use_conditions_read(now, "", false, &dictionary->use_conditions, NULL));
+        assert_ok(use_conditions_read(old, "", true, &carried, NULL));
+        permit->datasets[0].use_conditions = old ? &carried : NULL;
+        dictionary->rules = rules;
+        verdict_init(&v);
+        scope_check(&f, &v);
+        const struct reason *r = verdict_first(&v);
+        if (rows[i].code ? v.kind != VERDICT_DENY || strcmp(r->code->code, rows[i].code) != 0 : v.kind != VERDICT_PERMIT)
+            fail_msg("row %zu: %s %s", i, verdict_name(v.kind), r ? r->text : "");
+        dictionary->rules = NULL;
+    }
+    dictionary->use_conditions.count = 0;
+    permit->datasets[0].use_conditions = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scope_one_fact_at_a_time), cmocka_unit_test(every_rule_speaks), cmocka_unit_test(verdicts_only_tighten),
         cmocka_unit_test(purposes_and_who_may),     cmocka_unit_test(roles_as_text),     cmocka_unit_test(the_role_table),
-        cmocka_unit_test(a_sites_own_rules),
+        cmocka_unit_test(a_sites_own_rules),        cmocka_unit_test(conditions_and_rules_at_each_query),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -22,6 +22,7 @@ enum defect {
     QUERY_STRANGER, QUERY_ALTERED, QUERY_OTHER_SITES, QUERY_EXPIRED, QUERY_FROM_FUTURE,
     /* question */
     QUESTION_DATASET_NOT_HERE, QUESTION_UNKNOWN_VARIABLE, QUESTION_OUTSIDE_VARIABLES, QUESTION_OUTSIDE_STATISTICS, QUESTION_OTHER_SITE,
+    CONDITION_ADDED, CONDITION_DENIES, RULE_DENIES,
     /* entry and proof */
     ENTRY_MISSING, ENTRY_OF_OTHER_TASK, ENTRY_OTHER_ACCOUNT, ENTRY_OTHER_INDEX, PROOF_WRONG, PROOF_MISSING,
     /* replay */
@@ -133,8 +134,13 @@ static void make_trust(struct world *w)
         fail_msg("%s %s", why.field, why.text);
 }
 
-static const char dictionary_text[] =
-    "{\"dataset\":\"heart\",\"title\":\"Heart\",\"profile\":\"ck\",\"sites\":[],\"variables\":["
+/* What the data may be used for, and what of it a permit carries: a moratorium is for people to look at. */
+#define MORATORIUM "{\"code\":\"DUO:0000024\",\"until\":\"2030-01-01\"}"
+static const char conditions[] = "[{\"code\":\"DUO:0000042\"}," MORATORIUM "]", fewer_conditions[] = "[{\"code\":\"DUO:0000042\"}]",
+                  denying_conditions[] = "[{\"code\":\"DUO:0000011\"}]";
+static const char dictionary_form[] =
+    "{\"dataset\":\"heart\",\"title\":\"Heart\",\"profile\":\"ck\",\"sites\":[],\"use_conditions\":%s,\"access_rules\":"
+    "{\"innsyn\":\"access-rules/1\",\"statistics\":[\"%s\"]},\"variables\":["
     "{\"name\":\"pid\",\"type\":\"id\"},{\"name\":\"age\",\"type\":\"integer\"},"
     "{\"name\":\"sex\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\",\"label\":\"F\"},{\"code\":\"1\",\"label\":\"M\"}]}]}";
 
@@ -172,6 +178,9 @@ static void make_permit(struct world *w, struct envelope *ret)
     json_set(dataset, "sites", texts("one", "two"));
     json_set(dataset, "variables", d == QUESTION_OUTSIDE_VARIABLES ? texts("sex", NULL) : texts("*", NULL));
     json_set(dataset, "statistics", d == QUESTION_OUTSIDE_STATISTICS ? texts("histogram", NULL) : texts("count", "table"));
+    struct json *carried = NULL;
+    assert_ok(json_parse(slice_str(d == CONDITION_ADDED ? fewer_conditions : d == CONDITION_DENIES ? denying_conditions : conditions), 1000, &carried, NULL));
+    json_set(dataset, "use_conditions", carried);
     json_add(datasets, dataset);
     json_set(v, "datasets", datasets);
     json_set(person, "account", json_of_str("researcher"));
@@ -323,6 +332,9 @@ static void world_init(struct world *w, enum defect d)
     w->site = key(6, KEY_P256), w->seal = key(7, KEY_P256), w->researcher = key(8, KEY_P256), w->stranger = key(9, KEY_P256);
     w->log = key(10, KEY_ED25519);
     make_trust(w);
+    char dictionary_text[1000];
+    (void)snprintf(dictionary_text, sizeof dictionary_text, dictionary_form, d == CONDITION_DENIES ? denying_conditions : conditions,
+                   d == RULE_DENIES ? "table" : "count");
     assert_ok(json_parse(slice_str(dictionary_text), JSON_BYTES_MAX, &w->dictionary_tree, NULL));
     assert_ok(dictionary_read(w->dictionary_tree, NULL, PROFILE_CK, &w->dictionary, NULL));
     w->held.dictionary = w->dictionary;
@@ -437,6 +449,9 @@ static const struct {
     {QUESTION_OUTSIDE_VARIABLES, "a variable outside the permit", "permit", "outside_scope"},
     {QUESTION_OUTSIDE_STATISTICS, "a statistic outside the permit", "permit", "outside_scope"},
     {QUESTION_OTHER_SITE, "a question for another site", "trust", "wrong_site"},
+    {CONDITION_ADDED, "a condition of use that the permit does not carry", "policy", "use_condition"},
+    {CONDITION_DENIES, "a condition of use that denies", "policy", "use_condition"},
+    {RULE_DENIES, "a rule of the dataset that denies", "policy", "rule_not_met"},
     {ENTRY_MISSING, "no entry", "log", "no_entry"},
     {ENTRY_OF_OTHER_TASK, "another task's entry", "log", "entry_differs"},
     {ENTRY_OTHER_ACCOUNT, "an entry that names another account", "log", "entry_differs"},
