@@ -1,7 +1,6 @@
 #include "client/audit.h"
 
 #include "base/instant.h"
-#include "client/entry_scan.h"
 
 void audit_init(struct audit *a, const struct checkpoint *seen)
 {
@@ -81,7 +80,7 @@ result audit_form(struct audit *a, struct slice entry, uint64_t index, struct wh
     struct json *tree CLEANUP(json_freep) = NULL;
     if (entry.len > AUDIT_ENTRY_MAX)
         return FAIL(why, DENIED, "entry %llu has more than %d bytes", (unsigned long long)index, AUDIT_ENTRY_MAX);
-    if (!entry_scan(entry, &type, &at))
+    if (!entry_scan_again(a->shapes, entry, &type, &at))
         TRY(look_closer(entry, index, &tree, &type, &at, why));
     if (!read_moment(a, at, &at_ms))
         return FAIL(why, DENIED, "entry %llu is not of the form entry/1 with `type` and `at`", (unsigned long long)index);
@@ -126,12 +125,17 @@ result audit_join(struct audit *a, const struct audit *part, const struct hash *
     return DONE;
 }
 
-result audit_add(struct audit *a, struct slice entry, struct why *why)
+result audit_add_hashed(struct audit *a, struct slice entry, const struct hash *leaf, struct why *why)
 {
     TRY(audit_form(a, entry, a->tree.size, why));
-    struct hash leaf = merkle_leaf(entry);
-    TRY(merkle_append(&a->tree, &leaf, NULL, NULL, why));
+    TRY(merkle_append(&a->tree, leaf, NULL, NULL, why));
     return check_seen(a, why);
+}
+
+result audit_add(struct audit *a, struct slice entry, struct why *why)
+{
+    struct hash leaf = merkle_leaf(entry);
+    return audit_add_hashed(a, entry, &leaf, why);
 }
 
 result audit_end(const struct audit *a, const struct checkpoint *now, struct why *why)

@@ -7,6 +7,7 @@
 #ifndef INNSYN_CLIENT_AUDIT_H
 #define INNSYN_CLIENT_AUDIT_H
 
+#include "client/entry_scan.h"
 #include "proto/json.h"
 #include "proto/merkle.h"
 #include "proto/note.h"
@@ -25,10 +26,12 @@ struct audit {
     unsigned type_count;
     char day[12];           /* of the last entry, as written, and its first moment: parsing is dear */
     int64_t day_ms;
+    struct entry_shapes *shapes; /* borrowed; NULL: every entry is scanned in full */
 };
 void audit_init(struct audit *a, const struct checkpoint *seen); /* seen: NULL the first time */
 /* DENIED: the entry breaks a rule, or the tree is not the one seen before; names the index. */
 MUST_CHECK result audit_add(struct audit *a, struct slice entry, struct why *why);
+MUST_CHECK result audit_add_hashed(struct audit *a, struct slice entry, const struct hash *leaf, struct why *why); /* its leaf hash is known */
 /* In parts: each part's entries are checked on their own (a: fresh from audit_init(a, NULL) for each part),
  * and the parts are joined in their order.  index is only for words. */
 enum { AUDIT_PART_LEVEL = 10, AUDIT_PART = 1 << AUDIT_PART_LEVEL };

@@ -14,6 +14,7 @@ struct walk {
     uint64_t size;
     struct level levels[TILE_LEVEL_MAX + 1];
     struct buffer bytes;
+    struct entry_shapes shapes;
 };
 
 result audit_bundle(struct slice bundle, struct slice hashes, uint64_t first, unsigned count, struct why *why)
@@ -98,7 +99,7 @@ static result walk_bundle(struct walk *w, uint64_t index, struct audit *a, struc
         memcpy(l->hashes[l->count].at, w->bytes.at + (size_t)l->count * HASH_LEN, HASH_LEN);
         if (!bundle_next(&rest, &entry))
             return FAIL(why, BROKEN, "a bundle changed while it was read");
-        TRY(audit_add(a, entry, why));
+        TRY(audit_add_hashed(a, entry, &l->hashes[l->count], why)); /* audit_bundle has compared it */
     }
     return l->count == TILE_WIDTH ? close_tile(w, 0, why) : DONE;
 }
@@ -134,7 +135,9 @@ result audit_tiles(audit_read_fn *read, audit_progress_fn *progress, void *self,
     w->self = self;
     buffer_init(&w->bytes, BUNDLE_BYTES_MAX);
     buffer_init(&bundle, BUNDLE_BYTES_MAX);
+    a->shapes = &w->shapes;
     result r = walk(w, progress, p, a, ret, &bundle, why);
+    a->shapes = NULL;
     buffer_done(&w->bytes);
     free(w);
     return r;

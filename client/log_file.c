@@ -11,15 +11,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WORKERS = 4, /* more than cores, often: one that waits for its turn to join must not leave a core idle */
-       READ_BYTES = 128 * 1024, PART_BYTES_MAX = AUDIT_PART * (AUDIT_ENTRY_MAX + 1) };
+enum { WORKERS = 3, /* more than two cores need: one that waits for its turn to join must not leave a core idle */
+       READ_BYTES = 64 * 1024, PART_BYTES_MAX = AUDIT_PART * (AUDIT_ENTRY_MAX + 1) + READ_BYTES };
 
 struct reading {
     pthread_mutex_t lock;
     pthread_cond_t joined;
     int fd;
     bool at_end;
-    struct buffer ahead;     /* read, and not yet handed out */
+    struct buffer ahead;     /* read beyond the part that was handed out last */
     uint64_t parts, next;    /* handed out; joined */
     uint64_t bytes;
     struct audit *audit;
@@ -33,19 +33,21 @@ struct part {
     uint64_t number;
     struct buffer bytes;
     unsigned count;
+    uint32_t ends[AUDIT_PART]; /* where each line's newline stands */
     struct audit audit;
+    struct entry_shapes shapes;
     struct hash leaves[AUDIT_PART];
     struct hash root;
     result outcome;
     struct why why;
 };
 
-static result read_more(struct reading *r, struct why *why)
+static result read_more(struct reading *r, struct buffer *to, struct why *why)
 {
-    uint8_t *to = NULL;
-    TRY(buffer_reserve(&r->ahead, READ_BYTES, &to, why));
-    ssize_t n = read(r->fd, to, READ_BYTES);
-    buffer_commit(&r->ahead, n > 0 ? (size_t)n : 0);
+    uint8_t *at = NULL;
+    TRY(buffer_reserve(to, READ_BYTES, &at, why));
+    ssize_t n = read(r->fd, at, READ_BYTES);
+    buffer_commit(to, n > 0 ? (size_t)n : 0);
     if (n < 0 && errno == EINTR)
         return DONE;
     if (n < 0)
@@ -57,28 +59,31 @@ static result read_more(struct reading *r, struct why *why)
 /* The next lines, up to AUDIT_PART, go to p->bytes; none at the end.  Under the lock. */
 static result take_lines(struct reading *r, struct part *p, struct why *why)
 {
-    size_t at = 0;
+    size_t start = 0, looked = 0; /* of the line at hand: where it begins, how far there is no newline */
     p->count = 0;
     buffer_clear(&p->bytes);
+    TRY(buffer_add(&p->bytes, buffer_slice(&r->ahead), why));
+    buffer_clear(&r->ahead);
     while (p->count < AUDIT_PART) {
-        struct slice rest = slice_part(buffer_slice(&r->ahead), at, r->ahead.len);
+        struct slice rest = slice_part(buffer_slice(&p->bytes), looked, p->bytes.len);
         const uint8_t *line = rest.len ? memchr(rest.at, '\n', rest.len) : NULL;
+        unsigned long long index = r->parts * AUDIT_PART + p->count;
         if (line) {
-            at += (size_t)(line - rest.at) + 1;
-            p->count++;
+            p->ends[p->count++] = (uint32_t)(line - p->bytes.at);
+            start = looked = (size_t)(line - p->bytes.at) + 1;
+        } else if (p->bytes.len - start > AUDIT_ENTRY_MAX) {
+            return FAIL(why, DENIED, "entry %llu has more than %d bytes", index, AUDIT_ENTRY_MAX);
         } else if (r->at_end) {
-            if (rest.len)
-                return FAIL(why, DENIED, "the file ends within entry %llu: it was cut off", (unsigned long long)(r->parts * AUDIT_PART + p->count));
+            if (p->bytes.len > start)
+                return FAIL(why, DENIED, "the file ends within entry %llu: it was cut off", index);
             break;
-        } else if (rest.len > AUDIT_ENTRY_MAX) {
-            return FAIL(why, DENIED, "entry %llu has more than %d bytes", (unsigned long long)(r->parts * AUDIT_PART + p->count), AUDIT_ENTRY_MAX);
         } else {
-            TRY(read_more(r, why));
+            looked = p->bytes.len;
+            TRY(read_more(r, &p->bytes, why));
         }
     }
-    TRY(buffer_add(&p->bytes, slice_of(r->ahead.at, at), why));
-    buffer_consume(&r->ahead, at);
-    r->bytes += at;
+    TRY(buffer_add(&r->ahead, slice_part(buffer_slice(&p->bytes), start, p->bytes.len), why));
+    r->bytes += start;
     p->number = r->parts;
     r->parts += p->count > 0;
     return DONE;
@@ -87,16 +92,16 @@ static result take_lines(struct reading *r, struct part *p, struct why *why)
 static result check_part(struct part *p, struct why *why)
 {
     struct merkle_frontier tree;
-    struct slice rest = buffer_slice(&p->bytes);
+    size_t from = 0;
     audit_init(&p->audit, NULL);
+    p->audit.shapes = &p->shapes;
     merkle_frontier_init(&tree);
     for (unsigned i = 0; i < p->count; i++) {
-        size_t end = slice_find(rest, '\n');
-        struct slice entry = slice_part(rest, 0, end);
+        struct slice entry = slice_of(p->bytes.at + from, p->ends[i] - from);
         TRY(audit_form(&p->audit, entry, p->number * AUDIT_PART + i, why));
         p->leaves[i] = merkle_leaf(entry);
         TRY(merkle_append(&tree, &p->leaves[i], NULL, NULL, why));
-        rest = slice_part(rest, end + 1, rest.len);
+        from = p->ends[i] + (size_t)1;
     }
     p->root = merkle_root(&tree);
     return DONE;
@@ -160,7 +165,7 @@ result log_file_audit(const char *path, struct audit *a, log_file_said *said, vo
     struct reading r = {.audit = a, .why = why, .said = said, .self = self};
     pthread_t workers[WORKERS];
     unsigned count = 0;
-    buffer_init(&r.ahead, 2 * READ_BYTES + AUDIT_PART * (size_t)(AUDIT_ENTRY_MAX + 1));
+    buffer_init(&r.ahead, PART_BYTES_MAX);
     r.fd = open(path, O_RDONLY | O_CLOEXEC);
     if (r.fd < 0)
         return FAIL(why, errno == ENOENT ? ABSENT : UNAVAILABLE, "%s cannot be read", path);

@@ -13,6 +13,7 @@
 
 #include "base/codec.h"
 
+#include <endian.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
@@ -70,6 +71,34 @@ struct hash sha256_two(struct slice first, struct slice second)
     if (!SHA256_Init(&c) || (first.len && !SHA256_Update(&c, first.at, first.len)) ||
         (second.len && !SHA256_Update(&c, second.at, second.len)) || !SHA256_Final(h.at, &c))
         abort(); /* memory only, and a hash must not be wrong */
+    return h;
+}
+
+enum { SHA256_BLOCK = SHA256_CBLOCK, PREFIXED_BYTES = 16 * SHA256_BLOCK };
+
+/* With its padding made here, a short message is one run of whole blocks: the library is called once, not
+ * for the prefix, the middle and the end each. */
+struct hash sha256_prefixed(uint8_t prefix, struct slice bytes)
+{
+    static _Thread_local uint8_t padded[PREFIXED_BYTES];
+    if (bytes.len > PREFIXED_BYTES - 1 - 9)
+        return sha256_two(slice_of(&prefix, 1), bytes);
+    size_t len = 1 + bytes.len, whole = (len + 9 + SHA256_BLOCK - 1) / SHA256_BLOCK * SHA256_BLOCK;
+    struct hash h;
+    SHA256_CTX c;
+    padded[0] = prefix;
+    if (bytes.len)
+        memcpy(padded + 1, bytes.at, bytes.len);
+    padded[len] = 0x80;
+    memset(padded + len + 1, 0, whole - len - 1);
+    padded[whole - 2] = (uint8_t)(len * 8 >> 8);
+    padded[whole - 1] = (uint8_t)(len * 8);
+    if (!SHA256_Init(&c) || !SHA256_Update(&c, padded, whole))
+        abort(); /* as above */
+    for (unsigned i = 0; i < HASH_LEN / 4; i++) {
+        uint32_t word = htobe32(c.h[i]);
+        memcpy(h.at + (size_t)4 * i, &word, sizeof word);
+    }
     return h;
 }
 

@@ -19,6 +19,8 @@ struct hash {
 
 struct hash sha256(struct slice bytes);
 struct hash sha256_two(struct slice first, struct slice second); /* of the two behind one another */
+/* Of a byte and bytes behind it, for the many short hashes of a Merkle tree; bytes are public: copies are not wiped. */
+struct hash sha256_prefixed(uint8_t prefix, struct slice bytes);
 bool hash_equal(const struct hash *a, const struct hash *b);
 void hash_print(const struct hash *h, char to[2 * HASH_LEN + 1]);
 

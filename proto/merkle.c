@@ -10,17 +10,15 @@ enum { LEVELS = 64 };
 
 struct hash merkle_leaf(struct slice entry)
 {
-    static const uint8_t prefix = 0x00;
-    return sha256_two(slice_of(&prefix, 1), entry);
+    return sha256_prefixed(0x00, entry);
 }
 
 struct hash merkle_node(const struct hash *left, const struct hash *right)
 {
-    uint8_t bytes[1 + 2 * HASH_LEN];
-    bytes[0] = 0x01;
-    memcpy(bytes + 1, left->at, HASH_LEN);
-    memcpy(bytes + 1 + HASH_LEN, right->at, HASH_LEN);
-    return sha256(slice_of(bytes, sizeof bytes));
+    uint8_t bytes[2 * HASH_LEN];
+    memcpy(bytes, left->at, HASH_LEN);
+    memcpy(bytes + HASH_LEN, right->at, HASH_LEN);
+    return sha256_prefixed(0x01, slice_of(bytes, sizeof bytes));
 }
 
 struct hash merkle_empty_root(void)

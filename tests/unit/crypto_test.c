@@ -37,6 +37,21 @@ static void hashes(void **state)
     hasher_free(NULL);
 }
 
+/* Every length around the ends of blocks, and beyond what is padded here: the same as in two pieces. */
+static void prefixed_hashes(void **state)
+{
+    (void)state;
+    static uint8_t bytes[2500];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 256);
+    for (size_t len = 0; len <= sizeof bytes; len++) {
+        uint8_t prefix = (uint8_t)(len % 3);
+        struct hash one = sha256_prefixed(prefix, slice_of(bytes, len)), two = sha256_two(slice_of(&prefix, 1), slice_of(bytes, len));
+        if (!hash_equal(&one, &two))
+            fail_msg("%zu bytes hash differently", len);
+    }
+}
+
 static void macs(void **state)
 {
     (void)state;
@@ -325,7 +340,7 @@ static void ed25519_edge_cases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hashes), cmocka_unit_test(macs), cmocka_unit_test(p256_signatures), cmocka_unit_test(p256_vector),
+        cmocka_unit_test(hashes), cmocka_unit_test(prefixed_hashes), cmocka_unit_test(macs), cmocka_unit_test(p256_signatures), cmocka_unit_test(p256_vector),
         cmocka_unit_test(public_keys), cmocka_unit_test(many_public_keys), cmocka_unit_test(keys_in_files),
         cmocka_unit_test(ed25519_rfc8032), cmocka_unit_test(ed25519_edge_cases),
     };

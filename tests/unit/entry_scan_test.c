@@ -55,6 +55,51 @@ static void the_scan_is_never_too_kind(void **state)
         assert_false(entry_scan(slice_str(refused[i]), &type, &at));
 }
 
+/* With what was learned of one entry, every other is judged as without. */
+static void a_shape_changes_no_verdict(void **state)
+{
+    (void)state;
+    static struct entry_shapes shapes;
+    struct slice type, at, again_type, again_at;
+    uint8_t copy[sizeof ENTRY + 1];
+    unsigned accepted = 0, refused = 0;
+    for (size_t i = 0; i + 1 < sizeof ENTRY; i++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            /* learned afresh: a change is not to be measured by the changed one before it */
+            assert_true(entry_scan_again(&shapes, slice_of(ENTRY, sizeof ENTRY - 1), &type, &at));
+            memcpy(copy, ENTRY, sizeof ENTRY);
+            copy[i] = (uint8_t)byte;
+            struct slice s = slice_of(copy, sizeof ENTRY - 1);
+            bool good = entry_scan(s, &type, &at);
+            for (int times = 0; times < 2; times++) {
+                assert_int_equal(entry_scan_again(&shapes, s, &again_type, &again_at), good);
+                if (good && (!slice_equal(type, again_type) || !slice_equal(at, again_at)))
+                    fail_msg("read otherwise: %.*s", SLICE_ARG(s));
+            }
+            accepted += good;
+            refused += !good;
+        }
+    assert_true(accepted > 1000 && refused > 1000);
+    /* two changes that make up for one another: a quote that moves by one */
+    static const char one[] = "{\"account\":\"abc\",\"at\":\"x\",\"innsyn\":\"entry/1\",\"type\":\"y\"}",
+                      other[] = "{\"account\":\"ab\"c,\"at\":\"x\",\"innsyn\":\"entry/1\",\"type\":\"y\"}";
+    assert_true(entry_scan_again(&shapes, slice_str(one), &type, &at));
+    assert_false(entry_scan_again(&shapes, slice_str(other), &type, &at));
+    for (size_t len = 0; len < sizeof copy && len < sizeof ENTRY; len++)
+        assert_int_equal(entry_scan_again(&shapes, slice_of(ENTRY, len), &type, &at), len == sizeof ENTRY - 1);
+    char longest[SHAPE_BYTES_MAX + 2];
+    for (size_t len = SHAPE_BYTES_MAX - 1; len <= SHAPE_BYTES_MAX + 1; len++) {
+        int head = snprintf(longest, sizeof longest, "{\"at\":\"x\",\"innsyn\":\"entry/1\",\"type\":\"");
+        memset(longest + head, 't', len - (size_t)head);
+        longest[len - 2] = '"';
+        longest[len - 1] = '}';
+        for (int times = 0; times < 2; times++) {
+            assert_true(entry_scan_again(&shapes, slice_of(longest, len), &type, &at));
+            assert_int_equal(type.len, len - (size_t)head - 2);
+        }
+    }
+}
+
 static void write_log(const char *path, unsigned count, unsigned change)
 {
     FILE *f = fopen(path, "we");
@@ -126,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_scan_is_never_too_kind),
+        cmocka_unit_test(a_shape_changes_no_verdict),
         cmocka_unit_test(parts_make_the_same_log),
     };
     return cmocka_run_group_tests_name("entry_scan", tests, NULL, NULL);
