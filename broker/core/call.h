@@ -278,8 +278,12 @@ handler_fn texts_erase;
 /* --- witness.c: one checkpoint at a time is offered to the witnesses, and tasks go out under it --- */
 MUST_CHECK result offer_new(struct core *c, struct why *why);
 void offer_free(struct core *c);
-/* The witnesses of the trust document have changed: their cosignatures are asked for anew. */
-void offer_forget_cosignatures(struct core *c);
+/* The trust document has changed: cosignatures are asked for anew, and what is kept is held to its witnesses. */
+MUST_CHECK result offer_trust_changed(struct core *c, struct why *why);
+/* At the end of a transaction: the newest checkpoint that a majority has cosigned goes into it, if it must be
+ * stored now; and after the commit, when it was. */
+MUST_CHECK result offer_keep(struct core *c, struct why *why);
+void offer_kept(struct core *c);
 /* There is something that should be cosigned soon. */
 void offer_want(struct core *c);
 /* After a commit, and when its time is over: moves on to the checkpoint at hand if that is wanted. */

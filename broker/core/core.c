@@ -453,6 +453,7 @@ static result decide_batch(struct core *c, struct pending *batch, const uint8_t 
     TRY(decide_due(c, why));
     for (struct pending *p = batch; p; p = p->next)
         TRY(decide_one(c, p, why));
+    TRY(offer_keep(c, why));
     if (!c->wrote) {
         store_rollback(c->store); /* nothing to keep, nothing to sync */
         return DONE;
@@ -587,6 +588,7 @@ result core_turn(struct core *c, int64_t *ret_ms, struct why *why)
     struct pending *batch = take_batch(c);
     result r = commit_batch(c, batch, why);
     if (is_ok(r)) {
+        offer_kept(c);
         c->clock_known = true;
         c->clock_base_ms = c->clock_next_ms;
     }

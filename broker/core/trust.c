@@ -4,11 +4,11 @@
  */
 #include "broker/core/call.h"
 
-static void trust_hold(struct core *c, struct trust *t)
+static result trust_hold(struct core *c, struct trust *t, struct why *why)
 {
     trust_free(c->trust);
     c->trust = t;
-    offer_forget_cosignatures(c);
+    return offer_trust_changed(c, why);
 }
 
 /* Opens every version in turn, so that a store that was tampered with is not believed. */
@@ -33,8 +33,7 @@ result trust_load(struct core *c, struct why *why)
         buffer_clear(&c->trust_text);
         TRY(buffer_add(&c->trust_text, rows_text(rows, 1), why));
     }
-    trust_hold(c, MOVE(held));
-    return DONE;
+    return trust_hold(c, MOVE(held), why);
 }
 
 result trust_get(struct call *c, struct why *why)
@@ -78,7 +77,7 @@ static result take(struct call *c, const struct envelope *e, struct why *why)
     c->touched |= TOUCHED_TRUST;
     buffer_clear(&core->trust_text);
     TRY(buffer_add(&core->trust_text, buffer_slice(&text), why));
-    trust_hold(core, MOVE(next));
+    TRY(trust_hold(core, MOVE(next), why));
     lines_wake(core);
     return DONE;
 }

@@ -147,6 +147,9 @@ static const char step_lists[] =
     "ALTER TABLE tasks ADD COLUMN waits_ms BIGINT NOT NULL DEFAULT 0;"                             \
     "CREATE TABLE site_said (site TEXT PRIMARY KEY, paused BIGINT NOT NULL, blocked TEXT NOT NULL,"      \
     " rules_version BIGINT NOT NULL, rules_hash " BYTES " NOT NULL);"
+/* The newest checkpoint that a majority of the witnesses has cosigned, as it is published. */
+#define STEP_COSIGNED(BYTES) \
+    "CREATE TABLE log_cosigned (one BIGINT PRIMARY KEY, size BIGINT NOT NULL, note " BYTES " NOT NULL);"
 
 const char *schema_step(unsigned version, bool bytea)
 {
@@ -158,6 +161,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 4: return step_enquiries;
     case 5: return step_lists;
     case 6: return bytea ? STEP_HOLDERS("BYTEA") : STEP_HOLDERS("BLOB");
+    case 7: return bytea ? STEP_COSIGNED("BYTEA") : STEP_COSIGNED("BLOB");
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

@@ -42,5 +42,5 @@ bool statement_writes(enum statement s)
 bool statement_is_upkeep(enum statement s)
 {
     return s == MARK_SET || s == IDEMPOTENCY_PUT || s == IDEMPOTENCY_SWEEP || s == TOKEN_SWEEP || s == LOG_TERMS_ADD ||
-           s == LOG_TERMS_CLEAR || s == LOG_INDEXED_SET || s == SCHEMA_SET;
+           s == LOG_TERMS_CLEAR || s == LOG_INDEXED_SET || s == LOG_COSIGNED_PUT || s == SCHEMA_SET;
 }

@@ -35,6 +35,9 @@
     S(LOG_RANGE, "SELECT body FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")                             \
     S(LOG_LEAVES, "SELECT leaf FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")                            \
     S(LOG_NODES, "SELECT hash FROM log_nodes WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx")                \
+    S(LOG_COSIGNED_GET, "SELECT size, note FROM log_cosigned WHERE one = 1")                                           \
+    S(LOG_COSIGNED_PUT, "INSERT INTO log_cosigned (one, size, note) VALUES (1, $1, $2)"                                \
+      " ON CONFLICT (one) DO UPDATE SET size = excluded.size, note = excluded.note")                                   \
     /* --- the log's search index --- */                                                                               \
     S(LOG_AT, "SELECT at_ms FROM log_entries WHERE idx = $1")                                                          \
     S(LOG_INDEXED, "SELECT size FROM log_indexed WHERE one = 1")                                                       \

@@ -44,6 +44,7 @@ struct rig {
     char token[PEOPLE][HTTP_TOKEN_MAX + 1]; /* in the order of people_names */
     uint8_t certificate[RIG_SITES][32];
     bool keys_refuse_status;
+    char witnesses[1024]; /* members of the trust document's array, as JSON */
     uint64_t sealed, signed_checkpoints;
     /* a poll's view, as an agent keeps it */
     struct note_key log_key;
@@ -255,9 +256,9 @@ static inline void rig_trust_text(struct rig *g, int version, struct buffer *to)
              "\"officers\":[{\"account\":\"officer1\",\"key\":\"%s\"},{\"account\":\"officer2\",\"key\":\"%s\"}],"
              "\"holders\":[{\"account\":\"holder-a\",\"site\":\"alpha\",\"key\":\"%s\"},{\"account\":\"holder-b\",\"site\":\"beta\",\"key\":\"%s\"}],"
              "\"sites\":[{\"site\":\"alpha\",\"key\":\"%s\"},{\"site\":\"beta\",\"key\":\"%s\"}],"
-             "\"log\":\"%s\",\"witnesses\":[],\"seal\":\"%s\",\"site_ca\":%.*s}",
+             "\"log\":\"%s\",\"witnesses\":[%s],\"seal\":\"%s\",\"site_ca\":%.*s}",
              version, rig_key64(g, ROOT1), rig_key64(g, ROOT2), rig_key64(g, OFFICER1), rig_key64(g, OFFICER2), rig_key64(g, HOLDER1),
-             rig_key64(g, HOLDER2), rig_key64(g, SITE1), rig_key64(g, SITE2), vkey, seal, SLICE_ARG(buffer_slice(&ca_text)));
+             rig_key64(g, HOLDER2), rig_key64(g, SITE1), rig_key64(g, SITE2), vkey, g->witnesses, seal, SLICE_ARG(buffer_slice(&ca_text)));
     assert_ok(envelope_make(TYPE_TRUST, slice_str(payload), &e, NULL));
     assert_ok(envelope_sign(&e, g->keys[ROOT1], NULL));
     assert_ok(envelope_sign(&e, g->keys[ROOT2], NULL));
