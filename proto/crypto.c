@@ -9,6 +9,7 @@
 /* The one-piece hash below uses the plain SHA256_... calls. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
+#include "proto/crypto_held.h"
 #include "proto/crypto_key.h"
 
 #include "base/codec.h"
@@ -506,6 +507,9 @@ result key_sign(const struct signing_key *k, struct slice bytes, uint8_t ret[SIG
 result p256_verify(const struct public_key *k, struct slice bytes, const uint8_t signature[SIGNATURE_LEN], struct why *why)
 {
     uint8_t der[ECDSA_DER_MAX];
+    struct hash what = held_what(KEY_P256, slice_of(k->der, k->der_len), bytes, signature);
+    if (held_before(&what))
+        return DONE;
     EVP_PKEY *pkey = key_of(k);
     if (!pkey) {
         ERR_clear_error();
@@ -520,6 +524,7 @@ result p256_verify(const struct public_key *k, struct slice bytes, const uint8_t
     ERR_clear_error();
     if (!good)
         return FAIL(why, DENIED, "the signature does not hold");
+    held_remember(&what);
     return DONE;
 }
 
@@ -557,6 +562,9 @@ result ed25519_verify(const uint8_t key[ED25519_KEY_LEN], struct slice bytes, co
 {
     if (!ed25519_key_is_sound(key))
         return FAIL(why, DENIED, "an Ed25519 key of low order or in a form that is not canonical");
+    struct hash what = held_what(KEY_ED25519, slice_of(key, ED25519_KEY_LEN), bytes, signature);
+    if (held_before(&what))
+        return DONE;
     EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, ED25519_KEY_LEN);
     EVP_MD_CTX *c = EVP_MD_CTX_new();
     bool good = pkey && c && EVP_DigestVerifyInit_ex(c, NULL, NULL, NULL, NULL, pkey, NULL) &&
@@ -566,5 +574,6 @@ result ed25519_verify(const uint8_t key[ED25519_KEY_LEN], struct slice bytes, co
     ERR_clear_error();
     if (!good)
         return FAIL(why, DENIED, "the signature does not hold");
+    held_remember(&what);
     return DONE;
 }

@@ -1,6 +1,7 @@
 /* Aim: hashes and MACs equal the standards', signatures hold exactly when they should (R-05, R-06).
  * Method: RFC and FIPS vectors, the CCTV Ed25519 edge cases, every bit of a signature flipped. */
 #include "proto/crypto.h"
+#include "proto/crypto_held.h"
 #include "base/codec.h"
 #include "proto/json.h"
 #include "vector.h"
@@ -208,6 +209,50 @@ static void many_public_keys(void **state)
     }
 }
 
+/* What held before is not computed again, and nothing that differs in a byte passes for it. */
+static void a_signature_that_held(void **state)
+{
+    (void)state;
+    struct signing_key *k, *other;
+    struct public_key pub, pub_other;
+    uint8_t sig[SIGNATURE_LEN], raw[ED25519_KEY_LEN], bad[SIGNATURE_LEN];
+    for (int kind = KEY_P256; kind <= KEY_ED25519; kind++) {
+        assert_ok(signing_key_new((enum key_kind)kind, &k, &why));
+        assert_ok(key_sign(k, slice_str("bytes"), sig, &why));
+        struct slice key;
+        if (kind == KEY_P256) {
+            assert_ok(signing_key_public(k, &pub, &why));
+            key = slice_of(pub.der, pub.der_len);
+        } else {
+            assert_ok(signing_key_ed25519(k, raw, &why));
+            key = slice_of(raw, sizeof raw);
+        }
+        struct hash what = held_what((enum key_kind)kind, key, slice_str("bytes"), sig);
+        assert_false(held_before(&what));
+        for (int times = 0; times < 2; times++) {
+            assert_ok(kind == KEY_P256 ? p256_verify(&pub, slice_str("bytes"), sig, &why) : ed25519_verify(raw, slice_str("bytes"), sig, &why));
+            assert_true(held_before(&what));
+        }
+        for (size_t i = 0; i < SIGNATURE_LEN; i++) {
+            memcpy(bad, sig, sizeof bad);
+            bad[i] ^= 1;
+            assert_status(kind == KEY_P256 ? p256_verify(&pub, slice_str("bytes"), bad, &why) : ed25519_verify(raw, slice_str("bytes"), bad, &why), DENIED);
+            struct hash not_held = held_what((enum key_kind)kind, key, slice_str("bytes"), bad);
+            assert_false(held_before(&not_held));
+        }
+        assert_status(kind == KEY_P256 ? p256_verify(&pub, slice_str("byteS"), sig, &why) : ed25519_verify(raw, slice_str("byteS"), sig, &why), DENIED);
+        if (kind == KEY_P256) { /* another key, or half of this one */
+            assert_ok(signing_key_new(KEY_P256, &other, &why));
+            assert_ok(signing_key_public(other, &pub_other, &why));
+            assert_status(p256_verify(&pub_other, slice_str("bytes"), sig, &why), DENIED);
+            pub.der_len--;
+            assert_status(p256_verify(&pub, slice_str("bytes"), sig, &why), DENIED);
+            signing_key_free(other);
+        }
+        signing_key_free(k);
+    }
+}
+
 static void keys_in_files(void **state)
 {
     (void)state;
@@ -341,7 +386,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes), cmocka_unit_test(prefixed_hashes), cmocka_unit_test(macs), cmocka_unit_test(p256_signatures), cmocka_unit_test(p256_vector),
-        cmocka_unit_test(public_keys), cmocka_unit_test(many_public_keys), cmocka_unit_test(keys_in_files),
+        cmocka_unit_test(public_keys), cmocka_unit_test(many_public_keys), cmocka_unit_test(a_signature_that_held),
+        cmocka_unit_test(keys_in_files),
         cmocka_unit_test(ed25519_rfc8032), cmocka_unit_test(ed25519_edge_cases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
