@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "client/clean_text.h"
+#include "policy/fee.h"
+#include "proto/crypto.h"
 
 static int path_of(const struct arguments *a, const char *what, char path[CALL_PATH_MAX])
 {
@@ -182,7 +184,60 @@ int application_decide(struct client *c, const struct arguments *a)
     const char *decision = a->words[1];
     if (strcmp(decision, "grant") != 0 && strcmp(decision, "refuse") != 0)
         return client_usage("the decision must be grant or refuse");
-    return step_with_text(c, a, decision, "reason");
+    struct why why = {0};
+    const char *reason, *ground = arguments_value(a, "ground");
+    if (arguments_need(a, "reason", &reason, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    struct json *body = text_body(reason);
+    if (ground)
+        json_set(body, "ground", json_of_str(ground));
+    return step(c, a, decision, body);
+}
+
+int application_estimate(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    const char *text, *given;
+    uint64_t fee = 0;
+    result r = arguments_need(a, "fee", &given, &why);
+    if (r.code == OK)
+        r = arguments_number(a, "fee", 0, FEE_MAX, &fee, &why);
+    if (r.code == OK)
+        r = arguments_need(a, "text", &text, &why);
+    if (r.code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    struct json *body = text_body(text);
+    json_set(body, "fee", json_of_integer((int64_t)fee));
+    return step(c, a, "estimate", body);
+}
+
+int application_agree(struct client *c, const struct arguments *a)
+{
+    return step(c, a, "agree", json_object());
+}
+
+int application_transfer(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    const char *text;
+    if (arguments_need(a, "text", &text, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    struct json *body = text_body(text);
+    json_set(body, "account", json_of_str(a->words[1]));
+    return step(c, a, "transfer", body);
+}
+
+int application_appeal(struct client *c, const struct arguments *a)
+{
+    return step_with_text(c, a, "appeal", "text");
+}
+
+int application_judge(struct client *c, const struct arguments *a)
+{
+    const char *judgement = a->words[1];
+    if (strcmp(judgement, "uphold") != 0 && strcmp(judgement, "reopen") != 0)
+        return client_usage("the judgement must be uphold (the refusal stands) or reopen");
+    return step_with_text(c, a, judgement, "reason");
 }
 
 /* --- letter, forms, register --- */
@@ -198,17 +253,18 @@ static result clean_lines(struct slice text, struct buffer *to, struct why *why)
     return DONE;
 }
 
-int application_letter(struct client *c, const struct arguments *a)
+static int letter(struct client *c, const struct arguments *a, const char *about)
 {
     struct why why = {0};
-    char path[CALL_PATH_MAX];
+    char path[CALL_PATH_MAX], what[64];
     const char *language = arguments_value(a, "lang");
     struct json *document CLEANUP(json_freep) = NULL;
     struct buffer text CLEANUP(buffer_done);
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (language && strcmp(language, "nb") != 0 && strcmp(language, "en") != 0)
         return client_usage("the letter is written in nb or en");
-    int code = path_of(a, language && strcmp(language, "en") == 0 ? "/letter?lang=en" : "/letter?lang=nb", path);
+    (void)snprintf(what, sizeof what, "/letter?lang=%s&about=%s", language ? language : "nb", about);
+    int code = path_of(a, what, path);
     if (code == EXIT_DONE)
         code = client_call(c, &(struct call){.method = "GET", .path = path}, &document);
     if (code != EXIT_DONE)
@@ -218,6 +274,48 @@ int application_letter(struct client *c, const struct arguments *a)
     if (clean_lines(json_text(json_get(document, "text")), &text, &why).code != OK)
         return client_fail(EXIT_UNREACHABLE, &why);
     return client_print(&text);
+}
+
+int application_letter(struct client *c, const struct arguments *a)
+{
+    return letter(c, a, "decision");
+}
+
+int application_fee(struct client *c, const struct arguments *a)
+{
+    return letter(c, a, "fee");
+}
+
+/* --- the whole case as one file --- */
+
+int application_export(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    char path[CALL_PATH_MAX];
+    const char *file;
+    struct json *document CLEANUP(json_freep) = NULL;
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    if (arguments_need(a, "out", &file, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    int code = path_of(a, "/export", path);
+    if (code == EXIT_DONE)
+        code = client_call(c, &(struct call){.method = "GET", .path = path}, &document);
+    if (code != EXIT_DONE)
+        return code;
+    if (json_print(document, &text, &why).code != OK)
+        return client_fail(EXIT_UNREACHABLE, &why);
+    if (host_write_file(c->host, file, 0600, buffer_slice(&text), &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    struct json *said CLEANUP(json_freep) = json_object();
+    struct hash h = sha256(buffer_slice(&text));
+    json_set(said, "file", json_of_str(file));
+    json_set(said, "sha256", json_of_hex(slice_of(h.at, HASH_LEN)));
+    json_set(said, "entries", json_of_integer((int64_t)json_size(json_get(json_get(document, "log"), "entries"))));
+    if (c->json)
+        return client_print_json(said);
+    buffer_clear(&text);
+    return document_show(said, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
 }
 
 int application_forms(struct client *c, const struct arguments *a)

@@ -8,7 +8,8 @@ static const struct fee_schedule SCHEDULE = {
     .site = 1000,
     /* A draft and what was only received cost nothing; screening is a quarter of the work, processing the rest
      * but for the permit itself. */
-    .done_percent = {[APPLICATION_PRE_SCREENING] = 25, [APPLICATION_PROCESSING] = 75, [APPLICATION_AWAITING] = 50, [APPLICATION_DECIDED] = 100},
+    .done_percent = {[APPLICATION_PRE_SCREENING] = 25, [APPLICATION_PROCESSING] = 75, [APPLICATION_AWAITING] = 50, [APPLICATION_DECIDED] = 100,
+                     [APPLICATION_APPEALED] = 100},
 };
 
 const struct fee_schedule *fee_schedule(void)

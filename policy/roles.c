@@ -89,6 +89,7 @@ static const struct command_rule RULES[COMMAND_COUNT] = {
     {COMMAND_APPLICATION_STEP, "POST", "/v1/applications/{id}/steps", ROLE_RESEARCHER | ROLE_OFFICER | ROLE_HOLDER, "what the workflow allows (docs/PERMISSIONS.md)"},
     {COMMAND_APPLICATION_COPY, "POST", "/v1/applications/{id}/copies", ROLE_RESEARCHER, "is named in it"},
     {COMMAND_APPLICATION_LETTER, "GET", "/v1/applications/{id}/letter", FILE_READERS, "a researcher must be named in it, a holder hold a site named in it"},
+    {COMMAND_APPLICATION_EXPORT, "GET", "/v1/applications/{id}/export", FILE_READERS, "a researcher must be named in it, a holder hold a site named in it; each is logged"},
     {COMMAND_ENQUIRY_ADD, "POST", "/v1/enquiries", SIGNED_IN, NULL},
     {COMMAND_ENQUIRY_LIST, "GET", "/v1/enquiries", SIGNED_IN, "its own; officers and auditors see all"},
     {COMMAND_ENQUIRY_GET, "GET", "/v1/enquiries/{id}", SIGNED_IN, "its own; officers and auditors see all"},

@@ -6,10 +6,11 @@
 
 static const char *const ACTORS[ACTOR_COUNT] = {"applicant", "member", "officer", "holder", "time"};
 static const char *const STATES[APPLICATION_STATES] = {
-    "draft", "submitted", "pre_screening", "processing", "awaiting_information", "decided", "withdrawn",
+    "draft", "submitted", "pre_screening", "processing", "awaiting_information", "decided", "withdrawn", "appealed",
 };
 static const char *const STEP_NAMES[STEPS] = {
-    "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw", "lapse",
+    "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw",
+    "estimate", "agree", "transfer", "appeal", "uphold", "reopen", "lapse",
 };
 static const char *const STAGE_NAMES[STAGES] = {"draft", "live", "suspended", "revoked", "expired", "replaced"};
 static const char *const PERMIT_STEP_NAMES[PERMIT_STEPS] = {"sign", "resume", "suspend", "revoke", "amend", "renew", "replace", "expire"};
@@ -75,7 +76,34 @@ const char *enquiry_step_name(enum enquiry_step s)
     return s < ENQUIRY_STEPS ? ENQUIRY_STEP_NAMES[s] : "?";
 }
 
-#define ALL_ACCEPTED "everyone named has accepted; each site's holder has spoken for it, or the holders' deadline passed; none denied"
+static const struct ground GROUNDS[] = {
+    {"incomplete", "Søknaden er ikke fullstendig", "The application is not complete"},
+    {"purpose", "Formålet er ikke tillatt", "The purpose is not allowed"},
+    {"necessity", "Det bes om mer enn formålet krever", "More is asked for than the purpose needs"},
+    {"safeguards", "Tiltakene mot misbruk er ikke gode nok", "The safeguards against misuse are not sufficient"},
+    {"legal_basis", "Behandlingsgrunnlag mangler", "There is no legal basis"},
+    {"ethics", "Etisk godkjenning mangler", "There is no ethics approval"},
+    {"holder", "En dataforvalter har gått imot", "A data holder has denied"},
+    {"risk", "Risikoen er for høy (artikkel 68(2))", "The risk is too high (Article 68(2))"},
+    {"other", "Annet", "Other"},
+};
+
+const struct ground *ground_at(unsigned index)
+{
+    return index < sizeof GROUNDS / sizeof GROUNDS[0] ? &GROUNDS[index] : NULL;
+}
+
+const struct ground *ground_find(struct slice code)
+{
+    for (unsigned i = 0; ground_at(i); i++)
+        if (slice_is(code, GROUNDS[i].code))
+            return &GROUNDS[i];
+    return NULL;
+}
+
+#define ALL_ACCEPTED "everyone named has accepted; the applicant has agreed to the fee estimate; each site's holder has spoken for it, or the holders' deadline passed; none denied"
+#define TO_MEMBER "to a member who has accepted"
+#define NOT_THE_SAME "did not make the decision; " NO_PART
 #define NO_PART "takes no part in the application"
 #define APPLIES "is a researcher's account with a key; makes a draft application"
 
@@ -86,12 +114,14 @@ static const struct workflow_row ROWS[] = {
     {APPLICATION_DRAFT,         STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_DRAFT,         EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_DRAFT,         STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_DRAFT,         EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_DRAFT,         STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+    {APPLICATION_DRAFT,         STEP_TRANSFER, ACTOR_APPLICANT, APPLICATION_DRAFT, EFFECT_TRANSFER | EFFECT_TEXT, TO_MEMBER},
     {APPLICATION_DRAFT,         STEP_LAPSE,    ACTOR_TIME,      APPLICATION_WITHDRAWN,     0, "untouched for six months"},
 
     {APPLICATION_SUBMITTED,     STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_SUBMITTED,     EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_SUBMITTED,     STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_SUBMITTED,     EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_SUBMITTED,     STEP_SCREEN,   ACTOR_OFFICER,   APPLICATION_PRE_SCREENING, 0, NO_PART},
     {APPLICATION_SUBMITTED,     STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+    {APPLICATION_SUBMITTED,     STEP_TRANSFER, ACTOR_APPLICANT | ACTOR_OFFICER, APPLICATION_SUBMITTED, EFFECT_TRANSFER | EFFECT_TEXT, TO_MEMBER},
 
     {APPLICATION_PRE_SCREENING, STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_PRE_SCREENING, EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_PRE_SCREENING, STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_PRE_SCREENING, EFFECT_MEMBERSHIP, NULL},
@@ -99,6 +129,9 @@ static const struct workflow_row ROWS[] = {
     {APPLICATION_PRE_SCREENING, STEP_ASK,      ACTOR_OFFICER,   APPLICATION_AWAITING,      EFFECT_STOP_CLOCK | EFFECT_TEXT, NO_PART},
     {APPLICATION_PRE_SCREENING, STEP_REFUSE,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, NO_PART},
     {APPLICATION_PRE_SCREENING, STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+    {APPLICATION_PRE_SCREENING, STEP_ESTIMATE, ACTOR_OFFICER,   APPLICATION_PRE_SCREENING, EFFECT_ESTIMATE | EFFECT_TEXT, NO_PART},
+    {APPLICATION_PRE_SCREENING, STEP_AGREE,    ACTOR_APPLICANT, APPLICATION_PRE_SCREENING, EFFECT_ESTIMATE, "the estimate is higher than what was agreed to"},
+    {APPLICATION_PRE_SCREENING, STEP_TRANSFER, ACTOR_APPLICANT | ACTOR_OFFICER, APPLICATION_PRE_SCREENING, EFFECT_TRANSFER | EFFECT_TEXT, TO_MEMBER},
 
     {APPLICATION_PROCESSING,    STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_PROCESSING,    EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_PROCESSING,    STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_PROCESSING,    EFFECT_MEMBERSHIP, NULL},
@@ -108,12 +141,22 @@ static const struct workflow_row ROWS[] = {
     {APPLICATION_PROCESSING,    STEP_GRANT,    ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, ALL_ACCEPTED "; " NO_PART ", nor gave an opinion on it"},
     {APPLICATION_PROCESSING,    STEP_REFUSE,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, NO_PART ", nor gave an opinion on it"},
     {APPLICATION_PROCESSING,    STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+    {APPLICATION_PROCESSING,    STEP_ESTIMATE, ACTOR_OFFICER,   APPLICATION_PROCESSING,    EFFECT_ESTIMATE | EFFECT_TEXT, NO_PART},
+    {APPLICATION_PROCESSING,    STEP_AGREE,    ACTOR_APPLICANT, APPLICATION_PROCESSING,    EFFECT_ESTIMATE, "the estimate is higher than what was agreed to"},
+    {APPLICATION_PROCESSING,    STEP_TRANSFER, ACTOR_APPLICANT | ACTOR_OFFICER, APPLICATION_PROCESSING, EFFECT_TRANSFER | EFFECT_TEXT, TO_MEMBER},
 
     {APPLICATION_AWAITING,      STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_AWAITING,      EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_AWAITING,      STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_AWAITING,      EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_AWAITING,      STEP_ANSWER,   ACTOR_APPLICANT, APPLICATION_PRE_SCREENING, EFFECT_FORM | EFFECT_TEXT, "the form stays whole"},
     {APPLICATION_AWAITING,      STEP_REFUSE,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, "the applicant's four weeks have passed; " NO_PART},
     {APPLICATION_AWAITING,      STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+    {APPLICATION_AWAITING,      STEP_AGREE,    ACTOR_APPLICANT, APPLICATION_AWAITING,      EFFECT_ESTIMATE, "the estimate is higher than what was agreed to"},
+    {APPLICATION_AWAITING,      STEP_TRANSFER, ACTOR_APPLICANT | ACTOR_OFFICER, APPLICATION_AWAITING, EFFECT_TRANSFER | EFFECT_TEXT, TO_MEMBER},
+
+    {APPLICATION_DECIDED,       STEP_APPEAL,   ACTOR_APPLICANT, APPLICATION_APPEALED,      EFFECT_APPEAL | EFFECT_TEXT, "it was refused; within three weeks; once"},
+    {APPLICATION_APPEALED,      STEP_UPHOLD,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_JUDGE | EFFECT_TEXT, NOT_THE_SAME},
+    {APPLICATION_APPEALED,      STEP_REOPEN,   ACTOR_OFFICER,   APPLICATION_PROCESSING,    EFFECT_JUDGE | EFFECT_START_CLOCK | EFFECT_TEXT, NOT_THE_SAME},
+    {APPLICATION_APPEALED,      STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_DECIDED,       0, "takes the appeal back"},
 };
 
 static const struct permit_workflow_row PERMIT_ROWS[] = {

@@ -33,6 +33,7 @@ enum application_state {
     APPLICATION_AWAITING, /* "awaiting_information": the clock stands still */
     APPLICATION_DECIDED,
     APPLICATION_WITHDRAWN,
+    APPLICATION_APPEALED, /* a refusal that the applicant does not accept */
     APPLICATION_STATES,
 };
 const char *application_state_name(enum application_state s);
@@ -53,6 +54,12 @@ enum step {
     STEP_GRANT,
     STEP_REFUSE,
     STEP_WITHDRAW,
+    STEP_ESTIMATE,
+    STEP_AGREE,
+    STEP_TRANSFER,
+    STEP_APPEAL,
+    STEP_UPHOLD,
+    STEP_REOPEN,
     STEP_LAPSE,
     STEPS,
 };
@@ -68,6 +75,10 @@ enum effect {
     EFFECT_OPINION = 1 << 6,
     EFFECT_DECIDE = 1 << 7,
     EFFECT_TEXT = 1 << 8,         /* a text must be given */
+    EFFECT_ESTIMATE = 1 << 9,     /* the fee: another estimate than the schedule's, or the applicant's agreement to it */
+    EFFECT_TRANSFER = 1 << 10,    /* a member becomes the applicant */
+    EFFECT_APPEAL = 1 << 11,
+    EFFECT_JUDGE = 1 << 12,       /* an appeal: by another officer than the one who decided */
 };
 struct workflow_row {
     enum application_state state;
@@ -83,6 +94,13 @@ const struct workflow_row *workflow_find(enum application_state state, enum step
 unsigned workflow_actors(enum step step);
 /* The steps that one who is `actors` may take in this state: "answer, withdraw"; "" when there is none. */
 MUST_CHECK result workflow_allowed(enum application_state state, unsigned actors, struct buffer *to, struct why *why);
+
+/* Why an application is refused, for the register's figures; the officer's own words stand beside it. */
+struct ground {
+    const char *code, *nb, *en;
+};
+const struct ground *ground_at(unsigned index); /* NULL behind the last */
+const struct ground *ground_find(struct slice code); /* NULL: there is none */
 
 /* --- permits; the numbers are stored --- */
 enum permit_stage {

@@ -5,10 +5,13 @@
  */
 #include "broker/core/call.h"
 
+#include "policy/fee.h"
+
 enum { STEP_TEXT_MAX = 4000, ALLOWED_TEXT_MAX = 512 };
 
 static const char *const step_choices[] = {
-    "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw", NULL,
+    "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw",
+    "estimate", "agree", "transfer", "appeal", "uphold", "reopen", NULL,
 };
 
 /* What a request for a step says. */
@@ -17,6 +20,9 @@ struct wanted {
     int64_t version;
     struct slice text, site;
     unsigned opinion;
+    int64_t fee;
+    struct label to;            /* who becomes the applicant */
+    const struct ground *ground; /* of a refusal */
     const struct json *form;
 };
 static const char *const opinion_choices[] = {"approve", "deny", NULL};
@@ -46,7 +52,9 @@ static result write_row(struct call *c, struct application *a, enum step step, c
     TRY(json_print(a->body, &body, why));
     TRY(RUN(core, APPLICATION_SET, NULL, why, store_str(a->id.text), store_str(state), store_text(buffer_slice(&body)),
             store_integer(a->version), store_integer(now), store_integer(a->received_ms), store_integer(a->due_ms),
-            store_integer(a->left_ms), store_integer(a->extended), store_integer(a->opinions_due_ms), store_integer(a->answer_due_ms)));
+            store_integer(a->left_ms), store_integer(a->extended), store_integer(a->opinions_due_ms), store_integer(a->answer_due_ms),
+            store_integer(a->fee), store_integer(a->fee_agreed), store_integer(a->appealed_ms), store_text(json_text(json_get(a->body, "purpose"))),
+            store_text(json_get(a->body, "form") ? json_text(json_get(a->body, "form")) : slice_str("request-1"))));
     TRY(RUN(core, EVENT_ADD, NULL, why, store_str(a->id.text), store_integer(a->version), store_integer(now), store_str(account),
             store_str(step_name(step)), store_str(state), store_text(text)));
     if (a->rewritten)
@@ -70,8 +78,11 @@ result application_write(struct call *c, struct application *a, enum step step, 
 
 result application_submit(struct call *c, struct application *a, struct why *why)
 {
+    TRY(fee_of(c->core, json_get(a->body, "datasets"), &a->fee, why)); /* the draft showed it: who submits has agreed */
+    a->fee_agreed = a->fee;
     struct json *fields = json_object();
     json_set(fields, "purpose", json_deep_copy(json_get(a->body, "purpose")));
+    json_set(fields, "fee", json_of_integer(a->fee));
     a->received_ms = c->now_ms;
     return application_write(c, a, STEP_SUBMIT, APPLICATION_SUBMITTED, slice_str(""), fields, why);
 }
@@ -111,9 +122,10 @@ static result check_actor(struct call *c, const struct wanted *w, unsigned actor
     unsigned may = workflow_actors(w->step);
     if (!(actors & may))
         return refuse_actor(step_name(w->step), may, why);
-    if (!(may & ACTORS_ASKING) && actors & ACTORS_ASKING)
+    bool asks = actors & may & ACTORS_ASKING;
+    if (!asks && actors & ACTORS_ASKING)
         return FAIL_CODE(why, DENIED, "duties_not_apart", "/command", "nobody decides on an application in which he or she takes part");
-    unsigned scope = may & ACTORS_ASKING ? SCOPE_APPLY : SCOPE_DECIDE;
+    unsigned scope = asks ? SCOPE_APPLY : SCOPE_DECIDE;
     if (!(c->who.scopes & scope))
         return FAIL_CODE(why, DENIED, "wrong_role", "", "the token's scopes do not cover this step");
     return DONE;
@@ -125,6 +137,7 @@ static result read_wanted(struct call *c, struct wanted *ret, struct why *why)
 {
     struct fields f;
     unsigned step, opinion = 0;
+    struct slice text = {0};
     struct wanted w = {0};
     TRY(call_fields(c, &f, why));
     TRY(need_choice(&f, "command", step_choices, &step));
@@ -140,6 +153,19 @@ static result read_wanted(struct call *c, struct wanted *ret, struct why *why)
         TRY(need_choice(&f, "opinion", opinion_choices, &opinion));
     }
     w.opinion = opinion;
+    if (w.step == STEP_ESTIMATE)
+        TRY(need_integer(&f, "fee", 0, FEE_MAX, &w.fee));
+    if (w.step == STEP_TRANSFER) {
+        TRY(need_text(&f, "account", LABEL_MAX, &text));
+        TRY(label_parse(text, &w.to, why));
+    }
+    if (w.step == STEP_REFUSE) {
+        text = slice_str("other");
+        TRY(may_text(&f, "ground", 32, &text));
+        w.ground = ground_find(text);
+        if (!w.ground)
+            return FAIL_AT(why, MALFORMED, "/ground", "is one of incomplete, purpose, necessity, safeguards, legal_basis, ethics, holder, risk, other");
+    }
     TRY(fields_close(&f));
     *ret = w;
     return DONE;
@@ -149,7 +175,14 @@ static result take_form(struct call *c, struct application *a, const struct want
 {
     if (!w->form)
         return DONE;
+    int64_t before = a->fee;
     TRY(application_check(c, w->form, a, a->state != APPLICATION_DRAFT, why));
+    if (a->fee >= 0)
+        TRY(fee_of(c->core, json_get(a->body, "datasets"), &before, why));
+    if (a->fee >= 0 && a->fee == before) { /* no officer's own estimate: it follows the form, which is the applicant's */
+        TRY(fee_of(c->core, json_get(w->form, "datasets"), &a->fee, why));
+        a->fee_agreed = a->fee;
+    }
     json_free(a->body);
     a->body = json_deep_copy(w->form);
     a->rewritten = true;
@@ -169,6 +202,65 @@ static result take_membership(struct call *c, struct application *a, const struc
     json_set(a->body, "people", left);
     a->rewritten = true;
     return application_parties(c, a->body, &a->id, a->account, why);
+}
+
+static result take_estimate(struct application *a, const struct wanted *w, struct json *fields, struct why *why)
+{
+    if (w->step == STEP_AGREE) {
+        if (a->fee_agreed >= a->fee)
+            return FAIL_CODE(why, DENIED, "conflict", "/command", "the estimate is not higher than what was agreed to");
+        a->fee_agreed = a->fee;
+    } else
+        a->fee = w->fee;
+    json_set(fields, "fee", json_of_integer(a->fee));
+    return DONE;
+}
+
+/* The one who leaves stays a member until the form no longer names him or her; the form's own investigator follows. */
+static result take_transfer(struct call *c, struct application *a, const struct wanted *w, struct json *fields, struct why *why)
+{
+    struct rows *members CLEANUP(rows_freep) = NULL;
+    bool accepted = false;
+    TRY(RUN(c->core, MEMBER_LIST, &members, why, store_str(a->id.text)));
+    while (rows_next(members))
+        accepted = accepted || (slice_is(rows_text(members, 0), w->to.text) && rows_integer(members, 1));
+    if (!accepted)
+        return FAIL_CODE(why, DENIED, "conflict", "/account", "'%s' is no member of it who has accepted", w->to.text);
+    if (json_get(a->body, "principal_investigator")) {
+        json_set(a->body, "principal_investigator", json_of_str(w->to.text));
+        a->rewritten = true;
+        TRY(RUN(c->core, OPINION_CLEAR, NULL, why, store_str(a->id.text))); /* they were about another's study */
+    }
+    TRY(RUN(c->core, APPLICATION_APPLICANT, NULL, why, store_str(a->id.text), store_str(w->to.text)));
+    TRY(RUN(c->core, MEMBER_DROP, NULL, why, store_str(a->id.text), store_str(w->to.text)));
+    TRY(application_parties(c, a->body, &a->id, slice_str(w->to.text), why));
+    json_set(fields, "to", json_of_str(w->to.text));
+    return RUN(c->core, MEMBER_ACCEPT, NULL, why, store_str(a->id.text), store_text(a->account), store_integer(c->now_ms));
+}
+
+/* Only a refusal is appealed, once, and in time. */
+static result take_appeal(struct call *c, struct application *a, struct why *why)
+{
+    if (!slice_is(a->outcome, "refused"))
+        return FAIL_CODE(why, DENIED, "conflict", "/command", "only a refusal can be appealed");
+    if (a->appealed_ms)
+        return FAIL_CODE(why, DENIED, "conflict", "/command", "the decision was appealed before; it is appealed once");
+    if (c->now_ms > a->decided_ms + APPEAL_DAYS * DAY_MS)
+        return FAIL_CODE(why, DENIED, "conflict", "/command", "the three weeks in which the decision could be appealed have passed");
+    a->appealed_ms = c->now_ms;
+    return DONE;
+}
+
+/* Another officer looks at it.  A case that is opened again has no decision until the next one. */
+static result take_judgement(struct call *c, struct application *a, const struct wanted *w, struct why *why)
+{
+    if (slice_is(a->decided_by, c->who.account.text))
+        return FAIL_CODE(why, DENIED, "duties_not_apart", "/command", "who made the decision does not judge the appeal against it");
+    if (w->step != STEP_REOPEN)
+        return DONE;
+    a->appealed_ms = 0;
+    return RUN(c->core, APPLICATION_DECIDE, NULL, why, store_str(a->id.text), store_str(""), store_integer(0), store_str(""), store_str(""),
+               store_str(""), store_str(""));
 }
 
 static void take_clock(const struct call *c, struct application *a, unsigned effects)
@@ -209,7 +301,7 @@ static result take_opinion(struct call *c, struct application *a, const struct w
                store_str(opinion_choices[w->opinion]), store_text(w->text), store_integer(c->now_ms));
 }
 
-/* Everyone named has accepted. */
+/* Everyone named has accepted, and the applicant knows what it costs. */
 static result check_members(struct call *c, const struct application *a, struct why *why)
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
@@ -217,6 +309,8 @@ static result check_members(struct call *c, const struct application *a, struct 
     while (rows_next(rows))
         if (!rows_integer(rows, 1))
             return FAIL_CODE(why, DENIED, "conflict", "/command", "'%.*s' was named and has not accepted yet", SLICE_ARG(rows_text(rows, 0)));
+    if (a->fee_agreed < a->fee)
+        return FAIL_CODE(why, DENIED, "conflict", "/command", "the applicant has not agreed to the new fee estimate yet, and may withdraw");
     return DONE;
 }
 
@@ -253,6 +347,9 @@ static result take_decision(struct call *c, struct application *a, const struct 
     }
     const char *outcome = grant ? "granted" : "refused";
     json_set(fields, "decision", json_of_str(grant ? "grant" : "refuse"));
+    if (w->ground)
+        json_set(fields, "ground", json_of_str(w->ground->code));
+    a->appealed_ms = 0;
     if (a->due_ms && c->now_ms > a->due_ms)
         json_set(fields, "late", json_of_bool(true));
     a->due_ms = a->left_ms = a->opinions_due_ms = a->answer_due_ms = 0;
@@ -260,7 +357,7 @@ static result take_decision(struct call *c, struct application *a, const struct 
     if (grant)
         json_set(c->answer, "permit", json_of_str(permit.text));
     return RUN(c->core, APPLICATION_DECIDE, NULL, why, store_str(a->id.text), store_str(outcome), store_integer(c->now_ms),
-               store_str(c->who.account.text), store_text(w->text), store_str(permit.text));
+               store_str(c->who.account.text), store_text(w->text), store_str(permit.text), store_str(w->ground ? w->ground->code : ""));
 }
 
 static result take_effects(struct call *c, struct application *a, const struct workflow_row *row, const struct wanted *w,
@@ -278,6 +375,18 @@ static result take_effects(struct call *c, struct application *a, const struct w
         TRY(take_membership(c, a, w, why));
     if (row->effects & EFFECT_OPINION)
         TRY(take_opinion(c, a, w, fields, why));
+    if (row->effects & EFFECT_ESTIMATE)
+        TRY(take_estimate(a, w, fields, why));
+    if (row->effects & EFFECT_TRANSFER)
+        TRY(take_transfer(c, a, w, fields, why));
+    if (row->effects & EFFECT_APPEAL)
+        TRY(take_appeal(c, a, why));
+    if (row->effects & EFFECT_JUDGE)
+        TRY(take_judgement(c, a, w, why));
+    if (w->step == STEP_WITHDRAW && row->next == APPLICATION_WITHDRAWN && a->fee >= 0) {
+        a->fee = fee_incurred(a->fee, a->state); /* who withdraws pays what was done */
+        json_set(fields, "fee", json_of_integer(a->fee));
+    }
     if (row->effects & EFFECT_DECIDE)
         TRY(take_decision(c, a, w, fields, why));
     take_clock(c, a, row->effects);

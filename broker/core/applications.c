@@ -80,6 +80,10 @@ result application_load(struct core *c, const struct document_id *id, struct app
     a.outcome = rows_text(r, 16);
     a.origin = rows_text(r, 17);
     a.succeeds = rows_text(r, 18);
+    a.fee = rows_integer(r, 19);
+    a.fee_agreed = rows_integer(r, 20);
+    a.ground = rows_text(r, 21);
+    a.appealed_ms = rows_integer(r, 22);
     *ret = a;
     a = (struct application){0};
     return DONE;
@@ -248,43 +252,64 @@ static void set_moment(struct json *to, const char *key, int64_t at_ms)
         json_set(to, key, json_of_instant(at_ms));
 }
 
+static struct json *decision_json(const struct application *a)
+{
+    struct json *decision = json_object();
+    json_set(decision, "at", json_of_instant(a->decided_ms));
+    json_set(decision, "account", json_of_text(a->decided_by));
+    json_set(decision, "outcome", json_of_text(a->outcome));
+    json_set(decision, "reason", json_of_text(a->reason));
+    if (a->ground.len)
+        json_set(decision, "ground", json_of_text(a->ground));
+    if (slice_is(a->outcome, "refused") && !a->appealed_ms)
+        json_set(decision, "appeal_until", json_of_instant(a->decided_ms + APPEAL_DAYS * DAY_MS));
+    set_moment(decision, "appealed", a->appealed_ms);
+    return decision;
+}
+
+result application_json(struct call *c, const struct application *a, struct json **ret, struct why *why)
+{
+    struct buffer allowed CLEANUP(buffer_done);
+    unsigned actors;
+    struct json *fee = NULL;
+    buffer_init(&allowed, 512);
+    TRY(actors_of(c, slice_str(a->id.text), a->account, &actors, why));
+    TRY(workflow_allowed(a->state, actors, &allowed, why));
+    TRY(fee_of_application(c->core, a, &fee, why));
+    struct json *v CLEANUP(json_freep) = json_deep_copy(a->body); /* the application's own members, and what became of it */
+    json_set(v, "fee", fee);
+    json_set(v, "id", json_of_str(a->id.text));
+    json_set(v, "account", json_of_text(a->account));
+    json_set(v, "state", json_of_str(application_state_name(a->state)));
+    json_set(v, "version", json_of_integer(a->version));
+    json_set(v, "created", json_of_instant(a->created_ms));
+    set_moment(v, "received", a->received_ms);
+    set_moment(v, "due", a->due_ms);
+    set_moment(v, "opinions_due", a->opinions_due_ms);
+    set_moment(v, "answer_due", a->answer_due_ms);
+    json_set(v, "allowed", json_of_text(buffer_slice(&allowed)));
+    if (a->succeeds.len) {
+        json_set(v, "origin", json_of_text(a->origin));
+        json_set(v, "succeeds", json_of_text(a->succeeds));
+    }
+    if (a->decided_ms)
+        json_set(v, "decision", decision_json(a));
+    if (a->permit.len)
+        json_set(v, "permit", json_of_text(a->permit));
+    TRY(opinions_json(c->core, a, v, why));
+    TRY(members_json(c->core, a, v, why));
+    TRY(history_json(c->core, a, v, why));
+    *ret = MOVE(v);
+    return DONE;
+}
+
 result application_get(struct call *c, struct why *why)
 {
     struct application a CLEANUP(application_done) = {0};
-    struct buffer allowed CLEANUP(buffer_done);
-    unsigned actors;
-    buffer_init(&allowed, 512);
+    struct json *v = NULL;
     TRY(application_of_call(c, &a, why));
-    TRY(actors_of(c, slice_str(a.id.text), a.account, &actors, why));
-    TRY(workflow_allowed(a.state, actors, &allowed, why));
+    TRY(application_json(c, &a, &v, why));
     json_free(c->answer);
-    c->answer = json_deep_copy(a.body); /* the application's own members, and what became of it */
-    struct json *v = c->answer;
-    json_set(v, "id", json_of_str(a.id.text));
-    json_set(v, "account", json_of_text(a.account));
-    json_set(v, "state", json_of_str(application_state_name(a.state)));
-    json_set(v, "version", json_of_integer(a.version));
-    json_set(v, "created", json_of_instant(a.created_ms));
-    set_moment(v, "received", a.received_ms);
-    set_moment(v, "due", a.due_ms);
-    set_moment(v, "opinions_due", a.opinions_due_ms);
-    set_moment(v, "answer_due", a.answer_due_ms);
-    json_set(v, "allowed", json_of_text(buffer_slice(&allowed)));
-    if (a.succeeds.len) {
-        json_set(v, "origin", json_of_text(a.origin));
-        json_set(v, "succeeds", json_of_text(a.succeeds));
-    }
-    if (a.decided_ms) {
-        struct json *decision = json_object();
-        json_set(decision, "at", json_of_instant(a.decided_ms));
-        json_set(decision, "account", json_of_text(a.decided_by));
-        json_set(decision, "outcome", json_of_text(a.outcome));
-        json_set(decision, "reason", json_of_text(a.reason));
-        json_set(v, "decision", decision);
-    }
-    if (a.permit.len)
-        json_set(v, "permit", json_of_text(a.permit));
-    TRY(opinions_json(c->core, &a, v, why));
-    TRY(members_json(c->core, &a, v, why));
-    return history_json(c->core, &a, v, why);
+    c->answer = v;
+    return DONE;
 }

@@ -356,7 +356,9 @@ struct application {
     int64_t due_ms, left_ms, opinions_due_ms, answer_due_ms; /* 0: not running */
     bool extended;
     bool rewritten;     /* the body is not what was loaded */
-    struct slice account, permit, decided_by, reason, outcome, origin, succeeds;
+    int64_t fee, fee_agreed; /* estimate, and the highest that the applicant agreed to; -1: none yet */
+    int64_t appealed_ms;     /* of the decision at hand; 0: it was not appealed */
+    struct slice account, permit, decided_by, reason, outcome, origin, succeeds, ground;
 };
 void application_done(struct application *a);
 /* --- steps.c: what applications and enquiries have in common --- */
@@ -375,14 +377,19 @@ MUST_CHECK result refuse_step(struct call *c, const struct standing *s, const ch
 /* The refusal (403) of a step that is never the caller's; may: whose it is. */
 MUST_CHECK result refuse_actor(const char *step, unsigned may, struct why *why);
 
+struct application;
 /* --- feasibility.c: from what is published --- */
 MUST_CHECK result feasibility(struct core *c, const struct json *datasets, struct json **ret, struct why *why);
 /* What the schedule estimates for these datasets. */
 MUST_CHECK result fee_of(struct core *c, const struct json *datasets, int64_t *ret, struct why *why);
 struct json *fee_json(int64_t estimate);
+/* An application's: the estimate (a draft's from the schedule), what was agreed to, what withdrawing now costs. */
+MUST_CHECK result fee_of_application(struct core *c, const struct application *a, struct json **ret, struct why *why);
 /* From receipt to decision, of the decisions made in [from_ms, to_ms), to a tenth of a day; null: there was none. */
 MUST_CHECK result median_days(struct core *c, int64_t from_ms, int64_t to_ms, struct json **ret, struct why *why);
 /* --- enquiries.c --- */
+/* The enquiry that an application was made of, with its history; null: there is none. */
+MUST_CHECK result enquiry_of_application(struct core *c, const char *application, struct json **ret, struct why *why);
 handler_fn enquiry_create, enquiry_list, enquiry_get, enquiry_step;
 
 /* --- applications.c and its neighbours --- */
@@ -430,7 +437,13 @@ MUST_CHECK result permit_load(struct core *c, struct slice id, struct permit_row
 /* The sealed status of a permit, at most STATUS_RENEW_MS old.  Borrowed until the next call. */
 MUST_CHECK result permit_sealed_status(struct core *c, const struct permit_row *p, struct slice *ret, struct why *why);
 void sealed_free(struct core *c);
+/* All that GET of an application says; the caller's. */
+MUST_CHECK result application_json(struct call *c, const struct application *a, struct json **ret, struct why *why);
+enum { LETTER_BYTES_MAX = 64 * 1024 };
+/* The decision as a letter in "nb" or "en"; before it, the fee estimate and the right to withdraw. */
+MUST_CHECK result letter_write(struct core *c, const struct application *a, const char *language, struct buffer *to, struct why *why);
 handler_fn application_create, application_list, application_get, application_step, application_copy, application_letter;
+handler_fn application_export; /* case_export.c */
 handler_fn register_list, form_list;
 handler_fn permit_list, permit_get, permit_sign, permit_change, permit_amend, permit_renew;
 

@@ -299,6 +299,28 @@ result enquiry_step(struct call *c, struct why *why)
 
 /* --- reading --- */
 
+result enquiry_of_application(struct core *c, const char *application, struct json **ret, struct why *why)
+{
+    struct rows *found CLEANUP(rows_freep) = NULL, *rows CLEANUP(rows_freep) = NULL, *events CLEANUP(rows_freep) = NULL;
+    struct json *v = NULL;
+    *ret = NULL;
+    TRY(RUN(c, ENQUIRY_OF_APPLICATION, &found, why, store_str(application)));
+    if (!rows_next(found)) {
+        *ret = json_of_null();
+        return DONE;
+    }
+    TRY(RUN(c, ENQUIRY_GET, &rows, why, store_text(rows_text(found, 0))));
+    TRY(RUN(c, ENQUIRY_EVENT_LIST, &events, why, store_text(rows_text(found, 0)), store_integer(0), store_integer(EVENTS_MAX)));
+    if (!rows_next(rows) || !is_ok(json_parse(rows_text(rows, 2), ENQUIRY_BYTES_MAX, &v, why)))
+        return FAIL(why, BROKEN, "a stored enquiry cannot be read");
+    json_set(v, "id", json_of_text(rows_text(found, 0)));
+    json_set(v, "account", json_of_text(rows_text(rows, 0)));
+    json_set(v, "history", events_json(events, true));
+    *ret = v;
+    return DONE;
+}
+
+
 result enquiry_list(struct call *c, struct why *why)
 {
     struct page page;

@@ -52,6 +52,19 @@ struct json *fee_json(int64_t estimate)
     return v;
 }
 
+result fee_of_application(struct core *c, const struct application *a, struct json **ret, struct why *why)
+{
+    int64_t estimate = a->fee;
+    if (estimate < 0)
+        TRY(fee_of(c, json_get(a->body, "datasets"), &estimate, why));
+    struct json *v = fee_json(estimate);
+    json_set(v, "agreed", json_of_bool(a->fee >= 0 && a->fee_agreed >= a->fee));
+    /* One who withdrew is asked for what was done until then, and that is what stands as the estimate. */
+    json_set(v, "incurred", json_of_integer(a->state == APPLICATION_WITHDRAWN ? a->fee > 0 ? a->fee : 0 : fee_incurred(estimate, a->state)));
+    *ret = v;
+    return DONE;
+}
+
 /* --- time --- */
 
 result median_days(struct core *c, int64_t from_ms, int64_t to_ms, struct json **ret, struct why *why)

@@ -53,6 +53,8 @@ static result item_of(struct core *c, const struct rows *rows, struct json *item
         json_set(item, "decided", json_of_instant(rows_integer(rows, 4)));
         json_set(item, "outcome", json_of_text(rows_text(rows, 5)));
         json_set(item, "justification", json_of_text(rows_text(rows, 6)));
+        if (rows_text(rows, 10).len)
+            json_set(item, "ground", json_of_text(rows_text(rows, 10)));
     }
     return rows_text(rows, 7).len ? permit_of(c, rows_text(rows, 7), item, why) : DONE;
 }

@@ -151,6 +151,18 @@ static const char step_lists[] =
 #define STEP_COSIGNED(BYTES) \
     "CREATE TABLE log_cosigned (one BIGINT PRIMARY KEY, size BIGINT NOT NULL, note " BYTES " NOT NULL);"
 
+/* Fees, grounds, appeals, and what the yearly report counts by; the search index is made anew, with applications. */
+#define STEP_CASES(PURPOSE, FORM)                                                                  \
+    "ALTER TABLE applications ADD COLUMN fee BIGINT NOT NULL DEFAULT -1;"         /* -1: none was estimated */ \
+    "ALTER TABLE applications ADD COLUMN fee_agreed BIGINT NOT NULL DEFAULT -1;"                   \
+    "ALTER TABLE applications ADD COLUMN ground TEXT NOT NULL DEFAULT '';"                         \
+    "ALTER TABLE applications ADD COLUMN appealed_ms BIGINT NOT NULL DEFAULT 0;"                   \
+    "ALTER TABLE applications ADD COLUMN purpose TEXT NOT NULL DEFAULT '';"                        \
+    "ALTER TABLE applications ADD COLUMN form TEXT NOT NULL DEFAULT 'request-1';"                  \
+    "UPDATE applications SET ground = 'other' WHERE outcome = 'refused';"                          \
+    "UPDATE applications SET purpose = COALESCE(" PURPOSE ", ''), form = COALESCE(" FORM ", 'request-1');" \
+    "DELETE FROM log_terms; DELETE FROM log_indexed;"
+
 const char *schema_step(unsigned version, bool bytea)
 {
     switch (version) {
@@ -162,6 +174,8 @@ const char *schema_step(unsigned version, bool bytea)
     case 5: return step_lists;
     case 6: return bytea ? STEP_HOLDERS("BYTEA") : STEP_HOLDERS("BLOB");
     case 7: return bytea ? STEP_COSIGNED("BYTEA") : STEP_COSIGNED("BLOB");
+    case 8: return bytea ? STEP_CASES("CAST(body AS json) ->> 'purpose'", "CAST(body AS json) ->> 'form'")
+                         : STEP_CASES("json_extract(body, '$.purpose')", "json_extract(body, '$.form')");
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

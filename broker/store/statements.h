@@ -146,8 +146,8 @@
                        " reason, permit, version, changed_ms, received_ms, origin, succeeds)"                          \
                        " VALUES ($1, $2, 'draft', $3, $4, 0, '', '', '', 1, $5, 0, $6, $7)")                           \
     S(APPLICATION_GET, "SELECT account, state, body, created_ms, decided_ms, decided_by, reason, permit, version,"     \
-                       " changed_ms, received_ms, due_ms, left_ms, extended, opinions_due_ms, answer_due_ms, outcome," \
-                       " origin, succeeds FROM applications WHERE id = $1")                                            \
+      " changed_ms, received_ms, due_ms, left_ms, extended, opinions_due_ms, answer_due_ms, outcome,"                  \
+      " origin, succeeds, fee, fee_agreed, ground, appealed_ms FROM applications WHERE id = $1")                       \
     S(APPLICATION_LIST, "SELECT a.id, a.account, a.state, a.body, a.created_ms, a.permit, a.version, a.due_ms, a.outcome" \
                         " FROM applications a WHERE a.received_ms > 0" NEWER_THAN("a.created_ms", "a.id")              \
                         " ORDER BY a.created_ms DESC, a.id LIMIT $4")                                                  \
@@ -166,15 +166,16 @@
                              " (SELECT 1 FROM parties p WHERE p.document = a.id AND p.kind = 1 AND p.name IN"          \
                              " (SELECT h.site FROM holders h WHERE h.account = $6))"                                   \
                              " ORDER BY a.created_ms DESC, a.id LIMIT $4")                                             \
-    S(APPLICATION_SET, "UPDATE applications SET state = $2, body = $3, version = $4, changed_ms = $5, received_ms = $6," \
-                       " due_ms = $7, left_ms = $8, extended = $9, opinions_due_ms = $10, answer_due_ms = $11"         \
-                       " WHERE id = $1")                                                                               \
+    S(APPLICATION_SET, "UPDATE applications SET state = $2, body = $3, version = $4, changed_ms = $5, received_ms = $6,"\
+      " due_ms = $7, left_ms = $8, extended = $9, opinions_due_ms = $10, answer_due_ms = $11, fee = $12,"              \
+      " fee_agreed = $13, appealed_ms = $14, purpose = $15, form = $16 WHERE id = $1")                                 \
     S(APPLICATION_DECIDE, "UPDATE applications SET outcome = $2, decided_ms = $3, decided_by = $4, reason = $5,"       \
-                          " permit = $6 WHERE id = $1")                                                                \
+      " permit = $6, ground = $7 WHERE id = $1")                                                                       \
+    S(APPLICATION_APPLICANT, "UPDATE applications SET account = $2 WHERE id = $1")                                     \
     S(APPLICATIONS_IDLE, "SELECT id FROM applications WHERE state = 'draft' AND changed_ms <= $1"                      \
                          " ORDER BY changed_ms LIMIT $2")                                                              \
     S(REGISTER_LIST, "SELECT a.id, a.state, a.body, a.received_ms, a.decided_ms, a.outcome, a.reason, a.permit, a.origin," \
-                     " c.organisation FROM applications a JOIN accounts c ON c.account = a.account"                    \
+                     " c.organisation, a.ground FROM applications a JOIN accounts c ON c.account = a.account"          \
                      " WHERE a.received_ms > 0" NEWER_THAN("a.received_ms", "a.id")         \
                      " ORDER BY a.received_ms DESC, a.id LIMIT $4")                                                    \
     /* --- enquiries --- */                                                                                            \

@@ -4,7 +4,7 @@ _innsyn() {
     local log_filters="--account --organisation --dataset --variable --purpose --permit --query --site --outcome --type --from --to"
     local -A verbs=(
         [profile]="create" [key]="new show" [account]="list create me" [token]="create list revoke"
-        [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend decide withdraw letter" [permit]="list show sign revoke suspend resume amend renew"
+        [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend decide withdraw letter fee estimate agree transfer appeal judge export" [permit]="list show sign revoke suspend resume amend renew"
         [enquiry]="ask list show answer reply apply close"
         [query]="check run list show cancel" [result]="show verify" [site]="list add"
         [trust]="show pin publish root-key make sign" [audit]="verify recombine reconcile signals search show watch export prove mirror policy witness" [optout]="register withdraw show list-versions" [policy]="roles duo"
@@ -14,7 +14,8 @@ _innsyn() {
         ["profile create"]="--url --ca --account --network --trust" ["login "]="--password-file"
         ["account create"]="--roles --password-file --organisation --key" ["token create"]="--days --scopes"
         ["enquiry ask"]="--title --question --kind --country --purpose --dataset" ["enquiry answer"]="--text" ["enquiry reply"]="--text"
-        ["application opinion"]="--site --text" ["application decide"]="--reason" ["application list"]="--state" ["permit sign"]="--yes"
+        ["application opinion"]="--site --text" ["application decide"]="--reason --ground" ["application estimate"]="--fee --text" ["application transfer"]="--text"
+        ["application appeal"]="--text" ["application judge"]="--reason" ["application export"]="--out" ["application fee"]="--lang" ["application letter"]="--lang" ["application list"]="--state" ["permit sign"]="--yes"
         ["permit revoke"]="--reason" ["permit suspend"]="--reason" ["permit resume"]="--reason"
         ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title"
         ["optout register"]="--id-kind --id-file --receipt --purposes --sites"

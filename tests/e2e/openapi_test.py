@@ -214,6 +214,11 @@ def permits(c):
     enquiry = c.call("researcher", "POST", "/v1/enquiries", {"title": "A", "question": "B"}, 201)["id"]
     c.call("researcher", "POST", f"/v1/enquiries/{enquiry}/steps", {"command": "apply", "version": 1})
     c.call("researcher", "GET", f"/v1/enquiries/{enquiry}")
+    c.call("officer1", "GET", f"{apply}/{first}/export")
+    c.call("researcher2", "GET", f"{apply}/{first}/export", None, 404)
+    step("researcher", refused, command="appeal", version=4, text="why not?")
+    step("officer2", refused, command="uphold", version=5, text="for that reason")
+    c.call("researcher", "GET", f"{apply}/{refused}/letter?lang=nb&about=decision")
     c.call(None, "GET", "/v1/forms")
     c.call(None, "GET", "/v1/register")
     c.call(None, "GET", "/v1/register?limit=x", None, 400)

@@ -43,7 +43,7 @@ static void print_table(FILE *out)
             cell(out, row->actors);
             fprintf(out, " | %s | %s |\n", application_state_name(row->next), row->also ? row->also : "");
         }
-    fputs("\n`decided` and `withdrawn` are ends: only copying is possible.\n\n"
+    fputs("\n`withdrawn` is an end, and `decided` where it was not refused: only copying is possible, and what follows a permit.\n\n"
           "## Permits\n\n| state | step | who | next state | also |\n| --- | --- | --- | --- | --- |\n", out);
     for (unsigned s = 0; s < STAGES; s++)
         for (unsigned k = 0; k < PERMIT_STEPS; k++) {
@@ -106,7 +106,7 @@ static void every_state_is_reached_and_left(void **state)
                 reached[row->next] = true;
             steps += row != NULL;
         }
-        assert_int_equal(steps == 0, s == APPLICATION_DECIDED || s == APPLICATION_WITHDRAWN);
+        assert_int_equal(steps == 0, s == APPLICATION_WITHDRAWN);
     }
     for (unsigned s = 0; s < APPLICATION_STATES; s++)
         assert_true(reached[s]);
@@ -185,8 +185,10 @@ static void in_state(struct rig *g, enum application_state s, char id[DOCUMENT_I
     must(g, P_HOLDER1, id, "opinion", version, ",\"site\":\"alpha\",\"opinion\":\"approve\"");
     if (s == APPLICATION_AWAITING)
         must(g, P_OFFICER1, id, "ask", version, ",\"text\":\"which hearts?\"");
-    if (s == APPLICATION_DECIDED)
-        must(g, P_OFFICER1, id, "grant", version, ",\"text\":\"good\"");
+    if (s == APPLICATION_DECIDED || s == APPLICATION_APPEALED)
+        must(g, P_OFFICER1, id, "refuse", version, ",\"text\":\"too wide\",\"ground\":\"necessity\"");
+    if (s == APPLICATION_APPEALED)
+        must(g, W_APPLICANT, id, "appeal", version, ",\"text\":\"not so wide\"");
 }
 
 static void check_stands(struct rig *g, const char *id, enum application_state s, int64_t version)
@@ -219,6 +221,10 @@ static void try_cell(struct rig *g, enum application_state s, enum step step, si
         snprintf(more, sizeof more, ",\"form\":%s", form_of("", "\"researcher\",\"researcher2\""));
     else if (step == STEP_OPINION)
         snprintf(more, sizeof more, ",\"site\":\"alpha\",\"opinion\":\"approve\"");
+    else if (step == STEP_ESTIMATE)
+        snprintf(more, sizeof more, ",\"fee\":100,\"text\":\"little work\"");
+    else if (step == STEP_TRANSFER)
+        snprintf(more, sizeof more, ",\"account\":\"researcher2\",\"text\":\"new post\"");
     else
         snprintf(more, sizeof more, ",\"text\":\"because\"");
     const struct rig_answer *a = take_step(g, CALLERS[caller].person, id, step_name(step), *version, more);
@@ -236,8 +242,8 @@ static void try_cell(struct rig *g, enum application_state s, enum step step, si
         buffer_init(&list, 1024);
         assert_ok(workflow_allowed(s, actor, &list, NULL));
         assert_slice(json_text(json_get(a->body, "allowed")), list.len ? buffer_str(&list) : "nothing");
-    } else if (s == APPLICATION_AWAITING && step == STEP_REFUSE) {
-        EXPECT(a, 409, "conflict"); /* listed, but its four weeks have not passed */
+    } else if ((s == APPLICATION_AWAITING && step == STEP_REFUSE) || step == STEP_AGREE) {
+        EXPECT(a, 409, "conflict"); /* listed, but its four weeks have not passed; or there is nothing new to agree to */
     } else {
         EXPECT(a, 200, NULL);
         assert_slice(json_text(json_get(a->body, "state")), application_state_name(row->next));
@@ -484,6 +490,166 @@ static void permits_are_followed(void **state)
     rig_close(&g);
 }
 
+/* --- fees, appeals, handing over, the whole case --- */
+
+static const struct rig_answer *look(struct rig *g, int person, const char *id, const char *what)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "/v1/applications/%s%s", id, what);
+    return rig_call(g, person, HTTP_GET, path, NULL);
+}
+
+static int64_t fee_member(struct rig *g, const char *id, const char *member)
+{
+    return json_integer(json_get(json_get(look(g, W_APPLICANT, id, "")->body, "fee"), member));
+}
+
+static bool letter_says(struct rig *g, const char *id, const char *what, const char *words)
+{
+    struct slice text = json_text(json_get(look(g, W_APPLICANT, id, what)->body, "text"));
+    return text.len && memmem(text.at, text.len, words, strlen(words));
+}
+
+static void fees_are_known_before_the_decision(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1];
+    int64_t version;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    in_state(&g, APPLICATION_DRAFT, id, &version);
+    assert_int_equal(fee_member(&g, id, "estimate"), fee_estimate(1, 1)); /* before it is submitted */
+    assert_int_equal(fee_member(&g, id, "incurred"), 0);
+    EXPECT(look(&g, W_APPLICANT, id, "/letter?about=fee"), 409, "conflict");
+    in_state(&g, APPLICATION_PROCESSING, id, &version);
+    assert_true(letter_says(&g, id, "/letter?lang=nb&about=fee", "trekke s"));
+    assert_true(letter_says(&g, id, "/letter?lang=en&about=fee", "withdraw"));
+    EXPECT(look(&g, W_APPLICANT, id, "/letter?lang=en&about=love"), 400, "malformed");
+    assert_int_equal(fee_member(&g, id, "incurred"), fee_incurred(fee_estimate(1, 1), APPLICATION_PROCESSING));
+    EXPECT(take_step(&g, P_OFFICER1, id, "estimate", version, ",\"text\":\"much\""), 400, "malformed");
+    EXPECT(take_step(&g, P_OFFICER1, id, "estimate", version, ",\"text\":\"much\",\"fee\":-1"), 400, "malformed");
+    EXPECT(take_step(&g, P_OFFICER1, id, "estimate", version, ",\"text\":\"much\",\"fee\":100000001"), 400, "malformed");
+    must(&g, P_OFFICER1, id, "estimate", &version, ",\"text\":\"many sites\",\"fee\":20000");
+    EXPECT(take_step(&g, P_OFFICER1, id, "grant", version, ",\"text\":\"good\""), 409, "conflict"); /* not agreed to */
+    assert_true(letter_says(&g, id, "/letter?lang=en&about=fee", "agree to it"));
+    must(&g, W_APPLICANT, id, "agree", &version, "");
+    must(&g, P_OFFICER1, id, "estimate", &version, ",\"text\":\"less\",\"fee\":900"); /* a lower one needs no agreement */
+    must(&g, P_OFFICER1, id, "grant", &version, ",\"text\":\"good\"");
+    assert_int_equal(fee_member(&g, id, "estimate"), 900);
+    assert_true(letter_says(&g, id, "/letter?lang=en", "Fee: 900 NOK"));
+    assert_true(letter_says(&g, id, "/letter?lang=nb", "Gebyr: 900 NOK"));
+    EXPECT(take_step(&g, W_APPLICANT, id, "appeal", version, ",\"text\":\"more\""), 409, "conflict"); /* it was granted */
+    in_state(&g, APPLICATION_PRE_SCREENING, id, &version);
+    int64_t done = fee_member(&g, id, "incurred");
+    assert_int_equal(done, fee_incurred(fee_estimate(1, 1), APPLICATION_PRE_SCREENING));
+    must(&g, W_APPLICANT, id, "withdraw", &version, "");
+    assert_int_equal(fee_member(&g, id, "incurred"), done);
+    assert_int_equal(fee_member(&g, id, "estimate"), done);
+    rig_close(&g);
+}
+
+static void a_refusal_is_appealed_once_and_judged_by_another(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1];
+    int64_t version;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    in_state(&g, APPLICATION_PRE_SCREENING, id, &version);
+    EXPECT(take_step(&g, P_OFFICER1, id, "refuse", version, ",\"text\":\"no\",\"ground\":\"mood\""), 400, "malformed");
+    must(&g, P_OFFICER1, id, "refuse", &version, ",\"text\":\"no\",\"ground\":\"purpose\"");
+    assert_true(letter_says(&g, id, "/letter?lang=en", "The purpose is not allowed"));
+    assert_true(letter_says(&g, id, "/letter?lang=nb", "ikke tillatt"));
+    EXPECT(take_step(&g, W_APPLICANT, id, "appeal", version, ""), 400, "malformed"); /* grounds are needed */
+    EXPECT(take_step(&g, W_MEMBER, id, "appeal", version, ",\"text\":\"x\""), 403, "wrong_role");
+    must(&g, W_APPLICANT, id, "appeal", &version, ",\"text\":\"it is research\"");
+    EXPECT(take_step(&g, P_OFFICER1, id, "uphold", version, ",\"text\":\"still no\""), 403, "duties_not_apart");
+    EXPECT(take_step(&g, P_OFFICER1, id, "reopen", version, ",\"text\":\"well\""), 403, "duties_not_apart");
+    must(&g, P_OFFICER2, id, "uphold", &version, ",\"text\":\"rightly refused\"");
+    assert_true(letter_says(&g, id, "/letter?lang=en", "rightly refused") && letter_says(&g, id, "/letter?lang=en", "it is research"));
+    EXPECT(take_step(&g, W_APPLICANT, id, "appeal", version, ",\"text\":\"again\""), 409, "conflict"); /* once */
+
+    in_state(&g, APPLICATION_APPEALED, id, &version);
+    must(&g, W_APPLICANT, id, "withdraw", &version, ",\"text\":\"let it be\""); /* the appeal, not the application */
+    assert_slice(json_text(json_get(look(&g, W_APPLICANT, id, "")->body, "state")), "decided");
+
+    in_state(&g, APPLICATION_APPEALED, id, &version);
+    const struct rig_answer *a = take_step(&g, P_OFFICER2, id, "reopen", version, ",\"text\":\"a new look\"");
+    EXPECT(a, 200, NULL);
+    assert_non_null(json_get(a->body, "due"));
+    version++;
+    assert_null(json_get(look(&g, W_APPLICANT, id, "")->body, "decision"));
+    must(&g, P_OFFICER2, id, "refuse", &version, ",\"text\":\"no, once more\"");
+    must(&g, W_APPLICANT, id, "appeal", &version, ",\"text\":\"a new decision, a new appeal\"");
+    rig_close(&g);
+}
+
+static void it_is_handed_over(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1], other[DOCUMENT_ID_LEN + 1];
+    int64_t version, draft = 1;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    in_state(&g, APPLICATION_PROCESSING, id, &version);
+    EXPECT(take_step(&g, W_APPLICANT, id, "transfer", version, ",\"account\":\"officer2\",\"text\":\"x\""), 409, "conflict");
+    EXPECT(take_step(&g, W_APPLICANT, id, "transfer", version, ",\"account\":\"researcher\",\"text\":\"x\""), 409, "conflict");
+    EXPECT(take_step(&g, W_APPLICANT, id, "transfer", version, ",\"account\":\"no such\",\"text\":\"x\""), 400, "malformed");
+    EXPECT(take_step(&g, W_MEMBER, id, "transfer", version, ",\"account\":\"researcher2\",\"text\":\"x\""), 403, "wrong_role");
+    must(&g, P_OFFICER1, id, "transfer", &version, ",\"account\":\"researcher2\",\"text\":\"the first one left\"");
+    EXPECT(take_step(&g, W_APPLICANT, id, "withdraw", version, ""), 403, "wrong_role"); /* a member now */
+    must(&g, W_MEMBER, id, "withdraw", &version, "");
+    /* one who has not accepted is not handed it */
+    const struct rig_answer *a = rig_call(&g, W_APPLICANT, HTTP_POST, "/v1/applications?draft=1", form_of("", "\"researcher\",\"researcher2\""));
+    rig_text(a->body, "id", other, sizeof other);
+    EXPECT(take_step(&g, W_APPLICANT, other, "transfer", draft, ",\"account\":\"researcher2\",\"text\":\"x\""), 409, "conflict");
+    rig_close(&g);
+}
+
+static void a_case_is_exported_whole(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1];
+    int64_t version;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    in_state(&g, APPLICATION_DRAFT, id, &version);
+    EXPECT(look(&g, W_APPLICANT, id, "/export"), 409, "conflict");
+    in_state(&g, APPLICATION_PROCESSING, id, &version);
+    must(&g, P_OFFICER1, id, "grant", &version, ",\"text\":\"good\"");
+    const struct rig_answer *a = look(&g, P_OFFICER1, id, "/export");
+    EXPECT(a, 200, NULL);
+    assert_slice(json_text(json_get(a->body, "innsyn")), "case/1");
+    assert_int_equal(json_integer(json_get(json_get(a->body, "application"), "version")), version);
+    assert_non_null(json_get(json_get(a->body, "permit"), "draft"));
+    assert_int_equal(json_kind(json_get(a->body, "enquiry")), JSON_NULL);
+    assert_true(json_text(json_get(json_get(a->body, "letters"), "nb")).len > 0);
+    /* every step is there, in order, and each leaf hash is the log's own */
+    const struct json *entries = json_get(json_get(a->body, "log"), "entries");
+    assert_int_equal(json_size(entries), version + 1); /* and the draft of the permit */
+    int64_t before = -1;
+    for (size_t i = 0; i < json_size(entries); i++) {
+        int64_t index = json_integer(json_get(json_item(entries, i), "index"));
+        struct rows *rows CLEANUP(rows_freep) = NULL;
+        char hex[2 * HASH_LEN + 1];
+        struct hash leaf;
+        assert_true(index > before);
+        before = index;
+        assert_ok(STORE_RUN(core_store(g.core), LOG_LEAVES, &rows, NULL, store_integer(index), store_integer(index + 1)));
+        assert_true(rows_next(rows));
+        memcpy(leaf.at, rows_bytes(rows, 0).at, HASH_LEN);
+        hash_print(&leaf, hex);
+        assert_slice(json_text(json_get(json_item(entries, i), "leaf")), hex);
+    }
+    EXPECT(look(&g, P_HOLDER2, id, "/export"), 404, "no_such_thing");
+    EXPECT(look(&g, P_OPERATOR, id, "/export"), 403, "wrong_role");
+    rig_close(&g);
+}
+
 /* --- enquiries --- */
 
 static const char enquiry_body[] =
@@ -635,6 +801,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(decisions_need_members_and_opinions),
         cmocka_unit_test(forms_are_held),
         cmocka_unit_test(permits_are_followed),
+        cmocka_unit_test(fees_are_known_before_the_decision),
+        cmocka_unit_test(a_refusal_is_appealed_once_and_judged_by_another),
+        cmocka_unit_test(it_is_handed_over),
+        cmocka_unit_test(a_case_is_exported_whole),
         cmocka_unit_test(every_enquiry_cell),
         cmocka_unit_test(an_enquiry_becomes_an_application),
     };
