@@ -130,6 +130,8 @@ static result explain_audit(struct explaining *x, struct why *why)
     TRY(audited_box_of(x->question, &x->box, why));
     TRY(audited_box_count(x->box, &x->answer, why));
     TRY(audit_compare(x->box, before.boxes, before.count, AUDIT_EXACT_BELOW, &x->audit, why));
+    if (!d->event_table)
+        audit_leave_disjoint(&x->audit, buffer_slice(&cohort), before.texts);
     printf("L2 audit      %zu cohorts were answered before, %zu projections are near enough to count\n", before.count, x->audit.pair_count);
     for (size_t i = 0; i < x->audit.pair_count; i++) {
         struct audit_pair *p = &x->audit.pairs[i];

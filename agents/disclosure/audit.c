@@ -5,7 +5,7 @@
 #include "agents/disclosure/profile.h"
 #include "base/secret.h"
 
-enum { TERM_TEXT_MAX = 256 * 1024, PAIRS_FIRST = 64 };
+enum { TERM_TEXT_MAX = 256 * 1024, PAIRS_FIRST = 64, DISJOINT_PAIRS_MAX = 1000000 };
 
 static uint64_t eight_bytes(const uint8_t *at)
 {
@@ -153,6 +153,79 @@ result audit_compare(const struct audited_box *new_box, struct audited_box *cons
         }
     }
     return DONE;
+}
+
+/* --- boxes without a person in common ------------------------------------------------------------- */
+
+static const struct json *item(const struct json *set, size_t i)
+{
+    return json_kind(set) == JSON_ARRAY ? json_item(set, i) : set;
+}
+
+static size_t items(const struct json *set)
+{
+    return json_kind(set) == JSON_ARRAY ? json_size(set) : 1;
+}
+
+/* Does a range end before another begins?  Ends are not in their ranges; a missing end is none. */
+static bool ends_before(const struct json *a, const struct json *b)
+{
+    const struct json *to = json_get(a, "to"), *from = json_get(b, "from");
+    if (!to || !from)
+        return false;
+    if (json_kind(to) == JSON_STRING && json_kind(from) == JSON_STRING) /* dates: year first */
+        return slice_compare(json_text(to), json_text(from)) <= 0;
+    return json_is_number(to) && json_is_number(from) && json_number(to) <= json_number(from);
+}
+
+static bool have_common(const struct json *a, const struct json *b)
+{
+    if (json_kind(a) == JSON_STRING && json_kind(b) == JSON_STRING)
+        return slice_equal(json_text(a), json_text(b));
+    if (json_kind(a) == JSON_OBJECT && json_kind(b) == JSON_OBJECT)
+        return !ends_before(a, b) && !ends_before(b, a);
+    return json_kind(a) == json_kind(b); /* both missing; text and range never */
+}
+
+static bool sets_disjoint(const struct json *a, const struct json *b)
+{
+    if (items(a) * items(b) > DISJOINT_PAIRS_MAX)
+        return false;
+    for (size_t i = 0; i < items(a); i++)
+        for (size_t k = 0; k < items(b); k++)
+            if (have_common(item(a, i), item(b, k)))
+                return false;
+    return true;
+}
+
+static bool boxes_disjoint(const struct json *a, const struct json *b)
+{
+    struct slice name;
+    char text[VARIABLE_MAX + 1];
+    const struct json *set, *other;
+    for (size_t i = 0; json_next(a, &i, &name, &set);) {
+        if (!slice_copy_str(name, text, sizeof text))
+            continue;
+        other = json_get(b, text);
+        if (other && sets_disjoint(set, other))
+            return true;
+    }
+    return false;
+}
+
+void audit_leave_disjoint(struct audit *a, struct slice cohort, const struct slice *before)
+{
+    struct json *new CLEANUP(json_freep) = NULL;
+    size_t kept = 0;
+    if (!is_ok(json_parse(cohort, QUESTION_BYTES_MAX, &new, NULL)))
+        return;
+    for (size_t i = 0; i < a->pair_count; i++) {
+        struct json *old CLEANUP(json_freep) = NULL;
+        if (a->pairs[i].variable != AUDIT_WHOLE || !is_ok(json_parse(before[a->pairs[i].box], QUESTION_BYTES_MAX, &old, NULL)) ||
+            !boxes_disjoint(json_get(new, "where"), json_get(old, "where")))
+            a->pairs[kept++] = a->pairs[i];
+    }
+    a->pair_count = kept;
 }
 
 uint64_t audit_least(const struct audit *a)

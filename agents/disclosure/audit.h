@@ -68,12 +68,17 @@ enum { AUDIT_REMEMBERED_STEP = 10, AUDIT_REMEMBERED_SLACK = PTABLE_NOISE_MAX + A
 MUST_CHECK result audit_compare(const struct audited_box *new_box, struct audited_box *const *before, size_t count,
                                 uint64_t exact_below, struct audit *ret, struct why *why);
 
+/* Leaves out the whole boxes that no person can lie in both of, since a variable that both name has no value in common:
+ * two small groups are not one group with a person more.  Decided by the texts alone.  Not for event tables, where a
+ * person has many values.  cohort: the new cohort's text;
+ * before: the earlier ones', as audit_compare was given their boxes.  A text that cannot be read stays compared. */
+void audit_leave_disjoint(struct audit *a, struct slice cohort, const struct slice *before);
+
 /* The smallest difference, all pairs evaluated; AUDIT_EXACT_BELOW when there is no pair. */
 uint64_t audit_least(const struct audit *a);
 /* Over the pairs that are projections. */
 bool audit_holds(const struct audit *a);
-/* Over all pairs, the whole boxes with noise.  cohort: the new cohort's text; before: the earlier ones', as audit_compare
- * was given their boxes.  LIMIT: no memory; refuse then. */
+/* Over all pairs, the whole boxes with noise.  cohort and before as above.  LIMIT: no memory; refuse then. */
 MUST_CHECK result audit_decide(const struct audit *a, struct cellkey *key, struct slice edition, struct slice cohort,
                                const struct slice *before, bool *ret_holds, struct why *why);
 

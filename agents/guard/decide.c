@@ -6,6 +6,7 @@
 
 #include "agents/disclosure/profile.h"
 #include "agents/guard/inside.h"
+#include "agents/guard/weakened.h"
 #include "base/log.h"
 
 enum { BATCH_BYTES_MAX = CHANNEL_FRAME_BYTES_MAX / 2 };
@@ -18,7 +19,7 @@ static struct ledger_ask ask_of(const struct verified *v)
 
 bool decide_is_metered(const struct verified *v)
 {
-    return profile_rules(v->dataset->dictionary->profile) != NULL;
+    return profile_rules(v->dataset->dictionary->profile) != NULL && !weakened("all");
 }
 
 bool decide_may_ask(const struct guard *g, const struct verified *v, struct refusal *ret)
@@ -42,7 +43,13 @@ result decide_compare(struct guard *g, struct job *j, struct why *why)
     struct ledger_cohorts before = ledger_cohorts(g->ledger, j->v.dataset->dictionary->dataset.text);
     TRY(audited_box_of(j->v.question, &j->box, why));
     TRY(audited_box_count(j->box, &j->answer, why));
-    return audit_compare(j->box, before.boxes, before.count, AUDIT_EXACT_BELOW, &j->audit, why);
+    TRY(audit_compare(j->box, before.boxes, before.count, AUDIT_EXACT_BELOW, &j->audit, why));
+    struct buffer cohort CLEANUP(buffer_done) = {0};
+    buffer_init(&cohort, QUESTION_BYTES_MAX);
+    TRY(question_cohort(j->v.question, &cohort, why));
+    if (!j->v.dataset->dictionary->event_table)
+        audit_leave_disjoint(&j->audit, buffer_slice(&cohort), before.texts);
+    return DONE;
 }
 
 /* The name behind each hash: a variable that this edition does not have drops nothing. */

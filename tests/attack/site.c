@@ -215,6 +215,7 @@ static bool audit(struct site *s, const struct question *q, struct audited_box *
     bool holds;
     struct ledger_cohorts before = ledger_cohorts(s->ledger, "town");
     MUST(audit_compare(box, before.boxes, before.count, AUDIT_EXACT_BELOW, ret, &trouble));
+    audit_leave_disjoint(ret, cohort, before.texts);
     for (size_t i = 0; i < ret->pair_count; i++) {
         struct slice name = {0};
         for (unsigned v = 0; v < q->dictionary->variable_count; v++)

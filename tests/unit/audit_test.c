@@ -302,6 +302,43 @@ static void whole_boxes_are_compared_with_noise(void **state)
     assert_true(holds);
 }
 
+static void boxes_without_a_common_value_are_left_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool disjoint;
+    } cases[] = {
+        {"{\"zip\":[\"1\"]}", "{\"zip\":[\"2\"]}", true},
+        {"{\"zip\":[\"1\",\"3\"]}", "{\"zip\":[\"2\",\"3\"]}", false},
+        {"{\"zip\":[\"1\"],\"dx\":[\"1\"]}", "{\"zip\":[\"2\"],\"dx\":[\"1\"]}", true},
+        {"{\"zip\":[\"1\"],\"dx\":[\"1\"]}", "{\"age\":[\"2\"],\"dx\":[\"1\"]}", false},
+        {"{\"zip\":[\"1\"]}", "{}", false},
+        {"{\"zip\":[\"1\",null]}", "{\"zip\":[\"2\",null]}", false},
+        {"{\"zip\":[null]}", "{\"zip\":[\"2\"]}", true},
+        {"{\"x\":{\"from\":0,\"to\":59}}", "{\"x\":{\"from\":59}}", true},
+        {"{\"x\":{\"from\":0,\"to\":60}}", "{\"x\":{\"from\":59}}", false},
+        {"{\"x\":{\"to\":60}}", "{\"x\":{\"to\":3}}", false},
+        {"{\"x\":[{\"to\":3},{\"from\":9,\"to\":12}]}", "{\"x\":[{\"from\":3,\"to\":9},{\"from\":12}]}", true},
+        {"{\"x\":[{\"to\":3},null]}", "{\"x\":[{\"from\":3},null]}", false},
+        {"{\"d\":{\"to\":\"2020-02-01\"}}", "{\"d\":{\"from\":\"2020-02-01\"}}", true},
+        {"{\"d\":{\"to\":\"2020-02-02\"}}", "{\"d\":{\"from\":\"2020-02-01\"}}", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int swap = 0; swap < 2; swap++) {
+            char texts[2][200];
+            struct audit_pair pairs[2] = {{0, AUDIT_WHOLE, 3}, {0, 7, 30}};
+            struct audit a = {pairs, 2, 2};
+            snprintf(texts[0], sizeof texts[0], "{\"where\":%s}", swap ? cases[i].b : cases[i].a);
+            snprintf(texts[1], sizeof texts[1], "{\"where\":%s}", swap ? cases[i].a : cases[i].b);
+            struct slice before = slice_str(texts[1]);
+            audit_leave_disjoint(&a, slice_str(texts[0]), &before);
+            if (a.pair_count != (cases[i].disjoint ? 1u : 2u))
+                fail_msg("case %zu", i);
+            assert_int_equal(a.pairs[a.pair_count - 1].variable, 7); /* a projection is never left out */
+        }
+}
+
 /* Boxes that name one variable are not told apart by a projection: whole they are. */
 static void one_variable_boxes_are_compared(void **state)
 {
@@ -405,6 +442,7 @@ int main(void)
         cmocka_unit_test(decisions_equal_vectors),
         cmocka_unit_test(differences_equal_naive),
         cmocka_unit_test(whole_boxes_are_compared_with_noise),
+        cmocka_unit_test(boxes_without_a_common_value_are_left_out),
         cmocka_unit_test(one_variable_boxes_are_compared),
         cmocka_unit_test(charge_is_the_formula),
         cmocka_unit_test(charge_of_a_question),
