@@ -16,6 +16,7 @@ static const struct {
     {"run", "DIR                                 answer questions until TERM", command_run},
     {"pause", "DIR [--reason TEXT]                 answer nothing until resumed", command_pause},
     {"resume", "DIR                                 answer again", command_resume},
+    {"rules", "set|show|explain DIR ...            the site's own rules, signed by its holder", command_rules},
     {"block", "DIR PERMIT                          answer nothing under one permit", command_block},
     {"unblock", "DIR PERMIT                          answer under it again", command_unblock},
     {"optout", "apply DIR                           put the newest list of opt-outs in force now", command_optout},

@@ -8,7 +8,7 @@
  *   <dir>/tls/                certificate.pem ca.pem           <dir>/guard/     state, trust, journal, answers
  *   <dir>/data/<dataset>/     snapshots
  *   <dir>/evidence/           log-fork.json: there once this site has seen a fork of the log; it answers nothing then
- *   <dir>/site-rules.json     the site's own rules (policy/site_rules.h); absent: none
+ *   <dir>/site-rules.json     the site's own rules, signed by its holder (agents/guard/rules.c); absent: none
  */
 #ifndef INNSYN_AGENTS_SETTINGS_H
 #define INNSYN_AGENTS_SETTINGS_H

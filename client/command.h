@@ -32,6 +32,7 @@ command_fn permit_list, permit_show, permit_sign, permit_revoke, permit_suspend,
 command_fn query_check, query_run, query_list, query_show, query_cancel, result_show, result_verify;
 command_fn optout_register, optout_withdraw, optout_show, optout_versions;
 command_fn site_list, site_add;
+command_fn site_sign_rules; /* command_rules.c */
 command_fn trust_show, trust_pin, trust_publish, trust_root_key, trust_make, trust_sign;
 command_fn audit_verify, audit_show;
 command_fn audit_search, audit_watch, audit_export, account_erase, text_erase; /* command_log.c */

@@ -83,6 +83,7 @@ static const struct command_entry commands[] = {
     {"optout", "list-versions", 0, 0, true, "", "", "which lists of opt-outs the sites keep", optout_versions},
     {"site", "list", 0, 0, true, "", "", "the sites", site_list},
     {"site", "add", 1, 1, true, "title=", "ID --title TEXT", "add a site; print its enrolment token (operator)", site_add},
+    {"site", "sign-rules", 1, 1, true, "out=", "FILE --out FILE", "sign the rules of the own site (holder); innsyn-agent rules set puts them in force", site_sign_rules},
     {"trust", "show", 0, 0, true, "", "", "the trust document, verified", trust_show},
     {"trust", "pin", 1, 1, true, "", "HASH", "trust the document with this hash first", trust_pin},
     {"trust", "publish", 1, 1, true, "", "FILE", "give the broker a signed trust document (operator)", trust_publish},

@@ -32,6 +32,8 @@ static const struct problem_code CODES[] = {
     {"account_blocked", PROBLEM_POLICY, 403, "The site does not answer this account."},
     {"permit_blocked", PROBLEM_POLICY, 403, "The site does not answer under this permit."},
     {"cells_not_allowed", PROBLEM_POLICY, 403, "The site does not answer tables of this size."},
+    {"organisation_not_allowed", PROBLEM_POLICY, 403, "The site does not answer organisations of this kind."},
+    {"variable_not_allowed", PROBLEM_POLICY, 403, "The site does not answer questions about this variable."},
     {"budget_exhausted", PROBLEM_POLICY, 403, "The information budget does not cover the question."},
     {"permit_locked", PROBLEM_POLICY, 403, "Too many refusals have locked the permit at the site."},
     {"permit_frozen", PROBLEM_POLICY, 403, "The site has frozen the permit."},

@@ -23,6 +23,7 @@ int command_journal(int argc, char **argv);
 int command_ledger(int argc, char **argv);
 int command_disclosure(int argc, char **argv);
 int command_inbox(int argc, char **argv);
+int command_rules(int argc, char **argv);
 int command_block(int argc, char **argv);
 int command_unblock(int argc, char **argv);
 

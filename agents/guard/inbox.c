@@ -134,7 +134,7 @@ result inbox_hold(struct guard *g, const struct verified *v, struct slice result
     struct held_answer h CLEANUP(held_answer_done) = {
         .task = v->task.id, .query = v->query->id, .permit = v->permit->id, .account = v->account, .query_hash = v->query->hash,
         .question_hash = v->question->hash, .permit_hash = v->permit->hash, .result = *result_hash, .held_ms = now,
-        .until_ms = now + (g->rules ? site_rules_release_ms(g->rules) : RELEASE_HOURS_DEFAULT * HOUR_MS)};
+        .until_ms = now + (g->rules ? site_rules_release_ms(g->rules, &v->dataset->dictionary->dataset) : RELEASE_HOURS_DEFAULT * HOUR_MS)};
     if (h.until_ms > v->permit->to_ms)
         h.until_ms = v->permit->to_ms;
     if (g->held_count == HELD_ANSWERS_MAX)

@@ -8,6 +8,7 @@
  *   results.c  the signed answer, and its way to the broker until it is acknowledged
  *   inbox.c    answers that wait for the holder's hand, and how each ends
  *   consent.c  opt-outs: taken from a poll, put in force between two tasks
+ *   rules.c    the site's own rules: taken when its holder signed them, in force until a newer version
  *   stops.c    the holder's stop buttons: pause, and blocked permits
  *   upkeep.c   the once-a-second round: stops, catalogue, certificate, state, journal's signature
  */
@@ -86,7 +87,7 @@ struct guard {
     struct buffer left_out; /* record keys of those whom the edition of the job that is computed leaves out (wiped) */
     bool optouts_moved; /* editions are to be named anew as soon as the engine is idle */
     struct site_rules *rules; /* the site's own; NULL: none */
-    struct hash rules_hash;   /* of the file they were read from */
+    struct hash rules_hash;   /* of the file looked at last */
     uint64_t next_tag;
 
     uint64_t poll_tag; /* 0: none outstanding */
@@ -222,12 +223,16 @@ void consent_upkeep(struct guard *g);
 /* stops.c */
 void guard_read_stops(struct guard *g);
 
+/* rules.c */
+MUST_CHECK result guard_rules_start(struct guard *g, struct why *why);
+/* Looks at <dir>/site-rules.json.  On failure the rules in force stay. */
+MUST_CHECK result guard_read_rules(struct guard *g, struct why *why);
+
 /* upkeep.c */
 void upkeep(void *guard);
+void upkeep_rules(struct guard *g); /* looks whether the holder laid down new ones */
 MUST_CHECK result upkeep_start(struct guard *g, struct why *why);
 void guard_flush_state(struct guard *g);
-/* <dir>/site-rules.json.  MALFORMED: the rules in force stay. */
-MUST_CHECK result guard_read_rules(struct guard *g, struct why *why);
 bool upkeep_answered(struct guard *g, uint64_t tag, result r, unsigned status, struct slice body, const struct why *why);
 void upkeep_request_made(struct guard *g, struct slice pem);
 

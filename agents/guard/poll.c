@@ -126,6 +126,8 @@ static void take(struct guard *g, const struct polled *p)
     for (size_t i = 0; i < json_size(p->cancel); i++)
         take_cancel(g, json_item(p->cancel, i));
     guard_read_stops(g);
+    if (json_size(p->tasks))
+        upkeep_rules(g);
     for (size_t i = 0; i < json_size(p->tasks); i++)
         task_take(g, json_item(p->tasks, i));
 }
@@ -174,6 +176,12 @@ void poll_begin(void *guard)
     if (g->blocks.count)
         json_set(body, "blocked", blocked_permits(g));
     json_set(body, "wait_ms", json_of_integer(g->poll_failures > 0 ? 0 : g->settings->poll_wait_ms)); /* back soon after trouble */
+    if (g->state.rules_version > 0) {
+        struct json *rules = json_object();
+        json_set(rules, "version", json_of_integer((int64_t)g->state.rules_version));
+        json_set(rules, "sha256", json_of_hex(slice_of(g->state.rules_hash.at, HASH_LEN)));
+        json_set(body, "rules", rules);
+    }
     struct json *optouts = optouts_say(g->optouts);
     if (optouts)
         json_set(body, "optouts", optouts);

@@ -87,6 +87,10 @@ static struct json *state_json(const struct agent_state *state)
     if (state->time_floor_ms > 0)
         json_set(v, "time_floor", json_of_instant(state->time_floor_ms));
     json_set(v, "trust_version", json_of_integer((int64_t)state->trust_version));
+    if (state->rules_version > 0) {
+        json_set(v, "rules_version", json_of_integer((int64_t)state->rules_version));
+        json_set(v, "rules_sha256", json_of_hex(slice_of(state->rules_hash.at, HASH_LEN)));
+    }
     for (unsigned i = 0; i < state->status_count; i++)
         json_add(statuses, status_json(&state->statuses[i]));
     json_set(v, "statuses", statuses);
@@ -134,15 +138,19 @@ static result state_read(struct slice text, struct agent_state *ret, struct why 
     struct fields f;
     struct slice kind;
     const struct json *checkpoint = NULL, *statuses;
-    int64_t version;
+    int64_t version, rules = 0;
     TRY(fields_open(v, "", &f, why));
     TRY(need_text(&f, "innsyn", 32, &kind));
     TRY(may_object(&f, "checkpoint", &checkpoint));
+    TRY(may_integer(&f, "rules_version", 1, INT64_C(1) << 53, &rules));
+    if (rules > 0)
+        TRY(need_hash(&f, "rules_sha256", ret->rules_hash.at));
     TRY(may_instant(&f, "time_floor", &ret->time_floor_ms));
     TRY(need_integer(&f, "trust_version", 0, INT64_C(1) << 53, &version));
     TRY(need_array(&f, "statuses", STATE_STATUSES_MAX, &statuses));
     TRY(fields_close(&f));
     ret->trust_version = (uint64_t)version;
+    ret->rules_version = (uint64_t)rules;
     if (checkpoint)
         TRY(checkpoint_read(checkpoint, &ret->checkpoint, why));
     for (size_t i = 0; i < json_size(statuses); i++)

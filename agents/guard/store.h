@@ -1,7 +1,7 @@
 /*
  * store.h - what guard must remember over a crash, in files that are synced before the call returns.
  *
- *   <folder>/state.json            checkpoint, time floor, trust version, permit statuses seen
+ *   <folder>/state.json            checkpoint, time floor, trust version, rules in force, permit statuses seen
  *   <folder>/trust.json            the trust document in force (an envelope)
  *   <folder>/answers/<query id>    the signed answer to a query, as it was or will be sent (I8)
  *   <folder>/statistics/<hash>     what was published for a question on an edition: the same question has
@@ -22,6 +22,8 @@ struct agent_state {
     struct checkpoint checkpoint; /* size 0: none accepted yet */
     int64_t time_floor_ms;
     uint64_t trust_version;
+    uint64_t rules_version; /* of the site's own rules in force; 0: none */
+    struct hash rules_hash;
     struct permit_status statuses[STATE_STATUSES_MAX]; /* the newest of each permit */
     unsigned status_count;
 };

@@ -13,37 +13,7 @@ enum { RENEW_RETRY_MS = 60000, WARN_BEFORE_MS = 24 * 60 * 60 * 1000, END_TEXT_SI
 
 /* --- the site's own rules ------------------------------------------------------------------------ */
 
-result guard_read_rules(struct guard *g, struct why *why)
-{
-    char path[AGENT_PATH_SIZE];
-    struct buffer text CLEANUP(buffer_done) = {0};
-    struct json *v CLEANUP(json_freep) = NULL;
-    struct site_rules *rules CLEANUP(site_rules_freep) = NULL;
-    struct why inner = {0};
-    buffer_init(&text, SITE_RULES_BYTES_MAX);
-    agent_path(g->settings, "site-rules.json", path);
-    result r = host_read_file(g->host, path, SITE_RULES_BYTES_MAX, &text, why);
-    if (!is_ok(r) && r.code != ABSENT)
-        return r;
-    struct hash hash = sha256(buffer_slice(&text)); /* no file reads as no rules */
-    if (hash_equal(&hash, &g->rules_hash))
-        return DONE;
-    g->rules_hash = hash; /* a bad file is complained about once */
-    if (text.len > 0) {
-        r = json_parse(buffer_slice(&text), SITE_RULES_BYTES_MAX, &v, &inner);
-        if (is_ok(r))
-            r = site_rules_read(v, &rules, &inner);
-        if (!is_ok(r))
-            return FAIL_AT(why, r.code, inner.field, "%.80s: %.140s", path, inner.text);
-    }
-    site_rules_free(g->rules);
-    g->rules = MOVE(rules);
-    struct json *fields = json_object();
-    json_set(fields, "sha256", json_of_hex(slice_of(hash.at, HASH_LEN)));
-    return guard_journal(g, "rules", fields) ? DONE : FAIL(why, UNAVAILABLE, "the journal cannot be written");
-}
-
-static void refresh_rules(struct guard *g)
+void upkeep_rules(struct guard *g)
 {
     struct why why = {0};
     result r = guard_read_rules(g, &why);
@@ -263,7 +233,7 @@ bool upkeep_answered(struct guard *g, uint64_t tag, result r, unsigned status, s
 result upkeep_start(struct guard *g, struct why *why)
 {
     TRY(read_certificate(g, why));
-    TRY(guard_read_rules(g, why)); /* a site does not start without the rules its holder wrote */
+    TRY(guard_rules_start(g, why));
     refresh_datasets(g);
     g->catalogue_due = true;
     return DONE;
@@ -273,7 +243,7 @@ void upkeep(void *guard)
 {
     struct guard *g = guard;
     guard_read_stops(g);
-    refresh_rules(g);
+    upkeep_rules(g);
     refresh_datasets(g);
     consent_upkeep(g);
     publish_catalogue(g);

@@ -6,7 +6,7 @@ _innsyn() {
         [profile]="create" [key]="new show" [account]="list create me" [token]="create list revoke"
         [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend decide withdraw letter fee estimate agree transfer appeal judge export" [permit]="list show sign revoke suspend resume amend renew"
         [enquiry]="ask list show answer reply apply close"
-        [query]="check run list show cancel" [result]="show verify" [site]="list add"
+        [query]="check run list show cancel" [result]="show verify" [site]="list add sign-rules"
         [trust]="show pin publish root-key make sign" [audit]="verify recombine reconcile signals search show watch export prove mirror policy witness" [optout]="register withdraw show list-versions" [policy]="roles duo"
         [login]="" [logout]="" [catalogue]="" [help]=""
     )
@@ -17,7 +17,7 @@ _innsyn() {
         ["application opinion"]="--site --text" ["application decide"]="--reason --ground" ["application estimate"]="--fee --text" ["application transfer"]="--text"
         ["application appeal"]="--text" ["application judge"]="--reason" ["application export"]="--out" ["application fee"]="--lang" ["application letter"]="--lang" ["application list"]="--state" ["permit sign"]="--yes"
         ["permit revoke"]="--reason" ["permit suspend"]="--reason" ["permit resume"]="--reason"
-        ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title"
+        ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title" ["site sign-rules"]="--out"
         ["optout register"]="--id-kind --id-file --receipt --purposes --sites"
         ["trust make"]="--network --version --root-public --threshold --officer --holder --site-public --broker-public --out"
         ["trust sign"]="--key" ["audit show"]="--from --to"

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The holder's hand at a site: with `release: ask` each answer waits in the inbox, leaves as the bytes that were shown or not
 at all, survives a crash, lapses at its deadline, and cannot be had by asking for the task again; pause and a blocked
-permit work at once.  Site and broker both have it in their records."""
-import hashlib
+permit work at once.  The site's own rules are its holder's signed
+document, looked at with each question.  Site and broker both have it in their records."""
+import base64
 import json
 import os
 import sys
@@ -46,19 +47,87 @@ def ask_held(net, value, **more):
     return done, query_of(done)
 
 
+def signed_rules(net, site, rules, holder=None, version=None, **head):
+    """A file with the rules as the holder signs them."""
+    version = version or len([e for e in journal(net, site) if e["type"] == "rules"]) + 1
+    path = net.path("people", f"rules-{site}-{version}-{holder or site}.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(dict({"innsyn": "site-rules/1", "network": "demo", "site": site, "version": version}, **rules, **head), f)
+    net.client(holder or f"holder-{site}", "site", "sign-rules", path, "--out", path + ".signed")
+    return path + ".signed"
+
+
 def set_rules(net, site, rules):
-    path = net.path("agents", site, "site-rules.json")
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        json.dump(dict({"innsyn": "site-rules/1"}, **rules), f)
-    os.replace(path + ".new", path)
-    before = len([e for e in journal(net, site) if e["type"] == "rules"])
-    net.wait_for("the rules", lambda: len([e for e in journal(net, site) if e["type"] == "rules"]) > before - 1 and rules_in_force(net, site), seconds=20)
+    done = net.agent("rules", "set", net.path("agents", site), signed_rules(net, site, rules))
+    assert "in force" in done.stdout, done.stdout
 
 
-def rules_in_force(net, site):
-    with open(net.path("agents", site, "site-rules.json"), "rb") as f:
-        want = hashlib.sha256(f.read()).hexdigest()
-    return [e for e in journal(net, site) if e["type"] == "rules"][-1]["sha256"] == want
+def refused_rules(c, net, site, other):
+    """Each way in which rules are not the holder's, with the words that say so; what was in force stays."""
+    folder = net.path("agents", site)
+    before = net.agent("rules", "show", folder, "--json").stdout
+    version = json.loads(before)["version"]
+    newer = {"max_cells": 10}
+    tampered = signed_rules(net, site, newer, version=version + 1) + ".x"
+    with open(tampered[:-2], encoding="utf-8") as f:
+        envelope = json.load(f)
+    payload = base64.b64decode(envelope["payload"]).replace(b'"max_cells":10', b'"max_cells":99')
+    with open(tampered, "w", encoding="utf-8") as f:
+        json.dump(dict(envelope, payload=base64.b64encode(payload).decode()), f)
+    for words, path in (("are not signed", tampered[:-len(".signed.x")]), ("no holder", tampered),
+                        ("no holder", signed_rules(net, site, newer, holder=f"holder-{other}", version=version + 1)),
+                        ("is older than version", signed_rules(net, site, newer, version=version - 1)),
+                        ("with other words", signed_rules(net, site, newer, version=version)),
+                        ("of site 'elsewhere'", signed_rules(net, "elsewhere", newer, holder=f"holder-{site}", version=version + 1))):
+        done = net.agent("rules", "set", folder, path, check=False)
+        c.that(done.returncode == 1 and words in done.stderr, f"refused: {done.stderr.strip()}")
+    # past the command, straight into the folder: the agent itself refuses
+    held = len([e for e in journal(net, site) if e["type"] == "rules_refused"])
+    with open(tampered, encoding="utf-8") as f, open(os.path.join(folder, "site-rules.json"), "w", encoding="utf-8") as to:
+        to.write(f.read())
+    net.wait_for("the refusal", lambda: len([e for e in journal(net, site) if e["type"] == "rules_refused"]) > held, seconds=10)
+    os.unlink(os.path.join(folder, "site-rules.json"))
+    time.sleep(1.5)
+    c.that(net.agent("rules", "show", folder, "--json").stdout == before, "tampered rules in the folder, or none at all: the rules in force stay")
+    path = os.path.join(folder, "guard", "site-rules.json")
+    with open(path, encoding="utf-8") as f:
+        good = f.read()
+    net.stop("agent-" + site)
+    with open(tampered, encoding="utf-8") as f, open(path, "w", encoding="utf-8") as to:
+        to.write(f.read())
+    net.start_agent(site)
+    net.wait_for("its end", lambda: not net.is_alive("agent-" + site), seconds=15)
+    c.that("is not the document that is in force" in net.log_tail("agent-" + site), "an agent whose kept rules were changed does not start")
+    with open(path, "w", encoding="utf-8") as to:
+        to.write(good)
+    net.start_agent(site)
+    net.wait_for("the agent", lambda: [i for i in net.client_json("auditor", "site", "list")["items"] if i["site"] == site][0]["connected"])
+
+
+def rules_tighten(c, net, site):
+    """Each rule is looked at with each question, and both sides have every change."""
+    q = {"innsyn": "question/1", "dataset": net.data.name, "where": {"age": {"from": 50}}, "statistic": {"table": {"by": ["sex", "cp"]}}}
+    path = net.path("people", "q.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(q, f)
+    for rules, code in (({"purposes": ["53.1.a"]}, "purpose_not_allowed"), ({"organisations": ["company"]}, "organisation_not_allowed"),
+                        ({"statistics": ["count"]}, "statistic_not_allowed"), ({"variables_denied": ["cp"]}, "variable_not_allowed"),
+                        ({"datasets": {net.data.name: {"variables": ["age", "sex"]}}}, "variable_not_allowed"),
+                        ({"max_cells": 2}, "cells_not_allowed"), ({"blocked_permits": [net.state["permit"]]}, "permit_blocked"),
+                        ({"blocked_accounts": ["researcher"]}, "account_blocked"), ({"paused": ["*"]}, "paused")):
+        set_rules(net, site, rules)
+        said = {s["site"]: s for s in net.ask_json(q, check=False)["sites"]}[site]
+        explained = net.agent("rules", "explain", net.path("agents", site), path, "--purpose", "53.1.e", "--organisation", "research",
+                              "--account", "researcher", "--permit", net.state["permit"], check=False)
+        c.that(said["status"] == "refused" and said["reason"]["code"] == code and code in explained.stdout and explained.returncode == 1,
+               f"{json.dumps(rules)}: {said['reason']['text']}")
+    set_rules(net, site, {"statistics": ["table"]})
+    c.that({s["site"]: s for s in net.ask_json(q)["sites"]}[site]["status"] == "answered", "rules that allow it: answered")
+    own = [e for e in journal(net, site) if e["type"] == "rules"]
+    net.wait_for("the log", lambda: [(e["version"], e["rules_sha256"]) for e in entries(net, "site_rules", site=site)][-1] ==
+                 (own[-1]["version"], own[-1]["sha256"]), seconds=10)
+    c.that({(e["version"], e["rules_sha256"]) for e in entries(net, "site_rules", site=site)} <= {(e["version"], e["sha256"]) for e in own},
+           f"{len(own)} changes of the rules in the journal, {len(entries(net, 'site_rules', site=site))} in the log, the same hashes")
 
 
 def main():
@@ -84,8 +153,10 @@ def main():
         c.that(seen["answer"]["statistic"]["total"] == free["by_site"][site]["count"], f"show prints what would leave: {seen['answer']['statistic']}")
 
         # a crash of the agent and of the broker loses nothing
+        pids = [*net.role_pids("broker").values(), *net.role_pids(os.path.join("agents", site)).values()]
         net.stop("agent-" + site, kill=True)
         net.stop("broker", kill=True)
+        net.wait_for("their processes' end", lambda: not any(os.path.exists(f"/proc/{p}") for p in pids), seconds=15)
         net.start_broker()
         net.start_agent(site)
         net.wait_for("the agent", lambda: [i for i in net.client_json("auditor", "site", "list")["items"] if i["site"] == site][0]["connected"])
@@ -162,6 +233,9 @@ def main():
         net.wait_for("the log", lambda: entries(net, "site_pause", site=site, paused=False), seconds=10)
         kinds = [e["type"] for e in journal(net, site)]
         c.that("pause" in kinds and "resume" in kinds, f"pause and resume stand in the journal and in the log ({took:.1f} s after the command)")
+        rules_tighten(c, net, site)
+        refused_rules(c, net, site, others[0])
+        set_rules(net, site, {"release": "auto"})
         net.client("auditor", "audit", "verify")
         path = net.path("journal.jsonl")
         with open(path, "w", encoding="utf-8") as f:

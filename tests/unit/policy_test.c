@@ -315,6 +315,8 @@ static void the_role_table(void **state)
         assert_int_equal(policy_command_find("GET", slice_str(none[i]), &id), COMMAND_COUNT);
 }
 
+#define HEAD "\"innsyn\":\"site-rules/1\",\"network\":\"demo\",\"site\":\"va\",\"version\":1,\"issued\":\"2026-01-01T00:00:00Z\""
+
 static void a_sites_own_rules(void **state)
 {
     (void)state;
@@ -324,24 +326,32 @@ static void a_sites_own_rules(void **state)
         const char *code;
     } rows[] = {
         {NULL, VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\"}", VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\",\"statistics\":[\"table\"]}", VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\",\"statistics\":[\"count\"]}", VERDICT_DENY, "statistic_not_allowed"},
-        {"{\"innsyn\":\"site-rules/1\",\"statistics\":[]}", VERDICT_DENY, "statistic_not_allowed"},
-        {"{\"innsyn\":\"site-rules/1\",\"purposes\":[\"53.1.e\"]}", VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\",\"purposes\":[\"53.1.a\",\"53.1.e.i\"]}", VERDICT_DENY, "purpose_not_allowed"},
-        {"{\"innsyn\":\"site-rules/1\",\"paused\":[\"heart\"]}", VERDICT_DENY, "paused"},
-        {"{\"innsyn\":\"site-rules/1\",\"paused\":[\"heart-ck\"]}", VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\",\"paused\":[\"*\"]}", VERDICT_DENY, "paused"},
-        {"{\"innsyn\":\"site-rules/1\",\"blocked_accounts\":[\"researcher\"]}", VERDICT_DENY, "account_blocked"},
-        {"{\"innsyn\":\"site-rules/1\",\"blocked_accounts\":[\"researcher2\"]}", VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\",\"blocked_permits\":[\"p-00000000000000000000000000\"]}", VERDICT_DENY, "permit_blocked"},
-        {"{\"innsyn\":\"site-rules/1\",\"blocked_permits\":[\"p-10000000000000000000000000\"]}", VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\",\"max_cells\":4}", VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\",\"max_cells\":3}", VERDICT_DENY, "cells_not_allowed"},
-        {"{\"innsyn\":\"site-rules/1\",\"release\":\"auto\"}", VERDICT_PERMIT, NULL},
-        {"{\"innsyn\":\"site-rules/1\",\"release\":\"ask\"}", VERDICT_REVIEW, "release_by_hand"},
-        {"{\"innsyn\":\"site-rules/1\",\"release\":\"ask\",\"paused\":[\"heart\"]}", VERDICT_DENY, "paused"},
+        {"{" HEAD "}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"statistics\":[\"table\"]}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"statistics\":[\"count\"]}", VERDICT_DENY, "statistic_not_allowed"},
+        {"{" HEAD ",\"statistics\":[]}", VERDICT_DENY, "statistic_not_allowed"},
+        {"{" HEAD ",\"purposes\":[\"53.1.e\"]}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"purposes\":[\"53.1.a\",\"53.1.e.i\"]}", VERDICT_DENY, "purpose_not_allowed"},
+        {"{" HEAD ",\"paused\":[\"heart\"]}", VERDICT_DENY, "paused"},
+        {"{" HEAD ",\"paused\":[\"heart-ck\"]}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"paused\":[\"*\"]}", VERDICT_DENY, "paused"},
+        {"{" HEAD ",\"blocked_accounts\":[\"researcher\"]}", VERDICT_DENY, "account_blocked"},
+        {"{" HEAD ",\"blocked_accounts\":[\"researcher2\"]}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"blocked_permits\":[\"p-00000000000000000000000000\"]}", VERDICT_DENY, "permit_blocked"},
+        {"{" HEAD ",\"blocked_permits\":[\"p-10000000000000000000000000\"]}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"max_cells\":4}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"max_cells\":3}", VERDICT_DENY, "cells_not_allowed"},
+        {"{" HEAD ",\"release\":\"auto\"}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"release\":\"ask\"}", VERDICT_REVIEW, "release_by_hand"},
+        {"{" HEAD ",\"release\":\"ask\",\"paused\":[\"heart\"]}", VERDICT_DENY, "paused"},
+        {"{" HEAD ",\"variables_denied\":[\"chol\"]}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"variables_denied\":[\"age\"]}", VERDICT_DENY, "variable_not_allowed"},
+        {"{" HEAD ",\"organisations\":[\"public\"]}", VERDICT_DENY, "organisation_not_allowed"},
+        {"{" HEAD ",\"datasets\":{\"heart\":{\"release\":\"ask\"}}}", VERDICT_REVIEW, "release_by_hand"},
+        {"{" HEAD ",\"datasets\":{\"heart-ck\":{\"release\":\"ask\"}}}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"datasets\":{\"heart\":{\"variables\":[\"sex\",\"age\"]}}}", VERDICT_PERMIT, NULL},
+        {"{" HEAD ",\"datasets\":{\"heart\":{\"variables\":[\"sex\"]}}}", VERDICT_DENY, "variable_not_allowed"},
+        {"{" HEAD ",\"statistics\":[\"count\"],\"datasets\":{\"heart\":{\"statistics\":[\"table\"]}}}", VERDICT_DENY, "statistic_not_allowed"}, /* a dataset's part loosens nothing */
     };
     struct question *q CLEANUP(question_freep) = ask("", "\"table\":{\"by\":[\"sex\",{\"variable\":\"age\",\"breaks\":[1,2,3]}]}");
     struct label account = label("researcher");
@@ -368,15 +378,20 @@ static void a_sites_own_rules(void **state)
     } bad[] = {
         {"{}", "/innsyn"},
         {"{\"innsyn\":\"site-rules/2\"}", "/innsyn"},
-        {"{\"innsyn\":\"site-rules/1\",\"allow\":[\"x\"]}", "/allow"},
-        {"{\"innsyn\":\"site-rules/1\",\"statistics\":[\"mean\"]}", "/statistics/0"},
-        {"{\"innsyn\":\"site-rules/1\",\"purposes\":[\"research\"]}", "/purposes/0"},
-        {"{\"innsyn\":\"site-rules/1\",\"paused\":[\"heart\",\"*\"]}", "/paused/1"},
-        {"{\"innsyn\":\"site-rules/1\",\"blocked_accounts\":[\"*\"]}", "/blocked_accounts/0"},
-        {"{\"innsyn\":\"site-rules/1\",\"blocked_permits\":[\"q-00000000000000000000000000\"]}", "/blocked_permits/0"},
-        {"{\"innsyn\":\"site-rules/1\",\"max_cells\":0}", "/max_cells"},
-        {"{\"innsyn\":\"site-rules/1\",\"release_hours\":721}", "/release_hours"},
-        {"{\"innsyn\":\"site-rules/1\",\"release\":\"never\"}", "/release"},
+        {"{" HEAD ",\"allow\":[\"x\"]}", "/allow"},
+        {"{" HEAD ",\"statistics\":[\"mean\"]}", "/statistics/0"},
+        {"{" HEAD ",\"purposes\":[\"research\"]}", "/purposes/0"},
+        {"{" HEAD ",\"paused\":[\"heart\",\"*\"]}", "/paused/1"},
+        {"{" HEAD ",\"blocked_accounts\":[\"*\"]}", "/blocked_accounts/0"},
+        {"{" HEAD ",\"blocked_permits\":[\"q-00000000000000000000000000\"]}", "/blocked_permits/0"},
+        {"{" HEAD ",\"max_cells\":0}", "/max_cells"},
+        {"{" HEAD ",\"release_hours\":721}", "/release_hours"},
+        {"{" HEAD ",\"release\":\"never\"}", "/release"},
+        {"{" HEAD ",\"optouts\":\"never\"}", "/optouts"},
+        {"{" HEAD ",\"organisations\":[\"firm\"]}", "/organisations/0"},
+        {"{" HEAD ",\"variables\":[\"age\"]}", "/variables"}, /* of a dataset only */
+        {"{" HEAD ",\"datasets\":{\"heart\":{\"paused\":[]}}}", "/datasets/heart/paused"},
+        {"{\"innsyn\":\"site-rules/1\",\"network\":\"demo\",\"site\":\"va\",\"issued\":\"2026-01-01T00:00:00Z\"}", "/version"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct json *v CLEANUP(json_freep) = parse(bad[i].text);
@@ -441,12 +456,76 @@ static void conditions_and_rules_at_each_query(void **state)
     permit->datasets[0].use_conditions = NULL;
 }
 
+/* Signed by a holder of the site, for this site, newer than what is in force: everything else is refused, in words. */
+static void rules_are_a_holders_document(void **state)
+{
+    (void)state;
+    enum { RIGHT, NOT_SIGNED, OFFICERS_KEY, OTHER_SITES_HOLDER, CHANGED_BYTE, OTHER_NETWORK, OTHER_SITE, OLDER, SAME_VERSION, THE_SAME_AGAIN };
+    static const struct {
+        int kind;
+        enum status want;
+        const char *says;
+    } rows[] = {
+        {RIGHT, OK, NULL},
+        {NOT_SIGNED, DENIED, "are not signed"},
+        {OFFICERS_KEY, DENIED, "no holder"},
+        {OTHER_SITES_HOLDER, DENIED, "no holder"},
+        {CHANGED_BYTE, DENIED, "no holder"},
+        {OTHER_NETWORK, DENIED, "network 'other'"},
+        {OTHER_SITE, DENIED, "site 'elsewhere'"},
+        {OLDER, DENIED, "older than version 3"},
+        {SAME_VERSION, DENIED, "other words"},
+        {THE_SAME_AGAIN, OK, NULL},
+    };
+    struct signing_key *keys[3] = {NULL};
+    struct trust t = {.network = label("demo"), .holder_count = 2};
+    struct trust_holder holders[2] = {{.account = label("h1")}, {.account = label("h2")}};
+    struct site_id va, other;
+    for (int i = 0; i < 3; i++)
+        assert_ok(signing_key_new(KEY_P256, &keys[i], NULL));
+    assert_ok(site_id_parse(slice_str("va"), &va, NULL));
+    assert_ok(site_id_parse(slice_str("elsewhere"), &other, NULL));
+    holders[0].site = va;
+    holders[1].site = other;
+    assert_ok(signing_key_public(keys[0], &holders[0].key, NULL));
+    assert_ok(signing_key_public(keys[1], &holders[1].key, NULL));
+    t.holders = holders;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int k = rows[i].kind;
+        char text[400];
+        struct buffer bytes CLEANUP(buffer_done) = {0};
+        struct envelope e CLEANUP(envelope_done) = {0};
+        struct site_rules *rules CLEANUP(site_rules_freep) = NULL;
+        struct hash before = sha256(slice_str("what is in force")), got;
+        struct why why = {0};
+        buffer_init(&bytes, 8192);
+        snprintf(text, sizeof text, "{\"innsyn\":\"site-rules/1\",\"network\":\"%s\",\"site\":\"%s\",\"version\":%d,\"issued\":\"2026-01-01T00:00:00Z\"}",
+                 k == OTHER_NETWORK ? "other" : "demo", k == OTHER_SITE ? "elsewhere" : "va", k == OLDER ? 2 : k == SAME_VERSION || k == THE_SAME_AGAIN ? 3 : 4);
+        assert_ok(envelope_make(TYPE_SITE_RULES, slice_str(text), &e, NULL));
+        assert_ok(envelope_sign(&e, keys[k == OFFICERS_KEY ? 2 : k == OTHER_SITES_HOLDER ? 1 : 0], NULL));
+        if (k == THE_SAME_AGAIN)
+            before = envelope_hash(&e);
+        if (k == CHANGED_BYTE)
+            e.payload.at[e.payload.len - 3] ^= 1;
+        if (k == NOT_SIGNED)
+            assert_ok(buffer_add_str(&bytes, text, NULL));
+        else
+            assert_ok(envelope_print(&e, &bytes, NULL));
+        assert_status(site_rules_open(buffer_slice(&bytes), &t, &va, 3, &before, &rules, &got, &why), rows[i].want);
+        if (rows[i].says && !strstr(why.text, rows[i].says))
+            fail_msg("row %zu says: %s", i, why.text);
+    }
+    for (int i = 0; i < 3; i++)
+        signing_key_free(keys[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scope_one_fact_at_a_time), cmocka_unit_test(every_rule_speaks), cmocka_unit_test(verdicts_only_tighten),
         cmocka_unit_test(purposes_and_who_may),     cmocka_unit_test(roles_as_text),     cmocka_unit_test(the_role_table),
         cmocka_unit_test(a_sites_own_rules),        cmocka_unit_test(conditions_and_rules_at_each_query),
+        cmocka_unit_test(rules_are_a_holders_document),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
