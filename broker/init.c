@@ -4,7 +4,9 @@
 
 #include "broker/keys/signer.h"
 #include "proto/certificate.h"
+#include "proto/envelope.h"
 #include "proto/json.h"
+#include "proto/succession.h"
 
 enum { INIT_PATH_SIZE = 512, PUBLIC_BYTES_MAX = 64 * 1024 };
 
@@ -77,7 +79,7 @@ static result write_public(const struct host *host, const struct broker_settings
     struct public_key seal_public;
     char path[INIT_PATH_SIZE], vkey[VKEY_TEXT_MAX + 1];
     buffer_init(&text, PUBLIC_BYTES_MAX);
-    TRY(signer_log_name(log, s->network, &log_name, why));
+    TRY(signer_log_name(log, s->network, 1, &log_name, why));
     TRY(signing_key_public(seal, &seal_public, why));
     note_key_print(&log_name, vkey);
     json_set(tree, "log", json_of_str(vkey));
@@ -116,4 +118,70 @@ result broker_init(const struct host *host, const struct broker_settings *s, str
 result broker_renew_server(const struct host *host, const struct broker_settings *s, struct why *why)
 {
     return make_server(host, s, why);
+}
+
+/* --- another log ------------------------------------------------------------------------------------- */
+
+/* The newest checkpoint of the log that anyone saw: what was signed here last, what the store holds (committed, and
+ * not signed before a crash), or a note that a site or an auditor holds. */
+static result newest_seen(const struct signer *s, const struct checkpoint *here, struct slice note, struct checkpoint *ret, struct why *why)
+{
+    struct checkpoint newest = s->last.size > here->size ? s->last : *here, held;
+    if (s->last.size == here->size && s->last.size > 0 && !hash_equal(&s->last.root, &here->root))
+        return FAIL(why, DENIED, "the store's entries are not those that were signed here: this store belongs to another log");
+    if (note.len > 0) {
+        TRY(checkpoint_open(note, &s->log_name, &held, why));
+        if (held.size == newest.size && !hash_equal(&held.root, &newest.root))
+            return FAIL(why, DENIED, "the checkpoint given has another root at %llu entries than what was signed here", (unsigned long long)held.size);
+        if (held.size > newest.size)
+            newest = held;
+    }
+    *ret = newest;
+    return DONE;
+}
+
+static result write_successor(const struct host *host, const struct broker_settings *s, const struct succession *next, struct why *why)
+{
+    struct envelope e CLEANUP(envelope_done);
+    struct json *tree CLEANUP(json_freep) = NULL;
+    struct buffer payload CLEANUP(buffer_done), text CLEANUP(buffer_done), public CLEANUP(buffer_done);
+    char path[INIT_PATH_SIZE], vkey[VKEY_TEXT_MAX + 1];
+    envelope_init(&e);
+    buffer_init(&payload, SUCCESSION_BYTES_MAX);
+    buffer_init(&text, PUBLIC_BYTES_MAX);
+    buffer_init(&public, PUBLIC_BYTES_MAX);
+    TRY(succession_print(next, &payload, why));
+    TRY(envelope_make(TYPE_LOG_SUCCESSION, buffer_slice(&payload), &e, why));
+    TRY(envelope_print(&e, &text, why));
+    TRY(host_write_file(host, path_of(s, "succession.json", path), 0644, buffer_slice(&text), why));
+    buffer_clear(&text);
+    TRY(host_read_file(host, path_of(s, "broker-public.json", path), PUBLIC_BYTES_MAX, &text, why));
+    TRY(json_parse(buffer_slice(&text), PUBLIC_BYTES_MAX, &tree, why));
+    note_key_print(&next->new_log, vkey);
+    json_set(tree, "log", json_of_str(vkey));
+    TRY(json_print(tree, &public, why));
+    TRY(buffer_add_byte(&public, '\n', why));
+    return host_write_file(host, path_of(s, "successor-public.json", path), 0644, buffer_slice(&public), why);
+}
+
+result broker_successor(const struct host *host, const struct broker_settings *settings, const struct checkpoint *here, struct slice note,
+                        struct succession *ret, struct why *why)
+{
+    struct signer s;
+    struct succession next = {.issued_ms = host_now_ms(host), .start = *here};
+    TRY(signer_open(host, settings->dir, settings->network, &s, why));
+    next.network = s.network;
+    next.old_log = s.log_name;
+    result r = s.trust ? DONE : FAIL(why, DENIED, "there is no trust document yet: nobody holds this log to anything");
+    if (is_ok(r) && here->size == 0)
+        r = FAIL(why, DENIED, "the store holds no entry: a successor begins with entries of the old log");
+    if (is_ok(r))
+        r = newest_seen(&s, here, note, &next.last, why);
+    if (is_ok(r))
+        r = signer_successor(&s, &next.new_log, why);
+    signer_done(&s);
+    TRY(r);
+    TRY(write_successor(host, settings, &next, why));
+    *ret = next;
+    return DONE;
 }

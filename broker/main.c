@@ -17,6 +17,7 @@
 #include "base/role.h"
 #include "base/secret.h"
 #include "broker/init.h"
+#include "broker/keys/signer.h"
 #include "broker/roles.h"
 #include "proto/json.h"
 
@@ -29,6 +30,8 @@ static const char usage[] =
     "       innsyn-broker bootstrap DIR --account NAME --password-file FILE\n"
     "       innsyn-broker run DIR\n"
     "       innsyn-broker renew-server DIR      (then start it again)\n"
+    "       innsyn-broker successor DIR [--checkpoint NOTE]      (the log is to be followed by another: what the root keys sign)\n"
+    "       innsyn-broker succeed DIR --trust FILE                (with the signed trust document; then start it again)\n"
     "       innsyn-broker version\n";
 
 /* --- words of the command line ------------------------------------------------------------------------------ */
@@ -147,6 +150,64 @@ static result command_renew_server(const char *dir, int argc, char **argv, struc
     }
     TRY(broker_renew_server(host_real(), &s, why));
     (void)printf("a new server certificate for %s; start the broker again to use it\n", s.names);
+    return DONE;
+}
+
+static result command_successor(const char *dir, int argc, char **argv, struct why *why)
+{
+    const char *file = NULL;
+    const struct option_word known[] = {{"--checkpoint", &file}, {NULL, NULL}};
+    struct broker_settings s;
+    struct checkpoint here;
+    struct succession next;
+    struct buffer note CLEANUP(buffer_done);
+    char root[2 * HASH_LEN + 1];
+    buffer_init(&note, CHECKPOINT_NOTE_MAX);
+    TRY(read_options(argc, argv, known, why));
+    TRY(broker_settings_read(host_real(), dir, &s, why));
+    if (file)
+        TRY(host_read_file(host_real(), file, CHECKPOINT_NOTE_MAX, &note, why));
+    TRY(core_log_at(host_real(), &s, &here, why));
+    TRY(broker_successor(host_real(), &s, &here, buffer_slice(&note), &next, why));
+    hash_print(&next.last.root, root);
+    (void)printf("The log %s ends at %llu entries, root %s.\nIts successor %s begins with the first %llu of them", next.old_log.name,
+                 (unsigned long long)next.last.size, root, next.new_log.name, (unsigned long long)next.start.size);
+    if (next.start.size < next.last.size)
+        (void)printf("; %llu ENTRIES ARE LOST.\nIf any site or auditor holds a newer checkpoint, run this again with --checkpoint NOTE: a site that holds\n"
+                     "more than this document says will not go over",
+                     (unsigned long long)(next.last.size - next.start.size));
+    (void)printf(".\nNext, with the root keys:\n  innsyn trust sign %s/succession.json --key ROOTKEY\n"
+                 "  innsyn trust make --version N --broker-public %s/successor-public.json --succession %s/succession.json ...\n"
+                 "and then here: innsyn-broker succeed %s --trust FILE\n", s.dir, s.dir, s.dir, s.dir);
+    return DONE;
+}
+
+static result prepare(void *signer, const struct trust *t, const struct checkpoint *here, struct why *why)
+{
+    return signer_prepare(signer, t, here, why);
+}
+
+/* The store first, then keys' memory of the trust document: a crash between is mended by running it again. */
+static result command_succeed(const char *dir, int argc, char **argv, struct why *why)
+{
+    const char *file = NULL;
+    const struct option_word known[] = {{"--trust", &file}, {NULL, NULL}};
+    struct broker_settings s;
+    struct signer signer;
+    struct buffer trust CLEANUP(buffer_done);
+    buffer_init(&trust, 2 * TRUST_BYTES_MAX);
+    TRY(read_options(argc, argv, known, why));
+    if (!file)
+        return FAIL(why, MALFORMED, "--trust is needed");
+    TRY(broker_settings_read(host_real(), dir, &s, why));
+    TRY(host_read_file(host_real(), file, 2 * TRUST_BYTES_MAX, &trust, why));
+    TRY(signer_open(host_real(), s.dir, s.network, &signer, why));
+    result r = core_take_trust(host_real(), &s, buffer_slice(&trust), prepare, &signer, why);
+    if (is_ok(r))
+        r = signer_keep_trust(&signer, buffer_slice(&trust), why);
+    signer_done(&signer);
+    TRY(r);
+    (void)printf("The trust document is taken; start the broker again.\n");
     return DONE;
 }
 
@@ -275,6 +336,10 @@ static result run_command(int argc, char **argv, int *ret_status, struct why *wh
         return command_bootstrap(dir, rest, words, why);
     if (strcmp(command, "renew-server") == 0)
         return command_renew_server(dir, rest, words, why);
+    if (strcmp(command, "successor") == 0)
+        return command_successor(dir, rest, words, why);
+    if (strcmp(command, "succeed") == 0)
+        return command_succeed(dir, rest, words, why);
     if (strcmp(command, "run") == 0)
         return command_run(dir, rest, words, ret_status, why);
     return FAIL(why, MALFORMED, "'%s' is no command", command);

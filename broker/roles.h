@@ -57,6 +57,16 @@ int core_main(void *core_start); /* broker/core/core.c */
 MUST_CHECK result core_bootstrap(const struct host *host, const struct broker_settings *settings,
                                  struct slice account, struct slice password, struct why *why);
 
+/* Offline too.  How many entries the store's log holds, and their root. */
+struct checkpoint;
+struct trust;
+MUST_CHECK result core_log_at(const struct host *host, const struct broker_settings *settings, struct checkpoint *ret, struct why *why);
+/* Takes the trust document after the one the store holds, in one transaction with its entries; `prepare` is asked first,
+ * with what the log holds (NULL: the store holds this version already, and nothing is written). */
+typedef result core_prepare_fn(void *self, const struct trust *t, const struct checkpoint *here, struct why *why);
+MUST_CHECK result core_take_trust(const struct host *host, const struct broker_settings *settings, struct slice text,
+                                  core_prepare_fn *prepare, void *self, struct why *why);
+
 struct keys_start {
     const struct broker_settings *settings;
     int core_fd;

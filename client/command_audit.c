@@ -13,8 +13,23 @@
 
 enum { PAGE_ENTRIES = 1000, SHOW_DEFAULT = 50 };
 
+/* A checkpoint of a log that was succeeded: what it says of entries that the successor begins with still holds. */
+static result seen_of_older_log(struct slice note, const struct trust *trust, struct checkpoint *ret, struct why *why)
+{
+    for (unsigned i = 0; i < trust->succession_count; i++) {
+        if (!is_ok(checkpoint_open(note, &trust->successions[i].old_log, ret, NULL)))
+            continue;
+        TRY(succession_allows(&trust->successions[i], ret, why));
+        for (; i < trust->succession_count; i++)
+            if (ret->size > trust->successions[i].start.size)
+                *ret = trust->successions[i].start; /* the rest was lost, and the root quorum says so */
+        return DONE;
+    }
+    return FAIL(why, DENIED, "the checkpoint verified last is signed by no log that the trust document names");
+}
+
 /* The checkpoint this profile verified last; *ret_has false when there is none. */
-static int load_seen(struct client *c, const struct note_key *log, struct checkpoint *ret, bool *ret_has)
+static int load_seen(struct client *c, const struct trust *trust, struct checkpoint *ret, bool *ret_has)
 {
     struct why why = {0};
     char path[PROFILE_PATH_MAX];
@@ -27,7 +42,9 @@ static int load_seen(struct client *c, const struct note_key *log, struct checkp
     if (r.code == ABSENT)
         return EXIT_DONE;
     if (r.code == OK)
-        r = checkpoint_open(buffer_slice(&note), log, ret, &why);
+        r = checkpoint_open(buffer_slice(&note), &trust->log, ret, &why);
+    if (r.code != OK && trust->succession_count)
+        r = seen_of_older_log(buffer_slice(&note), trust, ret, &why);
     *ret_has = r.code == OK;
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
@@ -117,7 +134,26 @@ int log_joined(struct client *c, const struct checkpoint *seen, const struct che
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
-static struct json *verdict_json(const struct audit *a, const struct checkpoint *now, const struct log_policy *policy, const struct policy_verdict *verdict)
+static bool is_start(const struct trust *trust, const struct checkpoint *c)
+{
+    const struct succession *s = trust->succession_count ? &trust->successions[trust->succession_count - 1] : NULL;
+    return s && c->size == s->start.size && hash_equal(&c->root, &s->start.root);
+}
+
+/* Does the log begin as the root quorum says? */
+static int check_start(struct client *c, const struct succession *s, const struct checkpoint *now)
+{
+    struct why why = {0};
+    if (now->size > s->start.size)
+        return log_joined(c, &s->start, now);
+    if (now->size == s->start.size && hash_equal(&now->root, &s->start.root))
+        return EXIT_DONE;
+    tolerate(FAIL(&why, DENIED, "the log does not begin with the %llu entries of '%s' that the root quorum signed for", (unsigned long long)s->start.size, s->old_log.name));
+    return client_fail(EXIT_UNVERIFIED, &why);
+}
+
+static struct json *verdict_json(const struct audit *a, const struct checkpoint *now, const struct trust *trust, const struct log_policy *policy,
+                                 const struct policy_verdict *verdict)
 {
     struct json *v = json_object(), *types = json_object();
     json_set(v, "verified", json_of_bool(true));
@@ -125,11 +161,23 @@ static struct json *verdict_json(const struct audit *a, const struct checkpoint 
     json_set(v, "size", json_of_integer((int64_t)now->size));
     json_set(v, "root", json_of_hex(slice_of(now->root.at, HASH_LEN)));
     log_cosigners_json(policy, verdict, v);
-    if (a->has_seen)
+    if (a->has_seen && !is_start(trust, &a->seen))
         json_set(v, "consistent_with", json_of_integer((int64_t)a->seen.size));
     if (now->size > 0) {
         json_set(v, "first", json_of_instant(a->first_at_ms));
         json_set(v, "last", json_of_instant(a->last_at_ms));
+    }
+    if (trust->succession_count) {
+        struct json *succeeds = json_array();
+        for (unsigned i = 0; i < trust->succession_count; i++) {
+            const struct succession *s = &trust->successions[i];
+            struct json *one = json_object();
+            json_set(one, "origin", json_of_str(s->old_log.name));
+            json_set(one, "size", json_of_integer((int64_t)s->last.size));
+            json_set(one, "lost", json_of_integer((int64_t)(s->last.size - s->start.size)));
+            json_add(succeeds, one);
+        }
+        json_set(v, "succeeds", succeeds);
     }
     for (unsigned i = 0; i < a->type_count; i++)
         json_set(types, a->types[i].name, json_of_integer((int64_t)a->types[i].count));
@@ -137,7 +185,19 @@ static struct json *verdict_json(const struct audit *a, const struct checkpoint 
     return v;
 }
 
-static result verdict_words(const struct audit *a, const struct checkpoint *now, const struct log_policy *policy,
+static result succession_words(const struct trust *trust, struct buffer *to, struct why *why)
+{
+    for (unsigned i = 0; i < trust->succession_count; i++) {
+        const struct succession *s = &trust->successions[i];
+        TRY(buffer_printf(to, why, "  succeeds   %s, which ended at %llu entries; it begins with the first %llu, by a document of the root quorum\n", s->old_log.name,
+                          (unsigned long long)s->last.size, (unsigned long long)s->start.size));
+        if (s->start.size < s->last.size)
+            TRY(buffer_printf(to, why, "  LOST       entries %llu to %llu of %s\n", (unsigned long long)s->start.size, (unsigned long long)s->last.size - 1, s->old_log.name));
+    }
+    return DONE;
+}
+
+static result verdict_words(const struct audit *a, const struct checkpoint *now, const struct trust *trust, const struct log_policy *policy,
                             const struct policy_verdict *verdict, struct buffer *to, struct why *why)
 {
     char root[2 * HASH_LEN + 1], first[INSTANT_TEXT_SIZE], last[INSTANT_TEXT_SIZE];
@@ -152,7 +212,8 @@ static result verdict_words(const struct audit *a, const struct checkpoint *now,
         instant_print(a->last_at_ms, last);
         TRY(buffer_printf(to, why, "  from       %s\n  to         %s\n", first, last));
     }
-    if (a->has_seen)
+    TRY(succession_words(trust, to, why));
+    if (a->has_seen && !is_start(trust, &a->seen))
         TRY(buffer_printf(to, why, "  consistent with the %llu entries verified before\n", (unsigned long long)a->seen.size));
     struct table *t CLEANUP(table_freep) = NULL;
     TRY(table_new(&t, why));
@@ -191,17 +252,17 @@ static int judge(struct client *c, const struct arguments *arguments, struct sli
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
-static int say_verified(struct client *c, const struct audit *audit, const struct checkpoint *now, const struct log_policy *policy,
+static int say_verified(struct client *c, const struct audit *audit, const struct checkpoint *now, const struct trust *trust, const struct log_policy *policy,
                         const struct policy_verdict *verdict)
 {
     struct why why = {0};
     struct buffer text CLEANUP(buffer_done);
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (c->json) {
-        struct json *v CLEANUP(json_freep) = verdict_json(audit, now, policy, verdict);
+        struct json *v CLEANUP(json_freep) = verdict_json(audit, now, trust, policy, verdict);
         return client_print_json(v);
     }
-    return verdict_words(audit, now, policy, verdict, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
+    return verdict_words(audit, now, trust, policy, verdict, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
 }
 
 static void say_progress(void *self, uint64_t entries, uint64_t bytes)
@@ -226,7 +287,7 @@ static int verify_file(struct client *c, const struct arguments *arguments, cons
     (void)snprintf(beside, sizeof beside, "%.*s.checkpoint", (int)sizeof beside - 12, path);
     int code = trust_store_get(c, false, &trust);
     if (code == EXIT_DONE)
-        code = load_seen(c, &trust->log, &seen, &has_seen);
+        code = load_seen(c, trust, &seen, &has_seen);
     if (code != EXIT_DONE)
         return code;
     result r = host_read_file(c->host, checkpoint ? checkpoint : beside, CHECKPOINT_NOTE_MAX, &note, &why);
@@ -237,6 +298,10 @@ static int verify_file(struct client *c, const struct arguments *arguments, cons
     code = judge(c, arguments, buffer_slice(&note), &policy, &verdict);
     if (code != EXIT_DONE)
         return code;
+    if (!has_seen && trust->succession_count) { /* it must begin as the root quorum says */
+        seen = trust->successions[trust->succession_count - 1].start;
+        has_seen = true;
+    }
     /* An export may be older than what was verified since: that does not make it false. */
     audit_init(&audit, has_seen && seen.size <= now.size ? &seen : NULL);
     progress_start(&progress, &c->terminal, c->host);
@@ -244,7 +309,7 @@ static int verify_file(struct client *c, const struct arguments *arguments, cons
     progress_end(&progress);
     if (r.code == OK)
         r = audit_end(&audit, &now, &why);
-    return r.code == OK ? say_verified(c, &audit, &now, &policy, &verdict) : client_fail(EXIT_UNVERIFIED, &why);
+    return r.code == OK ? say_verified(c, &audit, &now, trust, &policy, &verdict) : client_fail(EXIT_UNVERIFIED, &why);
 }
 
 static int verify_log(struct client *c, const struct arguments *arguments)
@@ -260,20 +325,22 @@ static int verify_log(struct client *c, const struct arguments *arguments)
     buffer_init(&note, 0);
     int code = trust_store_get(c, true, &trust);
     if (code == EXIT_DONE)
-        code = load_seen(c, &trust->log, &seen, &has_seen);
+        code = load_seen(c, trust, &seen, &has_seen);
     if (code == EXIT_DONE)
         code = get_checkpoint(c, &trust->log, &note, &now);
-    if (code == EXIT_DONE)
-        code = judge(c, arguments, buffer_slice(&note), &policy, &verdict);
     if (code != EXIT_DONE)
         return code;
     audit_init(&audit, has_seen ? &seen : NULL);
-    if (has_seen && now.size < seen.size) {
+    if (has_seen && now.size < seen.size) { /* worse than too few witnesses, who saw it too */
         tolerate(audit_end(&audit, &now, &why));
         return client_fail(EXIT_UNVERIFIED, &why);
     }
     if (has_seen)
         code = log_joined(c, &seen, &now); /* the rebuilt tree proves it again */
+    if (code == EXIT_DONE)
+        code = judge(c, arguments, buffer_slice(&note), &policy, &verdict);
+    for (unsigned i = 0; code == EXIT_DONE && i < trust->succession_count; i++)
+        code = check_start(c, &trust->successions[i], &now);
     if (code == EXIT_DONE)
         code = each_entry(c, 0, now.size, verify_entry, &audit);
     if (code != EXIT_DONE)
@@ -281,7 +348,7 @@ static int verify_log(struct client *c, const struct arguments *arguments)
     if (audit_end(&audit, &now, &why).code != OK)
         return client_fail(EXIT_UNVERIFIED, &why);
     code = store_seen(c, buffer_slice(&note));
-    return code == EXIT_DONE ? say_verified(c, &audit, &now, &policy, &verdict) : code;
+    return code == EXIT_DONE ? say_verified(c, &audit, &now, trust, &policy, &verdict) : code;
 }
 
 int audit_verify(struct client *c, const struct arguments *arguments)

@@ -526,7 +526,28 @@ static result witness_cosign(struct witness *w, struct why *why)
     return slice_copy_str(buffer_slice(&line), w->line, sizeof w->line) ? DONE : FAIL(why, LIMIT, "the cosignature is too long");
 }
 
-static result witness_recall(struct witness *w, struct why *why)
+/* The log was succeeded: from now on what its successor began with is held; the old checkpoint is kept aside. */
+static result witness_go_over(struct witness *w, const struct trust *trust, const char *held_path, struct why *why)
+{
+    char path[LOG_PATH_MAX], name[64];
+    for (unsigned i = 0; i < trust->succession_count; i++) {
+        struct checkpoint c;
+        if (!is_ok(checkpoint_open(buffer_slice(&w->note), &trust->successions[i].old_log, &c, NULL)))
+            continue;
+        TRY(succession_allows(&trust->successions[i], &c, why));
+        (void)snprintf(name, sizeof name, "checkpoint-of-log-%u", i + 1);
+        TRY(witness_path(w, name, path, why));
+        TRY(host_rename(w->client->host, held_path, path, why));
+        w->held = trust->successions[trust->succession_count - 1].start;
+        buffer_clear(&w->note);
+        client_say(w->client, "The log %s was succeeded by %s at %llu entries (a document of the root quorum); what was held of it is in %s.",
+                   trust->successions[i].old_log.name, w->log.name, (unsigned long long)w->held.size, path);
+        return DONE;
+    }
+    return FAIL(why, DENIED, "%s is signed by no log that the trust document names", held_path);
+}
+
+static result witness_recall(struct witness *w, const struct trust *trust, struct why *why)
 {
     char path[LOG_PATH_MAX];
     struct buffer text CLEANUP(buffer_done) = {0};
@@ -539,8 +560,11 @@ static result witness_recall(struct witness *w, struct why *why)
     if (r.code == ABSENT)
         return DONE;
     TRY(r);
-    TRY(checkpoint_open(buffer_slice(&w->note), &w->log, &w->held, why));
-    return witness_cosign(w, why);
+    r = checkpoint_open(buffer_slice(&w->note), &w->log, &w->held, why);
+    if (r.code != OK && trust)
+        r = witness_go_over(w, trust, path, why);
+    TRY(r);
+    return w->note.len > 0 ? witness_cosign(w, why) : DONE;
 }
 
 static result keep_fork(struct witness *w, struct slice note, const struct json *consistency, struct why *why)
@@ -623,6 +647,9 @@ int audit_witness(struct client *c, const struct arguments *a)
     struct why why = {0};
     int code;
     bool made = false;
+    struct trust *trust CLEANUP(trust_freep) = NULL;
+    if (!arguments_value(a, "policy") && (code = trust_store_get(c, true, &trust)) != EXIT_DONE) /* has the log been succeeded? */
+        return code;
     struct log_policy *p = policy_new(c, a, &code);
     if (!p)
         return code;
@@ -645,7 +672,7 @@ int audit_witness(struct client *c, const struct arguments *a)
         code = printf("%s\n", vkey) > 0 ? EXIT_DONE : EXIT_UNREACHABLE;
     } else {
         if (r.code == OK)
-            r = witness_recall(w, &why);
+            r = witness_recall(w, trust, &why);
         code = r.code == OK ? witness_run(w, arguments_flag(a, "once")) : client_fail(r.code == ABSENT ? EXIT_USAGE : EXIT_UNVERIFIED, &why);
     }
     buffer_done(&w->note);

@@ -60,6 +60,17 @@ static int exit_of_sites(const struct json *sites_holder)
     return EXIT_UNREACHABLE;
 }
 
+/* The log whose key signed the receipt's checkpoint: the one at hand, or one that it succeeded. */
+static const struct note_key *log_of_receipt(const struct trust *t, const struct json *document)
+{
+    struct checkpoint checkpoint;
+    struct slice note = json_text(json_get(json_get(document, "receipt"), "checkpoint"));
+    for (unsigned i = 0; i < t->succession_count; i++)
+        if (checkpoint_open(note, &t->successions[i].old_log, &checkpoint, NULL).code == OK)
+            return &t->successions[i].old_log;
+    return &t->log;
+}
+
 static int check_receipt(struct client *c, const struct json *document, struct receipt_facts *ret)
 {
     struct why why = {0};
@@ -67,13 +78,13 @@ static int check_receipt(struct client *c, const struct json *document, struct r
     int code = trust_store_get(c, false, &trust);
     if (code != EXIT_DONE)
         return code;
-    if (receipt_check(document, &trust->log, ret, &why).code == OK)
+    if (receipt_check(document, log_of_receipt(trust, document), ret, &why).code == OK)
         return EXIT_DONE;
     /* The log's key may have been changed by a newer trust document. */
     code = trust_store_get(c, true, &newer);
     if (code != EXIT_DONE)
         return code;
-    return receipt_check(document, &newer->log, ret, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
+    return receipt_check(document, log_of_receipt(newer, document), ret, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
 /* A finished query: checks, prints, and says by the exit code what it is. */
@@ -371,18 +382,17 @@ int result_show(struct client *c, const struct arguments *a)
 
 /* A receipt that was made before the witnesses' round proves its entry under the log's signature alone: the log is asked
  * for the checkpoint that they have cosigned since, which must continue the receipt's own and hold the same entry. */
-static int prove_anew(struct client *c, const struct log_policy *p, const struct json *receipt, const struct receipt_facts *facts,
-                      struct log_proof *proof, struct buffer *note, struct policy_verdict *ret)
+static int prove_anew(struct client *c, const struct log_policy *p, const struct checkpoint *shown, const struct succession *ended, const struct json *receipt,
+                      const struct receipt_facts *facts, struct log_proof *proof, struct buffer *note, struct policy_verdict *ret)
 {
     struct why why = {0};
-    struct checkpoint own;
-    result r = base64_parse(json_text(json_get(json_get(receipt, "entry"), "bytes")), &proof->entry, &why);
-    if (r.code == OK)
-        r = checkpoint_open(json_text(json_get(receipt, "checkpoint")), &p->log, &own, &why);
-    if (r.code != OK)
+    struct checkpoint own = *shown;
+    if (base64_parse(json_text(json_get(json_get(receipt, "entry"), "bytes")), &proof->entry, &why).code != OK)
         return client_fail(EXIT_UNVERIFIED, &why);
     proof->index = facts->entry;
     int code = log_prove(c, p, proof, note, ret);
+    if (ended && own.size > ended->start.size)
+        own = ended->start; /* what came after was lost: no proof joins it to the successor */
     if (code == EXIT_DONE && own.size > ret->checkpoint.size)
         code = client_fail(EXIT_UNVERIFIED, &(struct why){.text = "the log shows an older checkpoint than the receipt's"});
     if (code == EXIT_DONE && own.size == ret->checkpoint.size && !hash_equal(&own.root, &ret->checkpoint.root))
@@ -434,7 +444,8 @@ static int say_receipt(struct client *c, const struct json *document, const stru
 }
 
 /* The receipt under the policy's log, and the quorum of its witnesses. */
-static int hold_to_policy(struct client *c, const struct arguments *a, const struct json *document, struct log_policy *p)
+static int hold_to_policy(struct client *c, const struct arguments *a, const struct json *document, const struct log_policy *p, const struct note_key *now,
+                          const struct succession *ended)
 {
     struct why why = {0};
     struct receipt_facts facts;
@@ -444,13 +455,20 @@ static int hold_to_policy(struct client *c, const struct arguments *a, const str
     const struct json *receipt = json_get(document, "receipt");
     const char *out = arguments_value(a, "out");
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
-    if (receipt_check(document, &p->log, &facts, &why).code != OK || policy_read(p, json_text(json_get(receipt, "checkpoint")), &v, &why).code != OK)
+    if (receipt_check(document, &p->log, &facts, &why).code != OK || policy_read(p, json_text(json_get(receipt, "checkpoint")), &v, &why).code != OK ||
+        (ended && succession_allows(ended, &v.checkpoint, &why).code != OK))
         return client_fail(EXIT_UNVERIFIED, &why);
+    if (ended)
+        client_say(c, "The receipt is of the log %s, which another has succeeded.", p->log.name);
     log_proof_init(&proof);
     int code = EXIT_DONE;
     if (!v.quorum) {
         client_say(c, "The receipt's own checkpoint is cosigned by %u of %u witnesses, which is no quorum: asking the log for a newer one.", v.cosigned, v.witnesses);
-        code = prove_anew(c, p, receipt, &facts, &proof, &note, &v);
+        static struct log_policy newest; /* large */
+        struct checkpoint own = v.checkpoint;
+        newest = *p;
+        newest.log = *now;
+        code = prove_anew(c, &newest, &own, ended, receipt, &facts, &proof, &note, &v);
         if (code == EXIT_UNREACHABLE) /* nothing was found wrong, and nothing is shown to be right */
             code = client_fail(EXIT_UNVERIFIED, &(struct why){.text = "without the log, no quorum of witnesses stands behind this receipt"});
     }
@@ -474,9 +492,18 @@ int result_verify(struct client *c, const struct arguments *a)
     if (code != EXIT_DONE)
         return code;
     const struct json *document = slice_is(json_text(json_get(loaded, "innsyn")), "result/1") ? loaded : json_get(loaded, "result");
-    if (!arguments_value(a, "policy"))
+    bool own_policy = !arguments_value(a, "policy");
+    struct trust *trust CLEANUP(trust_freep) = NULL;
+    if (own_policy)
         code = check_receipt(c, document, &facts); /* takes a newer trust document where it is needed */
     if (code == EXIT_DONE)
         code = log_policy_get(c, a, &policy);
-    return code == EXIT_DONE ? hold_to_policy(c, a, document, &policy) : code;
+    if (code == EXIT_DONE && own_policy)
+        code = trust_store_get(c, false, &trust);
+    if (code != EXIT_DONE)
+        return code;
+    const struct note_key now = policy.log;
+    if (trust)
+        policy.log = *log_of_receipt(trust, document);
+    return hold_to_policy(c, a, document, &policy, &now, trust ? trust_succession_of(trust, &policy.log) : NULL);
 }

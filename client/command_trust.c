@@ -9,14 +9,20 @@
 
 enum { TRUST_FILE_BYTES_MAX = 2 * TRUST_BYTES_MAX, CEREMONY_FILES_MAX = 256 };
 
+/* What root keys sign: a trust document, or the succession of a log. */
 static int read_envelope(struct client *c, const char *path, struct envelope *ret)
 {
     struct why why = {0};
     struct buffer text CLEANUP(buffer_done);
+    struct json *v CLEANUP(json_freep) = NULL;
     int code = client_read_file(c, path, &text);
     if (code != EXIT_DONE)
         return code;
-    return envelope_parse_text(buffer_slice(&text), TYPE_TRUST, ret, &why).code == OK ? EXIT_DONE : client_fail(EXIT_USAGE, &why);
+    result r = json_parse(buffer_slice(&text), TRUST_FILE_BYTES_MAX, &v, &why);
+    bool succession = slice_is(json_text(json_get(v, "payloadType")), TYPE_LOG_SUCCESSION);
+    if (r.code == OK)
+        r = envelope_parse(v, "", succession ? TYPE_LOG_SUCCESSION : TYPE_TRUST, ret, &why);
+    return r.code == OK ? EXIT_DONE : client_fail(EXIT_USAGE, &why);
 }
 
 static int write_envelope(struct client *c, const char *path, const struct envelope *e)
@@ -100,6 +106,10 @@ static result trust_words(const struct trust *t, struct buffer *to, struct why *
     TRY(person_lines("site", json_get(t->tree, "sites"), NULL, to, why));
     TRY(buffer_add_str(to, "log        ", why));
     TRY(document_line(json_get(t->tree, "log"), to, why));
+    for (unsigned i = 0; i < t->succession_count; i++)
+        TRY(buffer_printf(to, why, "\nsucceeds   %s, which had %llu entries, %llu of them lost", t->successions[i].old_log.name,
+                          (unsigned long long)t->successions[i].last.size,
+                          (unsigned long long)(t->successions[i].last.size - t->successions[i].start.size)));
     return buffer_printf(to, why, "\nwitnesses  %u\n", t->witness_count);
 }
 
@@ -220,6 +230,21 @@ static int add_sites(struct client *c, const struct arguments *a, struct trust_p
     return EXIT_DONE;
 }
 
+static int add_successions(struct client *c, const struct arguments *a, struct trust_parts *parts)
+{
+    const char *file;
+    for (unsigned i = 0; i < CEREMONY_FILES_MAX && (file = arguments_nth(a, "succession", i)) != NULL; i++) {
+        struct why why = {0};
+        struct json *v CLEANUP(json_freep) = NULL;
+        int code = client_read_json(c, file, &v);
+        if (code != EXIT_DONE)
+            return code;
+        if (trust_add_succession(parts, v, &why).code != OK)
+            return client_fail(EXIT_USAGE, &why);
+    }
+    return EXIT_DONE;
+}
+
 int trust_make(struct client *c, const struct arguments *a)
 {
     struct why why = {0};
@@ -248,6 +273,8 @@ int trust_make(struct client *c, const struct arguments *a)
         code = add_sites(c, a, &parts);
     if (code == EXIT_DONE)
         code = add_witnesses(a, &parts);
+    if (code == EXIT_DONE)
+        code = add_successions(c, a, &parts);
     if (code != EXIT_DONE)
         return code;
     if (json_size(parts.witnesses) == 0)
@@ -282,6 +309,10 @@ int trust_sign(struct client *c, const struct arguments *a)
     code = write_envelope(c, a->words[0], &e);
     if (code != EXIT_DONE)
         return code;
+    if (strcmp(e.type, TYPE_LOG_SUCCESSION) == 0) {
+        client_say(c, "Signed; %u signatures.  Its hash:", e.count);
+        return print_hash(c, &e);
+    }
     client_say(c, "Signed; %u signatures.  The hash to pin:", e.count);
     return print_hash(c, &e);
 }

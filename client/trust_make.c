@@ -6,7 +6,7 @@ enum { OFFICERS_MIN = 2 };
 
 void trust_parts_init(struct trust_parts *p)
 {
-    *p = (struct trust_parts){json_array(), json_array(), json_array(), json_array(), json_array()};
+    *p = (struct trust_parts){json_array(), json_array(), json_array(), json_array(), json_array(), json_array()};
 }
 
 void trust_parts_done(struct trust_parts *p)
@@ -16,6 +16,7 @@ void trust_parts_done(struct trust_parts *p)
     json_free(p->holders);
     json_free(p->sites);
     json_free(p->witnesses);
+    json_free(p->successions);
     *p = (struct trust_parts){0};
 }
 
@@ -95,6 +96,19 @@ result trust_add_witness(struct trust_parts *p, struct slice vkey, struct why *w
     return DONE;
 }
 
+result trust_add_succession(struct trust_parts *p, const struct json *envelope, struct why *why)
+{
+    struct envelope e CLEANUP(envelope_done);
+    struct succession s;
+    envelope_init(&e);
+    TRY(envelope_parse(envelope, "/successions", TYPE_LOG_SUCCESSION, &e, why));
+    TRY(succession_read(&e, &s, why));
+    if (e.count == 0)
+        return FAIL_AT(why, MALFORMED, "/successions", "the succession to '%s' is not signed yet (innsyn trust sign)", s.new_log.name);
+    json_add(p->successions, json_copy(envelope));
+    return DONE;
+}
+
 result trust_add_site(struct trust_parts *p, const struct json *site_public, struct why *why)
 {
     struct site_id id;
@@ -161,6 +175,8 @@ result trust_make_envelope(struct trust_parts *p, struct slice network, uint64_t
     json_set(t, "sites", json_hold(p->sites));
     json_set(t, "log", json_copy(json_get(broker, "log")));
     json_set(t, "witnesses", json_hold(p->witnesses));
+    if (json_size(p->successions))
+        json_set(t, "successions", json_hold(p->successions));
     json_set(t, "seal", json_copy(json_get(broker, "seal")));
     json_set(t, "site_ca", json_copy(json_get(broker, "site_ca")));
     struct buffer payload CLEANUP(buffer_done);

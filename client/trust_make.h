@@ -7,7 +7,7 @@
 #include "proto/trust.h"
 
 struct trust_parts {
-    struct json *roots, *officers, *holders, *sites, *witnesses; /* arrays under construction */
+    struct json *roots, *officers, *holders, *sites, *witnesses, *successions; /* arrays under construction */
 };
 void trust_parts_init(struct trust_parts *p);
 void trust_parts_done(struct trust_parts *p);
@@ -20,6 +20,8 @@ MUST_CHECK result trust_add_holder(struct trust_parts *p, struct slice account, 
 MUST_CHECK result trust_add_site(struct trust_parts *p, const struct json *site_public, struct why *why);
 
 MUST_CHECK result trust_add_witness(struct trust_parts *p, struct slice vkey, struct why *why);
+/* A log-succession/1 envelope with its signatures; all of them, the oldest first. */
+MUST_CHECK result trust_add_succession(struct trust_parts *p, const struct json *envelope, struct why *why);
 
 /* The whole, as an unsigned envelope.  broker_public: {"log","seal","site_ca"}.
  * MALFORMED: a threshold that the roots cannot meet, fewer than two officers, a site without holder, a missing member. */

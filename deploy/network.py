@@ -275,7 +275,7 @@ class Network:
             f.write(self.client(person, "key", "show").stdout.split()[-1] + "\n")
         return path
 
-    def make_trust(self, version=1):
+    def make_trust(self, version=1, broker_public=None, successions=(), signers=(1, 3)):
         """The offline ceremony: three root keys, two of them sign."""
         ceremony = self.path("ceremony")
         os.makedirs(ceremony, mode=0o700, exist_ok=True)
@@ -295,9 +295,10 @@ class Network:
             words += ["--holder", f"{holder}@{site}={self.public_key_file(holder)}"]
             words += ["--site-public", self.path("agents", site, "site-public.json")]
         trust = os.path.join(ceremony, f"trust-{version}.json")
-        words += ["--broker-public", self.path("broker", "broker-public.json"), "--out", trust]
+        words += ["--broker-public", broker_public or self.path("broker", "broker-public.json"), "--out", trust]
+        words += [w for s in successions for w in ("--succession", s)]
         self.command(words)
-        for i in (1, 3):
+        for i in signers:
             signed = self.command([innsyn, "trust", "sign", trust, "--key", os.path.join(ceremony, f"root{i}.pem")])
         if version == 1:  # what people take home from the ceremony: the hash they trust first
             for person in self.people:

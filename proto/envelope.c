@@ -54,7 +54,7 @@ static result signature_parse(const struct json *v, const char *path, unsigned i
 /* Of these documents any of many keys may be a signer's: without key ids each would be tried with every signature. */
 static bool has_many_keys(const char *type)
 {
-    return strcmp(type, TYPE_TRUST) == 0 || strcmp(type, TYPE_PERMIT) == 0 || strcmp(type, TYPE_QUERY) == 0;
+    return strcmp(type, TYPE_TRUST) == 0 || strcmp(type, TYPE_PERMIT) == 0 || strcmp(type, TYPE_QUERY) == 0 || strcmp(type, TYPE_LOG_SUCCESSION) == 0;
 }
 
 static result parse_into(const struct json *v, const char *path, const char *type, struct envelope *e, struct why *why)

@@ -13,6 +13,7 @@
 enum { ENVELOPE_PAYLOAD_MAX = 1024 * 1024, ENVELOPE_SIGNATURES_MAX = 64 };
 
 #define TYPE_TRUST "application/vnd.innsyn.trust.v1+json"
+#define TYPE_LOG_SUCCESSION "application/vnd.innsyn.log-succession.v1+json"
 #define TYPE_PERMIT "application/vnd.innsyn.permit.v1+json"
 #define TYPE_PERMIT_STATUS "application/vnd.innsyn.permit-status.v1+json"
 #define TYPE_QUERY "application/vnd.innsyn.query.v1+json"
@@ -35,7 +36,7 @@ struct envelope {
 void envelope_init(struct envelope *e);
 void envelope_done(struct envelope *e); /* zeroed envelopes are welcome */
 
-/* MALFORMED: not an envelope, its type is not `type`, or a signature of a trust document, permit or query (which many
+/* MALFORMED: not an envelope, its type is not `type`, or a signature of a trust document, succession, permit or query (which many
  * keys may have signed) does not name its key.  The payload is not looked at. */
 MUST_CHECK result envelope_parse(const struct json *v, const char *path, const char *type, struct envelope *ret, struct why *why);
 MUST_CHECK result envelope_parse_text(struct slice text, const char *type, struct envelope *ret, struct why *why);

@@ -70,6 +70,35 @@ static result read_people(struct fields *f, struct trust *t)
     return DONE;
 }
 
+/* Each leads from the log that the one before led to; whose quorum signed the newest is check_succession's. */
+static result read_successions(struct fields *f, struct trust *t)
+{
+    const struct json *list = NULL;
+    TRY(may_array(f, "successions", SUCCESSIONS_MAX, &list));
+    t->successions = calloc(json_size(list) + 1, sizeof *t->successions);
+    if (!t->successions)
+        return FAIL(f->why, LIMIT, "no memory for a trust document");
+    for (; t->succession_count < json_size(list); t->succession_count++) {
+        struct envelope e CLEANUP(envelope_done);
+        struct succession *s = &t->successions[t->succession_count];
+        char path[JSON_PATH_MAX], old_name[NOTE_NAME_MAX + 1], new_name[NOTE_NAME_MAX + 1];
+        envelope_init(&e);
+        path_of_item(f, "successions", t->succession_count, path);
+        TRY(envelope_parse(json_item(list, t->succession_count), path, TYPE_LOG_SUCCESSION, &e, f->why));
+        TRY(succession_read(&e, s, f->why));
+        log_name_print(&t->network, t->succession_count + 1, old_name);
+        log_name_print(&t->network, t->succession_count + 2, new_name);
+        bool follows = label_equal(&s->network, &t->network) && strcmp(s->old_log.name, old_name) == 0 && strcmp(s->new_log.name, new_name) == 0;
+        for (unsigned i = 0; i < t->succession_count; i++)
+            follows = follows && memcmp(t->successions[i].old_log.key, s->new_log.key, ED25519_KEY_LEN) != 0;
+        if (t->succession_count > 0)
+            follows = follows && memcmp(s[-1].new_log.key, s->old_log.key, ED25519_KEY_LEN) == 0 && s->last.size >= s[-1].start.size;
+        if (!follows)
+            return FAIL_AT(f->why, MALFORMED, path, "must lead from the log '%s' of this network to '%s'", old_name, new_name);
+    }
+    return DONE;
+}
+
 static result read_log(struct fields *f, struct trust *t)
 {
     const struct json *witnesses;
@@ -77,7 +106,10 @@ static result read_log(struct fields *f, struct trust *t)
     char origin[NOTE_NAME_MAX + 1];
     TRY(need_text(f, "log", VKEY_TEXT_MAX, &text));
     TRY(fail_there(note_key_parse(text, &t->log, f->why), f->why, "/log"));
-    (void)snprintf(origin, sizeof origin, "innsyn.%s/log", t->network.text);
+    TRY(read_successions(f, t));
+    log_name_print(&t->network, t->succession_count + 1, origin);
+    if (t->succession_count && memcmp(t->successions[t->succession_count - 1].new_log.key, t->log.key, ED25519_KEY_LEN) != 0)
+        return FAIL_AT(f->why, MALFORMED, "/log", "is not the log that the newest succession leads to");
     if (t->log.type != NOTE_ED25519 || strcmp(t->log.name, origin) != 0)
         return FAIL_AT(f->why, MALFORMED, "/log", "must be an Ed25519 key named '%s' (R-60)", origin);
     TRY(need_array(f, "witnesses", WITNESSES_MAX, &witnesses));
@@ -174,6 +206,28 @@ static result check_quorum(const struct envelope *e, const struct trust *t, stru
     return DONE;
 }
 
+/* A log is followed by another only by a document that the quorum of the version before has signed. */
+static result check_succession(const struct trust *t, const struct trust *previous, struct why *why)
+{
+    struct envelope e CLEANUP(envelope_done);
+    envelope_init(&e);
+    bool other = memcmp(t->log.key, previous->log.key, ED25519_KEY_LEN) != 0;
+    if (t->succession_count != previous->succession_count + other)
+        return FAIL_CODE(why, DENIED, "trust_quorum", "/successions",
+                         other ? "the log is another one, without a document by which it succeeds '%s'" : "no succession belongs here: the log is the same as before; '%s'",
+                         previous->log.name);
+    for (unsigned i = 0; i < previous->succession_count; i++)
+        if (!hash_equal(&t->successions[i].hash, &previous->successions[i].hash))
+            return FAIL_CODE(why, DENIED, "trust_quorum", "/successions", "an earlier succession was altered");
+    if (!other)
+        return DONE;
+    const struct succession *s = &t->successions[t->succession_count - 1];
+    if (memcmp(s->old_log.key, previous->log.key, ED25519_KEY_LEN) != 0)
+        return FAIL_CODE(why, DENIED, "trust_quorum", "/successions", "the succession is of another log than '%s'", previous->log.name);
+    TRY(envelope_parse(json_item(json_get(t->tree, "successions"), t->succession_count - 1), "/successions", TYPE_LOG_SUCCESSION, &e, why));
+    return check_quorum(&e, previous, why);
+}
+
 result trust_open(const struct envelope *e, const struct trust *previous, const struct hash *pinned, struct trust **ret,
                   struct why *why)
 {
@@ -196,6 +250,7 @@ result trust_open(const struct envelope *e, const struct trust *previous, const 
             return FAIL_CODE(why, DENIED, "trust_version", "/version", "version %llu is held: only version %llu may follow, not %llu",
                              (unsigned long long)previous->version, (unsigned long long)previous->version + 1,
                              (unsigned long long)t->version);
+        TRY(check_succession(t, previous, why));
     }
     *ret = MOVE(t);
     return DONE;
@@ -209,6 +264,7 @@ void trust_free(struct trust *t)
     free(t->holders);
     free(t->sites);
     free(t->witnesses);
+    free(t->successions);
     json_free(t->tree);
     free(t);
 }
@@ -224,6 +280,14 @@ const struct public_key *trust_site_key(const struct trust *t, const struct site
     for (unsigned i = 0; i < t->site_count; i++)
         if (site_id_equal(&t->sites[i].site, site))
             return &t->sites[i].key;
+    return NULL;
+}
+
+const struct succession *trust_succession_of(const struct trust *t, const struct note_key *old_log)
+{
+    for (unsigned i = 0; i < t->succession_count; i++)
+        if (memcmp(t->successions[i].old_log.key, old_log->key, ED25519_KEY_LEN) == 0)
+            return &t->successions[i];
     return NULL;
 }
 

@@ -136,7 +136,8 @@ static result replay_entry(void *self, uint64_t index, struct slice line, const 
     struct checkpoint c = {.size = (uint64_t)json_integer(json_get(checkpoint, "size"))};
     if (slice_is(type, "asked") && c.size > g->state.checkpoint.size &&
         hex_parse(json_text(json_get(checkpoint, "root")), c.root.at, HASH_LEN) &&
-        slice_copy_str(json_text(json_get(checkpoint, "origin")), c.origin, sizeof c.origin)) {
+        slice_copy_str(json_text(json_get(checkpoint, "origin")), c.origin, sizeof c.origin) &&
+        strcmp(c.origin, g->trust->log.name) == 0) { /* what an older log said ended with its succession */
         g->state.checkpoint = c;
         g->state_dirty = true;
     }
@@ -248,6 +249,7 @@ static result open_files(struct guard *g, struct why *why)
     TRY(journal_open(g->host, path, &g->settings->site, g->site_key, replay_entry, g, &g->journal, why));
     load_owed(g);
     TRY(inbox_open(g, why));
+    TRY(witness_succeed(g, why));
     return consent_open(g, why);
 }
 

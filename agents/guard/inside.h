@@ -145,6 +145,11 @@ void poll_answered(struct guard *g, result r, unsigned status, struct slice body
 /* Reads what is remembered: the newest checkpoint, the witness key, whether a fork was seen. */
 MUST_CHECK result witness_start(struct guard *g, struct why *why);
 void witness_done(struct guard *g);
+/* R-67: may this site go over to the log that `next` names?  DENIED: it holds more of the old one than the root quorum
+ * says there was, or another history. */
+MUST_CHECK result witness_allows(const struct guard *g, const struct trust *next, struct why *why);
+/* Goes over to the trust document's log where what is held is of an older one; else does nothing. */
+MUST_CHECK result witness_succeed(struct guard *g, struct why *why);
 /* R-62, R-63: a checkpoint that continues the one held is remembered durably, then cosigned.  DENIED: it does
  * not; a fork that the log's key has signed is kept as evidence, and this site stops answering. */
 MUST_CHECK result witness_see(struct guard *g, struct slice note, const struct json *consistency, struct why *why);

@@ -39,6 +39,7 @@ static result take_trust(struct guard *g, const struct json *v, struct why *why)
     TRY(trust_open(&e, g->trust, NULL, &t, why));
     if (t->version == g->trust->version)
         return DONE;
+    TRY(witness_allows(g, t, why));
     TRY(envelope_print(&e, &text, why));
     TRY(store_write_trust(&g->store, buffer_slice(&text), why));
     struct json *fields = json_object();
@@ -51,6 +52,8 @@ static result take_trust(struct guard *g, const struct json *v, struct why *why)
     guard_time_floor(g, t->issued_ms);
     trust_free(g->trust);
     g->trust = MOVE(t);
+    TRY(witness_succeed(g, why));
+    guard_flush_state(g);
     return DONE;
 }
 
@@ -102,15 +105,19 @@ static void take_cancel(struct guard *g, const struct json *v)
         task_cancel(g, &task);
 }
 
-static void take(struct guard *g, const struct polled *p)
+/* false: the log is another one now; what came with it was made for the old one, and is asked for again. */
+static bool take(struct guard *g, const struct polled *p)
 {
     struct why why = {0};
     bool must_write = false;
+    unsigned generation = g->trust->succession_count;
     g->peer_time_ms = p->time_ms;
     if (p->trust) {
         result r = take_trust(g, p->trust, &why);
         if (!is_ok(r))
             log_failure(LOG_ERROR, "trust_refused", r, &why);
+        if (g->trust->succession_count != generation)
+            return false;
     }
     result r = take_checkpoint(g, p, &why);
     g->log_consistent = is_ok(r);
@@ -130,6 +137,7 @@ static void take(struct guard *g, const struct polled *p)
         upkeep_rules(g);
     for (size_t i = 0; i < json_size(p->tasks); i++)
         task_take(g, json_item(p->tasks, i));
+    return true;
 }
 
 static struct json *running_tasks(const struct guard *g)
@@ -229,8 +237,7 @@ void poll_answered(struct guard *g, result r, unsigned status, struct slice body
         log_event(LOG_NOTICE, "connected", NULL);
     g->poll_failures = 0;
     optouts_said(g->optouts);
-    take(g, &p);
-    if (g->log_consistent)
+    if (!take(g, &p) || g->log_consistent)
         poll_begin(g);
     else
         again_later(g);

@@ -47,6 +47,73 @@ static result remember(struct guard *g, struct why *why)
     return DONE;
 }
 
+/* --- a log that succeeded the one seen ------------------------------------------------------------- */
+
+/* Is what this site saw of the old log in the succession?  Asked before a trust document that names another log is
+ * taken: a site that holds more than the root quorum says there was does not go over (R-67). */
+result witness_allows(const struct guard *g, const struct trust *next, struct why *why)
+{
+    const struct succession *s = trust_succession_of(next, &g->trust->log);
+    if (!s)
+        return DONE; /* the log is the same */
+    return succession_allows(s, &g->state.checkpoint, why);
+}
+
+/* From the entries that the trust document's log began with; what was held of an older log is kept for people. */
+static result go_over(struct guard *g, struct why *why)
+{
+    char path[AGENT_PATH_SIZE], kept[AGENT_PATH_SIZE], name[64];
+    struct buffer last CLEANUP(buffer_done) = {0};
+    const struct succession *s = &g->trust->successions[g->trust->succession_count - 1];
+    if (g->held_note.len > 0) {
+        (void)snprintf(name, sizeof name, "guard/checkpoint-of-log-%u", g->trust->succession_count);
+        agent_path(g->settings, name, kept);
+        TRY(host_write_file(g->host, kept, 0600, buffer_slice(&g->held_note), why));
+    }
+    agent_path(g->settings, "guard/checkpoint", path);
+    result r = host_remove_file(g->host, path, why);
+    if (!is_ok(r) && r.code != ABSENT)
+        return r;
+    buffer_clear(&g->held_note);
+    g->held_bytes = 0;
+    g->cosignature[0] = '\0';
+    g->witnesses_seen = 0;
+    g->state.checkpoint = s->start;
+    g->state_dirty = true;
+    return DONE;
+}
+
+result witness_succeed(struct guard *g, struct why *why)
+{
+    if (g->trust->succession_count == 0 || strcmp(g->state.checkpoint.origin, g->trust->log.name) == 0)
+        return DONE;
+    const struct succession *s = &g->trust->successions[g->trust->succession_count - 1];
+    struct checkpoint before = g->state.checkpoint;
+    char size[24], start[24], lost[24];
+    TRY(go_over(g, why));
+    struct json *fields = json_object();
+    json_set(fields, "sha256", json_of_hex(slice_of(s->hash.at, HASH_LEN)));
+    json_set(fields, "size_held", json_of_integer((int64_t)before.size));
+    json_set(fields, "size_begun", json_of_integer((int64_t)s->start.size));
+    json_set(fields, "size_ended", json_of_integer((int64_t)s->last.size));
+    if (!guard_journal(g, "log_succession", fields))
+        return FAIL(why, UNAVAILABLE, "the journal cannot be written");
+    (void)snprintf(size, sizeof size, "%llu", (unsigned long long)before.size);
+    (void)snprintf(start, sizeof start, "%llu", (unsigned long long)s->start.size);
+    (void)snprintf(lost, sizeof lost, "%llu", (unsigned long long)(s->last.size - s->start.size));
+    log_event(LOG_NOTICE, "log_succeeded", "log", g->trust->log.name, "held", size, "begins_with", start, "lost", lost, NULL);
+    return DONE;
+}
+
+/* Is the note of a log that the trust document says was succeeded? */
+static bool is_of_older_log(const struct guard *g, struct checkpoint *ret)
+{
+    for (unsigned i = 0; i < g->trust->succession_count; i++)
+        if (is_ok(checkpoint_open(buffer_slice(&g->held_note), &g->trust->successions[i].old_log, ret, NULL)))
+            return true;
+    return false;
+}
+
 /* The last whole line; one that a crash cut off was never cosigned. */
 static result recall(struct guard *g, struct why *why)
 {
@@ -75,6 +142,11 @@ static result recall(struct guard *g, struct why *why)
     r = base64_parse(last, &g->held_note, &inner);
     if (is_ok(r))
         r = checkpoint_open(buffer_slice(&g->held_note), &g->trust->log, &c, &inner);
+    if (!is_ok(r) && is_of_older_log(g, &c)) { /* a crash came between the trust document and this */
+        if (strcmp(g->state.checkpoint.origin, g->trust->log.name) != 0)
+            g->state.checkpoint = c;
+        return DONE;
+    }
     if (!is_ok(r))
         return FAIL(why, BROKEN, "%s does not hold the log's checkpoint: %.100s", path, inner.text);
     if (c.size >= g->state.checkpoint.size)

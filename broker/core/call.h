@@ -320,6 +320,8 @@ handler_fn account_create, account_list;
 
 /* --- trust.c, sites.c, catalogue.c --- */
 MUST_CHECK result trust_load(struct core *c, struct why *why);
+/* Writes an opened version and its holders to the store; no entry. */
+MUST_CHECK result trust_keep(struct core *c, const struct envelope *e, const struct trust *t, struct why *why);
 handler_fn trust_get, trust_put;
 struct line *line_of(struct core *c, const struct site_id *site); /* made at need; NULL: SITES_MAX or no memory */
 MUST_CHECK result site_check_certificate(struct call *c, struct why *why);

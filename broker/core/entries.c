@@ -7,6 +7,7 @@ static const struct entry_type TYPES[] = {
     {"startup", "build program_sha256 settings_sha256 store", "the broker started: its version, the SHA-256 of its program file and of its settings, the kind of store"},
     {"clock", "jump_ms", "the broker's clock jumped by so much (negative: back), or stood behind the log at a start"},
     {"trust", "account version trust_sha256", "a trust document was taken"},
+    {"log_succession", "succession_sha256 old_log old_size old_root new_log lost", "another log succeeded: where the old one ended, and how many of its entries were lost"},
     {"account", "account roles by key", "an account was made: its roles, its key's id, who made it"},
     {"erasure", "account of document texts", "texts of an account or a document were erased: how many; the log keeps their commitments"},
     {"login", "account token", "somebody signed in; token: the session's id"},

@@ -51,6 +51,16 @@ static result store_holders(struct core *c, const struct trust *t, struct why *w
     return DONE;
 }
 
+result trust_keep(struct core *c, const struct envelope *e, const struct trust *t, struct why *why)
+{
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, 2 * TRUST_BYTES_MAX);
+    TRY(envelope_print(e, &text, why));
+    TRY(RUN(c, TRUST_PUT, NULL, why, store_integer((int64_t)t->version), store_text(buffer_slice(&text)),
+            store_bytes(slice_of(t->hash.at, HASH_LEN)), store_integer(host_now_ms(c->host))));
+    return store_holders(c, t, why);
+}
+
 static result take(struct call *c, const struct envelope *e, struct why *why)
 {
     struct core *core = c->core;
@@ -66,9 +76,7 @@ static result take(struct call *c, const struct envelope *e, struct why *why)
     buffer_init(&none, 64);
     TRY(envelope_print(e, &text, why));
     TRY(core_keys(core, MESSAGE_TRUST, buffer_slice(&text), &none, why));
-    TRY(RUN(core, TRUST_PUT, NULL, why, store_integer((int64_t)next->version), store_text(buffer_slice(&text)),
-            store_bytes(slice_of(next->hash.at, HASH_LEN)), store_integer(c->now_ms)));
-    TRY(store_holders(core, next, why));
+    TRY(trust_keep(core, e, next, why));
     struct json *entry = json_object();
     json_set(entry, "account", json_of_str(c->who.account.text));
     json_set(entry, "version", json_of_integer((int64_t)next->version));

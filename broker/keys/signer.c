@@ -9,7 +9,7 @@
 #include "proto/permit.h"
 #include "proto/query.h"
 
-#define MEMORY_FILE "keys/last-checkpoint"
+#define TRUST_FILE "keys/trust.json"
 
 enum { MEMORY_FILE_MAX = 1024 * 1024, MEMORY_LINE_SIZE = 128, TRUST_FILE_MAX = 2 * TRUST_BYTES_MAX, ENVELOPE_TEXT_MAX = 3 * 1024 * 1024 };
 
@@ -17,6 +17,25 @@ static bool print_path(char to[SIGNER_PATH_SIZE], const char *dir, const char *n
 {
     int n = snprintf(to, SIGNER_PATH_SIZE, "%s/%s", dir, name);
     return n > 0 && n < SIGNER_PATH_SIZE;
+}
+
+/* Each log of the network has a key and a memory of its own: keys/log.pem, then keys/log-2.pem, ... */
+static void generation_file(const char *stem, const char *end, unsigned generation, char to[SIGNER_NAME_SIZE])
+{
+    if (generation < 2)
+        (void)snprintf(to, SIGNER_NAME_SIZE, "keys/%s%s", stem, end);
+    else
+        (void)snprintf(to, SIGNER_NAME_SIZE, "keys/%s-%u%s", stem, generation, end);
+}
+
+void signer_log_file(unsigned generation, char to[SIGNER_NAME_SIZE])
+{
+    generation_file("log", ".pem", generation, to);
+}
+
+static void memory_file(unsigned generation, char to[SIGNER_NAME_SIZE])
+{
+    generation_file("last-checkpoint", "", generation, to);
 }
 
 /* --- what was signed last --------------------------------------------------------------------------------- */
@@ -54,7 +73,9 @@ result signer_first_memory(const struct host *host, const char *dir, struct why 
 {
     struct signer s = {.host = host};
     struct checkpoint none = {.root = sha256((struct slice){0})}; /* the root of the empty log */
-    if (!print_path(s.memory_path, dir, MEMORY_FILE))
+    char name[SIGNER_NAME_SIZE];
+    memory_file(1, name);
+    if (!print_path(s.memory_path, dir, name))
         return FAIL(why, LIMIT, "the folder's path is too long");
     return rewrite_memory(&s, &none, why);
 }
@@ -115,6 +136,8 @@ static result open_trust(struct signer *s, struct slice text, struct trust **ret
     /* The first one is taken as it comes: it cannot help a captured core, since it must name our keys
      * and agents pin its hash themselves. */
     TRY(trust_open(&e, s->trust, NULL, &t, why));
+    if (s->generation != t->succession_count + 1)
+        return FAIL(why, DENIED, "this version names another log than the one at hand: stop the broker, and give it to innsyn-broker succeed");
     if (!names_our_keys(s, t))
         return FAIL(why, DENIED, "the trust document names another network, log, seal or site CA than this broker's");
     *ret = MOVE(t);
@@ -311,14 +334,87 @@ result signer_answer(struct signer *s, uint16_t kind, struct slice payload, stru
     return r;
 }
 
+/* --- another log (offline, R-67) ----------------------------------------------------------------------------------- */
+
+result signer_successor(const struct signer *s, struct note_key *ret, struct why *why)
+{
+    struct signing_key *key CLEANUP(signing_key_freep) = NULL;
+    char name[SIGNER_NAME_SIZE], path[SIGNER_PATH_SIZE];
+    signer_log_file(s->generation + 1, name);
+    if (!print_path(path, s->dir, name))
+        return FAIL(why, LIMIT, "the folder's path is too long");
+    result r = signing_key_load(s->host, path, KEY_ED25519, &key, why);
+    if (r.code == ABSENT) {
+        TRY(signing_key_new(KEY_ED25519, &key, why));
+        r = signing_key_save(s->host, path, key, why);
+    }
+    TRY(r);
+    return signer_log_name(key, s->network.text, s->generation + 1, ret, why);
+}
+
+/* The store must begin the new log with exactly the entries that the root quorum has signed for. */
+static result check_start(const struct signer *s, const struct succession *next, const struct checkpoint *here, struct why *why)
+{
+    if (s->last.size > next->last.size || (s->last.size == next->last.size && !hash_equal(&s->last.root, &next->last.root)))
+        return FAIL(why, DENIED, "a checkpoint of %llu entries was signed here; the succession says that the old log had %llu, or had others",
+                    (unsigned long long)s->last.size, (unsigned long long)next->last.size);
+    if (here && (here->size != next->start.size || !hash_equal(&here->root, &next->start.root)))
+        return FAIL(why, DENIED, "the store holds %llu entries; the succession begins with %llu, or with others", (unsigned long long)here->size,
+                    (unsigned long long)next->start.size);
+    return DONE;
+}
+
+/* The memory of the new log begins where it begins; one that is there already has signed more. */
+static result begin_memory(const struct signer *s, const struct succession *next, struct why *why)
+{
+    struct signer begun = {.host = s->host};
+    struct buffer there CLEANUP(buffer_done);
+    char name[SIGNER_NAME_SIZE];
+    buffer_init(&there, MEMORY_FILE_MAX);
+    memory_file(s->generation + 1, name);
+    if (!print_path(begun.memory_path, s->dir, name))
+        return FAIL(why, LIMIT, "the folder's path is too long");
+    result r = host_read_file(s->host, begun.memory_path, MEMORY_FILE_MAX, &there, why);
+    return r.code == ABSENT ? rewrite_memory(&begun, &next->start, why) : r;
+}
+
+result signer_prepare(const struct signer *s, const struct trust *t, const struct checkpoint *here, struct why *why)
+{
+    struct note_key name;
+    if (!s->trust || t->succession_count <= s->trust->succession_count)
+        return DONE; /* the log stays */
+    const struct succession *next = &t->successions[t->succession_count - 1];
+    TRY(check_start(s, next, here, why));
+    TRY(signer_successor(s, &name, why));
+    if (memcmp(name.key, t->log.key, ED25519_KEY_LEN) != 0 || strcmp(name.name, t->log.name) != 0)
+        return FAIL(why, DENIED, "the trust document names another successor than the key in this folder (innsyn-broker successor)");
+    if (!public_key_equal(&t->seal, &s->seal_public) || !slice_equal(t->site_ca_pem, buffer_slice(&s->site_ca_pem)))
+        return FAIL(why, DENIED, "the trust document names another seal or site CA than this broker's");
+    return begin_memory(s, next, why);
+}
+
+result signer_keep_trust(const struct signer *s, struct slice text, struct why *why)
+{
+    struct envelope e CLEANUP(envelope_done);
+    struct trust *t CLEANUP(trust_freep) = NULL;
+    envelope_init(&e);
+    TRY(envelope_parse_text(text, TYPE_TRUST, &e, why));
+    TRY(trust_open(&e, NULL, NULL, &t, why));
+    if (s->trust && t->version <= s->trust->version)
+        return DONE; /* the store caught up with what is kept here */
+    return host_write_file(s->host, s->trust_path, 0600, text, why);
+}
+
 /* --- opening ---------------------------------------------------------------------------------------------------------- */
 
-result signer_log_name(const struct signing_key *log, const char *network, struct note_key *ret, struct why *why)
+result signer_log_name(const struct signing_key *log, const char *network, unsigned generation, struct note_key *ret, struct why *why)
 {
     uint8_t key[ED25519_KEY_LEN];
     char name[NOTE_NAME_MAX + 1];
+    struct label label;
+    TRY(label_parse(slice_str(network), &label, why));
     TRY(signing_key_ed25519(log, key, why));
-    (void)snprintf(name, sizeof name, "innsyn.%s/log", network);
+    log_name_print(&label, generation, name);
     return note_key_make(name, NOTE_ED25519, key, ret, why);
 }
 
@@ -331,18 +427,41 @@ static result load(const struct host *host, const char *dir, const char *name, e
     return signing_key_load(host, path, kind, ret, why);
 }
 
+/* Which of the network's logs is signed here: the one after as many successions as the trust document kept names. */
+static result find_generation(struct signer *s, struct why *why)
+{
+    struct buffer text CLEANUP(buffer_done);
+    struct envelope e CLEANUP(envelope_done);
+    struct trust *t CLEANUP(trust_freep) = NULL;
+    buffer_init(&text, TRUST_FILE_MAX);
+    envelope_init(&e);
+    s->generation = 1;
+    result r = host_read_file(s->host, s->trust_path, TRUST_FILE_MAX, &text, why);
+    if (r.code == ABSENT)
+        return DONE;
+    TRY(r);
+    TRY(envelope_parse_text(buffer_slice(&text), TYPE_TRUST, &e, why));
+    TRY(trust_open(&e, NULL, NULL, &t, why));
+    s->generation = t->succession_count + 1;
+    return DONE;
+}
+
 static result open_signer(struct signer *s, const char *dir, const char *network, struct why *why)
 {
-    char path[SIGNER_PATH_SIZE];
+    char path[SIGNER_PATH_SIZE], log[SIGNER_NAME_SIZE], memory[SIGNER_NAME_SIZE];
     TRY(label_parse(slice_str(network), &s->network, why));
-    if (!print_path(s->memory_path, dir, MEMORY_FILE) || !print_path(s->trust_path, dir, "keys/trust.json") ||
-        !print_path(path, dir, SITE_CA_FILE))
+    if (!print_path(s->trust_path, dir, TRUST_FILE) || !print_path(path, dir, SITE_CA_FILE) || !slice_copy_str(slice_str(dir), s->dir, sizeof s->dir))
         return FAIL(why, LIMIT, "the folder's path is too long");
-    TRY(load(s->host, dir, LOG_KEY_FILE, KEY_ED25519, &s->log, why));
+    TRY(find_generation(s, why));
+    signer_log_file(s->generation, log);
+    memory_file(s->generation, memory);
+    if (!print_path(s->memory_path, dir, memory))
+        return FAIL(why, LIMIT, "the folder's path is too long");
+    TRY(load(s->host, dir, log, KEY_ED25519, &s->log, why));
     TRY(load(s->host, dir, SEAL_KEY_FILE, KEY_P256, &s->seal, why));
     TRY(load(s->host, dir, SITE_CA_KEY_FILE, KEY_P256, &s->site_ca, why));
     TRY(signing_key_public(s->seal, &s->seal_public, why));
-    TRY(signer_log_name(s->log, network, &s->log_name, why));
+    TRY(signer_log_name(s->log, network, s->generation, &s->log_name, why));
     TRY(host_read_file(s->host, path, CERTIFICATE_PEM_MAX, &s->site_ca_pem, why));
     TRY(recall(s, why));
     return recall_trust(s, why);

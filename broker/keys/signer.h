@@ -23,11 +23,13 @@
 #include "proto/note.h"
 #include "proto/trust.h"
 
-enum { SIGNER_PATH_SIZE = 512, MEMORY_REWRITE_BYTES = 64 * 1024 };
+enum { SIGNER_PATH_SIZE = 512, SIGNER_NAME_SIZE = 64, MEMORY_REWRITE_BYTES = 64 * 1024 };
 
 struct signer {
     const struct host *host;
     struct label network;
+    char dir[SIGNER_PATH_SIZE];
+    unsigned generation;                /* which of the network's logs is signed: 1, after one succession 2, ... */
     char memory_path[SIGNER_PATH_SIZE]; /* one line a checkpoint: "size root\n"; the last whole line counts */
     char trust_path[SIGNER_PATH_SIZE];
     size_t memory_bytes;                /* of the file at memory_path */
@@ -48,8 +50,19 @@ MUST_CHECK result signer_open(const struct host *host, const char *dir, const ch
                               struct why *why);
 void signer_done(struct signer *s);
 
-/* The name under which the log signs: origin "innsyn.<network>/log". */
-MUST_CHECK result signer_log_name(const struct signing_key *log, const char *network, struct note_key *ret, struct why *why);
+/* The name under which the network's n-th log signs (log_name_print), and its key's file in <dir>. */
+MUST_CHECK result signer_log_name(const struct signing_key *log, const char *network, unsigned generation, struct note_key *ret, struct why *why);
+void signer_log_file(unsigned generation, char to[SIGNER_NAME_SIZE]);
+
+/* --- offline, while no broker runs (R-67) --- */
+/* The key of the log that is to succeed the one at hand, made if it is not there; *ret: its name. */
+MUST_CHECK result signer_successor(const struct signer *s, struct note_key *ret, struct why *why);
+/* Before the store takes a trust document (opened under s->trust): one that names another log must name the successor's
+ * key, and begin with the entries that the store holds (here; NULL: it holds this version already).  The new log's
+ * memory is begun.  May be repeated. */
+MUST_CHECK result signer_prepare(const struct signer *s, const struct trust *t, const struct checkpoint *here, struct why *why);
+/* After it: from the next signer_open on this trust document, and its log, are in force. */
+MUST_CHECK result signer_keep_trust(const struct signer *s, struct slice text, struct why *why);
 
 /* Decides one message of core and appends the answer's payload to `to`.
  * DENIED, MALFORMED, LIMIT, UNAVAILABLE: refused, nothing is signed, `to` is as it was.

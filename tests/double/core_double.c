@@ -115,6 +115,19 @@ int core_main(void *core_start)
     return double_.status;
 }
 
+result core_log_at(const struct host *host, const struct broker_settings *settings, struct checkpoint *ret, struct why *why)
+{
+    (void)host, (void)settings, (void)ret;
+    return FAIL(why, UNAVAILABLE, "the double keeps no log");
+}
+
+result core_take_trust(const struct host *host, const struct broker_settings *settings, struct slice text, core_prepare_fn *prepare,
+                       void *self, struct why *why)
+{
+    (void)host, (void)settings, (void)text, (void)prepare, (void)self;
+    return FAIL(why, UNAVAILABLE, "the double keeps no log");
+}
+
 result core_bootstrap(const struct host *host, const struct broker_settings *settings, struct slice account, struct slice password,
                       struct why *why)
 {

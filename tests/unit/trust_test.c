@@ -228,9 +228,130 @@ static void witnesses_are_different_keys(void **state)
     }
 }
 
+/* R-67.  A trust document whose log is `log`, with these succession envelopes (comma between). */
+static const char *with_log(int version, const char *log, const char *successions)
+{
+    static char edited[sizeof text + 8192];
+    const char *good = trust_text("demo", version, 2, roots(ROOT1, ROOT2, ROOT3)), *hit = strstr(good, "\"log\":\"");
+    const char *after = strchr(hit + strlen("\"log\":\""), '"') + 1;
+    (void)snprintf(edited, sizeof edited, "%.*s\"log\":\"%s\",\"successions\":[%s]%s", (int)(hit - good), good, log, successions, after);
+    return edited;
+}
+
+static const struct {
+    const char *name;
+    uint8_t key;
+} log_names[] = {{"innsyn.demo/log", 1}, {"innsyn.demo/log-2", 71}, {"innsyn.demo/log-3", 72}, {"innsyn.demo/other", 73}};
+
+static struct note_key log_at(unsigned i)
+{
+    struct note_key n;
+    uint8_t key[ED25519_KEY_LEN] = {log_names[i].key, i == 0 ? 2 : 0, i == 0 ? 3 : 0}; /* 0: as set_up has it */
+    assert_ok(note_key_make(log_names[i].name, NOTE_ED25519, key, &n, NULL));
+    return n;
+}
+
+static const char *vkey(unsigned i)
+{
+    static char to[4][VKEY_TEXT_MAX + 1];
+    struct note_key n = log_at(i);
+    note_key_print(&n, to[i]);
+    return to[i];
+}
+
+/* From log `from` with `last` entries to log `into`, which begins with `start` of them. */
+static const char *succession_text(unsigned from, unsigned into, unsigned last, unsigned start, unsigned signers, const char *network)
+{
+    static char to[16][4096];
+    static unsigned next;
+    char *at = to[next++ % 16];
+    struct succession s = {.issued_ms = 1, .old_log = log_at(from), .new_log = log_at(into), .last = {.size = last}, .start = {.size = start}};
+    struct buffer payload CLEANUP(buffer_done), out CLEANUP(buffer_done);
+    struct envelope e CLEANUP(envelope_done);
+    assert_ok(label_parse(slice_str(network), &s.network, NULL));
+    if (start != last)
+        s.start.root.at[0] = 1;
+    buffer_init(&payload, 4096);
+    buffer_init(&out, 4096);
+    envelope_init(&e);
+    assert_ok(succession_print(&s, &payload, NULL));
+    assert_ok(envelope_make(TYPE_LOG_SUCCESSION, buffer_slice(&payload), &e, NULL));
+    for (int i = 0; i < KEYS; i++)
+        if (signers >> i & 1)
+            assert_ok(envelope_sign(&e, keys[i], NULL));
+    assert_ok(envelope_print(&e, &out, NULL));
+    (void)snprintf(at, 4096, "%.*s", (int)out.len, (const char *)out.at);
+    return at;
+}
+
+static void a_log_is_succeeded_by_the_quorum_alone(void **state)
+{
+    (void)state;
+    struct trust *first CLEANUP(trust_freep) = NULL, *second CLEANUP(trust_freep) = NULL;
+    assert_ok(open_text(trust_text("demo", 1, 2, roots(ROOT1, ROOT2, ROOT3)), R1 | R2, NULL, NULL, &first, NULL));
+    const struct {
+        const char *what, *log, *successions;
+        enum status want;
+    } cases[] = {
+        {"two root keys", vkey(1), succession_text(0, 1, 20, 20, R1 | R3, "demo"), OK},
+        {"entries were lost", vkey(1), succession_text(0, 1, 20, 7, R1 | R3, "demo"), OK},
+        {"one root key", vkey(1), succession_text(0, 1, 20, 20, R1, "demo"), DENIED},
+        {"keys that are no root's", vkey(1), succession_text(0, 1, 20, 20, 1u << OFFICER | 1u << SEAL, "demo"), DENIED},
+        {"no document", vkey(1), "", MALFORMED},
+        {"more entries than there were", vkey(1), succession_text(0, 1, 20, 21, R1 | R2, "demo"), MALFORMED},
+        {"another network's", vkey(1), succession_text(0, 1, 20, 20, R1 | R2, "other"), MALFORMED},
+        {"a name that is not the next", vkey(3), succession_text(0, 3, 20, 20, R1 | R2, "demo"), MALFORMED},
+        {"of another log", vkey(2), succession_text(1, 2, 20, 20, R1 | R2, "demo"), MALFORMED},
+        {"leads elsewhere", vkey(2), succession_text(0, 1, 20, 20, R1 | R2, "demo"), MALFORMED},
+        {"the log is the same", vkey(0), succession_text(0, 1, 20, 20, R1 | R2, "demo"), MALFORMED},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct trust *t CLEANUP(trust_freep) = NULL;
+        result r = open_text(with_log(2, cases[i].log, cases[i].successions), R1 | R2, first, NULL, &t, NULL);
+        if (r.code != cases[i].want)
+            fail_msg("%s: %d", cases[i].what, (int)r.code);
+    }
+    /* Carried on as it was, or the next is refused; the log that ended is found by its key. */
+    static char one[4096], both[8192], other[8192];
+    (void)snprintf(one, sizeof one, "%s", succession_text(0, 1, 20, 7, R1 | R3, "demo"));
+    assert_ok(open_text(with_log(2, vkey(1), one), R1 | R2, first, NULL, &second, NULL));
+    struct note_key old = log_at(0), now = log_at(1);
+    assert_int_equal(trust_succession_of(second, &old)->start.size, 7);
+    assert_null(trust_succession_of(second, &now));
+    (void)snprintf(both, sizeof both, "%s,%s", one, succession_text(1, 2, 30, 30, R2 | R3, "demo"));
+    (void)snprintf(other, sizeof other, "%s,%s", succession_text(0, 1, 20, 8, R1 | R3, "demo"), succession_text(1, 2, 30, 30, R2 | R3, "demo"));
+    const struct {
+        const char *log, *successions;
+        enum status want;
+    } next[] = {{vkey(1), one, OK}, {vkey(2), both, OK}, {vkey(2), other, DENIED}, {vkey(0), "", DENIED}, {vkey(2), one, MALFORMED}};
+    for (size_t i = 0; i < COUNT_OF(next); i++) {
+        struct trust *t CLEANUP(trust_freep) = NULL;
+        result r = open_text(with_log(3, next[i].log, next[i].successions), R1 | R2, second, NULL, &t, NULL);
+        if (r.code != next[i].want)
+            fail_msg("version 3, case %zu: %d", i, (int)r.code);
+    }
+}
+
+/* Who holds more than the document says there was does not go over. */
+static void a_succession_allows_what_it_covers(void **state)
+{
+    (void)state;
+    struct succession s = {.last = {.size = 20, .root = {{2}}}, .start = {.size = 7, .root = {{1}}}};
+    const struct {
+        uint64_t size;
+        uint8_t root;
+        enum status want;
+    } cases[] = {{0, 0, OK}, {5, 9, OK}, {7, 1, OK}, {7, 9, DENIED}, {19, 9, OK}, {20, 2, OK}, {20, 9, DENIED}, {21, 2, DENIED}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct checkpoint held = {.size = cases[i].size, .root = {{cases[i].root}}};
+        assert_status(succession_allows(&s, &held, NULL), cases[i].want);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_version), cmocka_unit_test(successors), cmocka_unit_test(form),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_log_is_succeeded_by_the_quorum_alone), cmocka_unit_test(a_succession_allows_what_it_covers),
+                                       cmocka_unit_test(the_first_version), cmocka_unit_test(successors), cmocka_unit_test(form),
                                        cmocka_unit_test(witnesses_are_different_keys)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
