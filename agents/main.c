@@ -22,6 +22,7 @@ static const struct {
     {"optout", "apply DIR                           put the newest list of opt-outs in force now", command_optout},
     {"inbox", "list|show|release|refuse DIR ...    answers that wait for the holder's hand", command_inbox},
     {"journal", "DIR [--json]                        what was asked and answered here; checks it", command_journal},
+    {"checkpoint", "DIR                                 the newest checkpoint of the broker's log that this site saw", command_checkpoint},
     {"ledger", "show|top-up|freeze|release DIR      what permits have been told, and how much more they may be", command_ledger},
     {"disclosure", "explain DIR QUESTION.json          what would be released, and why (prints true counts)", command_disclosure},
 };
@@ -30,7 +31,7 @@ static void show_usage(FILE *to)
 {
     fprintf(to, "usage: innsyn-agent COMMAND ...\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].words);
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].words);
 }
 
 int main(int argc, char **argv)

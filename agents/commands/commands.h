@@ -20,6 +20,7 @@ int command_pause(int argc, char **argv);
 int command_resume(int argc, char **argv);
 int command_optout(int argc, char **argv);
 int command_journal(int argc, char **argv);
+int command_checkpoint(int argc, char **argv);
 int command_ledger(int argc, char **argv);
 int command_disclosure(int argc, char **argv);
 int command_inbox(int argc, char **argv);

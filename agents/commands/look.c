@@ -8,10 +8,11 @@
 #include "agents/guard/optouts.h"
 #include "agents/guard/store.h"
 #include "agents/link/transport.h"
+#include "base/codec.h"
 #include "base/instant.h"
 #include "proto/certificate.h"
 
-enum { CHECK_TIMEOUT_MS = 15000, LEVELS_SHOWN = 8 };
+enum { HELD_FILE_MAX = 4 * 1024 * 1024, CHECK_TIMEOUT_MS = 15000, LEVELS_SHOWN = 8 };
 
 /* --- metadata preview --- */
 
@@ -252,4 +253,42 @@ int command_check(int argc, char **argv)
     }
     trust_free(c.trust);
     return status;
+}
+
+/* --- checkpoint --- */
+
+/* The note itself, as the log signed it: whoever gets it checks the signature. */
+static result show_checkpoint(const struct agent_settings *s, struct why *why)
+{
+    char path[AGENT_PATH_SIZE];
+    struct buffer text CLEANUP(buffer_done) = {0}, note CLEANUP(buffer_done) = {0};
+    struct slice last = {0};
+    buffer_init(&text, HELD_FILE_MAX);
+    buffer_init(&note, CHECKPOINT_NOTE_MAX);
+    agent_path(s, "guard/checkpoint", path);
+    result r = host_read_file(host_real(), path, HELD_FILE_MAX, &text, why);
+    if (r.code == ABSENT)
+        return FAIL(why, ABSENT, "this site has seen no checkpoint yet");
+    TRY(r);
+    for (struct slice rest = buffer_slice(&text); slice_find(rest, '\n') < rest.len; rest = slice_part(rest, slice_find(rest, '\n') + 1, rest.len))
+        last = slice_part(rest, 0, slice_find(rest, '\n'));
+    TRY(base64_parse(last, &note, why));
+    if (note.len == 0)
+        return FAIL(why, ABSENT, "this site has seen no checkpoint yet");
+    printf("%.*s", (int)note.len, (const char *)note.at);
+    return DONE;
+}
+
+int command_checkpoint(int argc, char **argv)
+{
+    const char *dir;
+    const struct option_spec options[] = {{0}};
+    struct agent_settings s;
+    struct why why = {0};
+    if (!arguments_read(argc, argv, options, &dir, 1, "checkpoint DIR"))
+        return EXIT_USAGE;
+    result r = agent_settings_read(host_real(), dir, &s, &why);
+    if (is_ok(r))
+        r = show_checkpoint(&s, &why);
+    return command_end("checkpoint", r, &why);
 }
