@@ -244,33 +244,38 @@ static bool is_p256_spki(const uint8_t *der, size_t len)
     return len == SPKI_LEN && memcmp(der, spki_head, sizeof spki_head) == 0 && der[sizeof spki_head] == 0x04;
 }
 
-/* The last public keys, each at the place its coordinates name; a newer one takes an older one's. */
+/* The last public keys, each at the place its bytes name; a newer one takes an older one's. */
 static struct {
-    uint8_t point[POINT_LEN];
+    uint8_t bytes[POINT_LEN];
+    size_t len; /* POINT_LEN: P-256; ED25519_KEY_LEN: Ed25519 */
     EVP_PKEY *pkey;
 } kept[KEYS_KEPT];
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A new reference, or NULL: not a P-256 key. */
-static EVP_PKEY *key_of(const struct public_key *k)
+/* A new reference, or NULL: the bytes are no key. */
+static EVP_PKEY *key_of_bytes(const uint8_t *bytes, size_t len)
 {
-    if (!is_p256_spki(k->der, k->der_len))
-        return NULL;
-    const uint8_t *point = k->der + sizeof spki_head;
-    unsigned place = (unsigned)(point[1] ^ point[2] ^ point[POINT_LEN - 1]) % KEYS_KEPT;
+    unsigned place = (unsigned)(bytes[1] ^ bytes[2] ^ bytes[len - 1]) % KEYS_KEPT;
     EVP_PKEY *pkey = NULL;
     (void)pthread_mutex_lock(&kept_lock);
-    if (kept[place].pkey && memcmp(kept[place].point, point, POINT_LEN) == 0) {
+    if (kept[place].pkey && kept[place].len == len && memcmp(kept[place].bytes, bytes, len) == 0) {
         pkey = kept[place].pkey;
-    } else if ((pkey = key_from_point(point))) {
+    } else if ((pkey = len == POINT_LEN ? key_from_point(bytes) : EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, len))) {
         EVP_PKEY_free(kept[place].pkey);
         kept[place].pkey = pkey;
-        memcpy(kept[place].point, point, POINT_LEN);
+        kept[place].len = len;
+        memcpy(kept[place].bytes, bytes, len);
     }
     if (pkey && !EVP_PKEY_up_ref(pkey))
         pkey = NULL;
     (void)pthread_mutex_unlock(&kept_lock);
     return pkey;
+}
+
+/* A new reference, or NULL: not a P-256 key. */
+static EVP_PKEY *key_of(const struct public_key *k)
+{
+    return is_p256_spki(k->der, k->der_len) ? key_of_bytes(k->der + sizeof spki_head, POINT_LEN) : NULL;
 }
 
 result public_key_parse(struct slice der, struct public_key *ret, struct why *why)
@@ -565,7 +570,7 @@ result ed25519_verify(const uint8_t key[ED25519_KEY_LEN], struct slice bytes, co
     struct hash what = held_what(KEY_ED25519, slice_of(key, ED25519_KEY_LEN), bytes, signature);
     if (held_before(&what))
         return DONE;
-    EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, ED25519_KEY_LEN);
+    EVP_PKEY *pkey = key_of_bytes(key, ED25519_KEY_LEN);
     EVP_MD_CTX *c = EVP_MD_CTX_new();
     bool good = pkey && c && EVP_DigestVerifyInit_ex(c, NULL, NULL, NULL, NULL, pkey, NULL) &&
                 EVP_DigestVerify(c, signature, SIGNATURE_LEN, bytes.at ? bytes.at : (const uint8_t *)"", bytes.len) == 1;

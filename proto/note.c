@@ -228,21 +228,13 @@ result note_cosigned(const struct note *n, const struct note_key *witness, int64
     return DONE;
 }
 
-unsigned witnesses_count(const struct note *n, const struct note_key *witnesses, unsigned count, int64_t from_s, int64_t to_s,
-                         uint64_t *ret_held)
+unsigned witnesses_count(const struct note *n, const struct note_key *witnesses, unsigned count, int64_t from_s, int64_t to_s)
 {
     unsigned found = 0;
-    uint64_t held = 0;
     for (unsigned i = 0; i < count; i++) {
         int64_t time_s = 0;
-        if (!is_ok(note_cosigned(n, &witnesses[i], &time_s, NULL)) || time_s < from_s || time_s > to_s)
-            continue;
-        found++;
-        if (i < 64)
-            held |= UINT64_C(1) << i;
+        found += is_ok(note_cosigned(n, &witnesses[i], &time_s, NULL)) && time_s >= from_s && time_s <= to_s;
     }
-    if (ret_held)
-        *ret_held = held;
     return found;
 }
 

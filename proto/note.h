@@ -55,10 +55,8 @@ static inline unsigned witnesses_majority(unsigned count)
 {
     return count ? count / 2 + 1 : 0;
 }
-/* How many of the witnesses cosigned the note at from_s or later and not after to_s; *ret_held: a bit each (the
- * first 64), may be NULL. */
-unsigned witnesses_count(const struct note *n, const struct note_key *witnesses, unsigned count, int64_t from_s, int64_t to_s,
-                         uint64_t *ret_held);
+/* How many of the witnesses cosigned the note at from_s or later and not after to_s. */
+unsigned witnesses_count(const struct note *n, const struct note_key *witnesses, unsigned count, int64_t from_s, int64_t to_s);
 
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];

@@ -216,10 +216,15 @@ static void keep_fork(struct guard *g, struct slice note, const struct json *con
 
 /* --- seeing ----------------------------------------------------------------------------------------- */
 
+static bool is_own(const struct guard *g, const struct note_key *witness)
+{
+    return memcmp(witness->key, g->witness_name.key, ED25519_KEY_LEN) == 0;
+}
+
 static bool is_named(const struct guard *g)
 {
     for (unsigned i = 0; i < g->trust->witness_count && g->witness_key; i++)
-        if (memcmp(g->trust->witnesses[i].key, g->witness_name.key, ED25519_KEY_LEN) == 0 &&
+        if (is_own(g, &g->trust->witnesses[i]) &&
             strcmp(g->trust->witnesses[i].name, g->witness_name.name) == 0)
             return true;
     return false;
@@ -242,14 +247,17 @@ static result cosign(struct guard *g, struct slice text, bool is_new, struct why
     return DONE;
 }
 
-/* Whose cosignatures of the last ten minutes hold; this site's own counts. */
+/* How many witnesses' cosignatures of the last ten minutes hold; no more are looked at than make a majority.
+ * This site's own counts as it was made. */
 static void count_witnesses(struct guard *g, const struct note *n)
 {
-    int64_t now_s = host_now_ms(g->host) / 1000;
-    uint64_t held = 0;
-    g->witnesses_seen = witnesses_count(n, g->trust->witnesses, g->trust->witness_count, now_s - COSIGNATURE_AGE_MAX_S, now_s + SKEW_MAX_S, &held);
-    for (unsigned i = 0; i < g->trust->witness_count && g->cosignature[0]; i++)
-        if (memcmp(g->trust->witnesses[i].key, g->witness_name.key, ED25519_KEY_LEN) == 0 && !(held >> i & 1))
+    const struct trust *t = g->trust;
+    int64_t now_s = host_now_ms(g->host) / 1000, time_s = 0;
+    for (unsigned i = 0; i < t->witness_count && g->cosignature[0]; i++)
+        g->witnesses_seen += is_own(g, &t->witnesses[i]);
+    for (unsigned i = 0; i < t->witness_count && g->witnesses_seen < witnesses_majority(t->witness_count); i++)
+        if (!(g->cosignature[0] && is_own(g, &t->witnesses[i])) && is_ok(note_cosigned(n, &t->witnesses[i], &time_s, NULL)) &&
+            time_s >= now_s - COSIGNATURE_AGE_MAX_S && time_s <= now_s + SKEW_MAX_S)
             g->witnesses_seen++;
 }
 

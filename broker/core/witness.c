@@ -102,7 +102,7 @@ static result check_kept(struct core *c, struct note *n, struct slice text, uint
     TRY(merkle_root_at(log_node, c, size, &here, why));
     if (!hash_equal(&here, &at.root))
         return FAIL(why, DENIED, "its root is not that of the log's first %" PRIu64 " entries", size);
-    holds = witnesses_count(n, c->trust->witnesses, witness_count(c), 0, INT64_MAX, NULL);
+    holds = witnesses_count(n, c->trust->witnesses, witness_count(c), 0, INT64_MAX);
     if (holds < witnesses_majority(witness_count(c)))
         return FAIL(why, DENIED, "%u of %u witnesses have cosigned it, %u lines cannot be read", holds, witness_count(c), unreadable);
     return DONE;

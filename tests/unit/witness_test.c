@@ -90,7 +90,7 @@ static int cosigners(const struct rig *g, struct slice note)
     unsigned unreadable;
     if (!is_ok(note_parse_readable(note, &n, &unreadable, NULL)) || !is_ok(note_verify(&n, &g->log_key, NULL)))
         return -1;
-    return (int)witnesses_count(&n, witnesses, WITNESSES, 0, INT64_MAX, NULL);
+    return (int)witnesses_count(&n, witnesses, WITNESSES, 0, INT64_MAX);
 }
 
 /* What a witness is offered now. */
