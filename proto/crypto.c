@@ -24,6 +24,7 @@
 #include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -197,6 +198,37 @@ void mac_free(struct mac *m)
         return;
     EVP_MAC_CTX_free(m->context); /* wipes the key schedule */
     free(m);
+}
+
+struct block_cipher {
+    EVP_CIPHER_CTX *context;
+};
+
+result block_cipher_new(const uint8_t key[BLOCK_KEY_LEN], struct block_cipher **ret, struct why *why)
+{
+    struct block_cipher *c = calloc(1, sizeof *c);
+    bool good = c && (c->context = EVP_CIPHER_CTX_new()) && EVP_EncryptInit_ex(c->context, EVP_aes_256_ecb(), NULL, key, NULL) &&
+                EVP_CIPHER_CTX_set_padding(c->context, 0);
+    if (!good) {
+        block_cipher_free(c);
+        return FAIL(why, LIMIT, "no memory for a block cipher");
+    }
+    *ret = c;
+    return DONE;
+}
+
+void block_cipher_run(struct block_cipher *c, uint8_t *blocks, size_t bytes)
+{
+    int done = 0;
+    if (bytes > INT_MAX || bytes % BLOCK_LEN || !EVP_EncryptUpdate(c->context, blocks, &done, blocks, (int)bytes) || done != (int)bytes)
+        abort();
+}
+
+void block_cipher_free(struct block_cipher *c)
+{
+    if (c)
+        EVP_CIPHER_CTX_free(c->context); /* wipes the key schedule */
+    free(c);
 }
 
 struct hash hmac_sha256(struct slice key, struct slice message)

@@ -38,6 +38,13 @@ MUST_CHECK result mac_new(struct slice key, struct mac **ret, struct why *why);
 struct hash mac_of(struct mac *m, struct slice message);
 void mac_free(struct mac *m);
 
+/* AES-256, each block on its own: a keyed function from 16 bytes to 16, many at a time. */
+enum { BLOCK_LEN = 16, BLOCK_KEY_LEN = 32 };
+struct block_cipher;
+MUST_CHECK result block_cipher_new(const uint8_t key[BLOCK_KEY_LEN], struct block_cipher **ret, struct why *why);
+void block_cipher_run(struct block_cipher *c, uint8_t *blocks, size_t bytes); /* in place; whole blocks */
+void block_cipher_free(struct block_cipher *c); /* NULL is welcome */
+
 /* --- ECDSA P-256 --- */
 struct public_key {
     uint8_t der[PUBLIC_KEY_DER_MAX]; /* SubjectPublicKeyInfo */

@@ -100,6 +100,12 @@ static struct projected without(const struct audited_box *box, uint64_t variable
     return (struct projected){{box->whole.a - t->set.a, box->whole.b - t->set.b}, t->persons};
 }
 
+uint64_t audited_persons_least(const struct audited_box *box, uint64_t variable)
+{
+    uint64_t persons = without(box, variable).persons;
+    return persons > PTABLE_NOISE_MAX ? persons - PTABLE_NOISE_MAX : 0;
+}
+
 static result add_pair(struct audit *a, struct audit_pair pair, struct why *why)
 {
     if (a->pair_count == a->pair_room) {

@@ -57,6 +57,8 @@ struct audit {
     struct audit_pair *pairs; /* owned */
     size_t pair_count, pair_room;
 };
+/* At least so many persons lie in a remembered box without a variable: its count less its noise. */
+uint64_t audited_persons_least(const struct audited_box *box, uint64_t variable);
 void audit_done(struct audit *a); /* zeroed ones are welcome; wipes */
 
 /* What is remembered of a cohort need not be exact: its counts with up to PTABLE_NOISE_MAX of noise, rounded down to

@@ -1,7 +1,10 @@
 #include "agents/disclosure/charge.h"
 
+#include <stdlib.h>
+
 #include "agents/disclosure/cells.h"
 #include "agents/disclosure/ptable.h"
+#include "base/secret.h"
 
 enum { CHARGE_TEXT_MAX = 256 * 1024 };
 
@@ -59,26 +62,46 @@ struct smallest {
     struct part part;
 };
 
-/* Over the cells of a cube, dimension `variable` free. */
-static struct smallest smallest_parent(const struct question *q, const struct cube *c, unsigned variable)
+/* Over the cells of a cube, dimension `variable` free: slots that differ in it alone are gathered first, so that the
+ * work is one round over the slots, however many share a parent.  An event table's slots do not add up: the largest
+ * of them is certain. */
+static result smallest_parent(const struct question *q, const struct cube *c, unsigned variable, struct smallest *ret, struct why *why)
 {
     struct smallest least = {.persons = UINT64_MAX};
+    uint64_t inner = 1, dropped = 1; /* slots behind the dropped dimension, and its own */
+    bool seen = false;
+    for (unsigned d = 0; d < c->dimension_count; d++) {
+        if (q->dimensions[d].variable == variable)
+            dropped = c->slots[d], seen = true;
+        else if (seen)
+            inner *= c->slots[d];
+    }
+    uint64_t outer = c->slot_count / (inner * dropped);
+    uint64_t *gathered = calloc(outer * inner, sizeof *gathered);
+    if (!gathered)
+        return FAIL(why, LIMIT, "no memory for the groups of a table");
     for (uint64_t slot = 0; slot < c->slot_count; slot++) {
-        struct part p = part_of_slot(c, slot);
+        uint64_t *at = &gathered[slot / (inner * dropped) * inner + slot % inner];
+        uint64_t more = q->dictionary->event_table ? (c->persons[slot] > *at ? c->persons[slot] : *at) : *at + c->persons[slot];
+        *at = more;
+    }
+    for (uint64_t k = 0; k < outer * inner; k++) {
+        if (gathered[k] >= least.persons)
+            continue;
+        struct part p = part_of_slot(c, k / inner * inner * dropped + k % inner);
         bool inside = true;
         for (unsigned d = 0; d < c->dimension_count; d++) {
-            bool dropped = q->dimensions[d].variable == variable;
-            inside = inside && (dropped ? p.at[d] == 0 : p.at[d] < (int)dimension_cells(q, d));
-            p.at[d] = dropped ? CELL_FREE : p.at[d];
+            bool is_dropped = q->dimensions[d].variable == variable;
+            inside = inside && (is_dropped || p.at[d] < (int)dimension_cells(q, d));
+            p.at[d] = is_dropped ? CELL_FREE : p.at[d];
         }
-        if (!inside)
-            continue;
-        struct part_sum s = part_sum(c, &p);
-        uint64_t persons = q->dictionary->event_table ? s.persons_most : s.persons;
-        if (persons < least.persons)
-            least = (struct smallest){persons, p};
+        if (inside)
+            least = (struct smallest){gathered[k], p};
     }
-    return least;
+    wipe(gathered, outer * inner * sizeof *gathered);
+    free(gathered);
+    *ret = least;
+    return DONE;
 }
 
 /* The figure with keyed noise, as a step. */
@@ -115,7 +138,8 @@ static result step_without(const struct question *q, const struct engine_answer 
     for (unsigned b = 0; b < q->box_count; b++)
         if (q->box[b].variable == variable)
             box = (int)b;
-    struct smallest least = smallest_parent(q, box >= 0 ? &a->parents[box] : &a->base, variable);
+    struct smallest least;
+    TRY(smallest_parent(q, box >= 0 ? &a->parents[box] : &a->base, variable, &least, why));
     return parent_step(q, box, &least, x, ret, why);
 }
 

@@ -8,7 +8,7 @@
 #include "agents/snapshot/snapshot.h"
 #include "proto/question.h"
 
-enum { CHUNK_ROWS = 4096, COHORT_LEFT_OUT = 255 };
+enum { CHUNK_ROWS = 2048, COHORT_LEFT_OUT = 255 };
 
 struct cohort {
     const struct snapshot *snapshot;

@@ -1,7 +1,7 @@
 /*
  * One pass over the rows, in chunks: the index of each row's group is put together column by column,
  * then persons are counted there.  Blocks of the count array: 0 the cohort itself, 1+b the rows that
- * fail nothing but box variable b (the parent without b is the sum of the two), and one last slot for
+ * fail nothing but box variable b (the parent without b is the sum of the two), and a last one for
  * rows of no use, so that the loops need no branch.
  *
  * In an event table a person is counted once a slot: rows are visited person by person, and a slot
@@ -16,7 +16,7 @@
 #include "base/secret.h"
 
 /* Neighbouring rows often share a slot; with LANES counters each, an increment need not wait for the last. */
-enum { LANES = 4, LANES_SLOTS_MAX = 8192 };
+enum { LANES = 4, LANES_SLOTS_MAX = 8192, TALLY_LANES_SLOTS_MAX = 512 };
 
 struct counting {
     const struct snapshot *snapshot;
@@ -24,25 +24,24 @@ struct counting {
     struct cohort cohort;
     struct cells cells[TABLE_DIMENSIONS_MAX];
     uint32_t states; /* product over the dimensions: slots of a block */
-    uint32_t blocks, slots;
-    uint32_t lanes;
-    uint32_t *counts;   /* lanes * (slots + 1) */
-    uint64_t *key_sums; /* states + 1; NULL when not asked for */
+    uint32_t blocks, slots; /* slots: of all blocks that are of use */
+    uint32_t lanes, stride;
+    uint32_t *counts; /* lanes * stride, when nothing is protected */
+    tally *tallies;   /* as many, when it is */
 };
 
 static void counting_done(struct counting *c)
 {
     cohort_done(&c->cohort);
     if (c->counts)
-        wipe(c->counts, (size_t)c->lanes * (c->slots + 1) * sizeof *c->counts);
+        wipe(c->counts, (size_t)c->lanes * c->stride * sizeof *c->counts);
     free(c->counts);
-    if (c->key_sums)
-        wipe(c->key_sums, (c->states + 1) * sizeof *c->key_sums);
-    free(c->key_sums);
+    if (c->tallies)
+        wipe(c->tallies, (size_t)c->lanes * c->stride * sizeof *c->tallies);
+    free(c->tallies);
 }
 
-static result counting_init(struct counting *c, const struct snapshot *s, const struct question *q, bool protect,
-                            struct why *why)
+static void counting_shape(struct counting *c, const struct snapshot *s, const struct question *q, bool protect)
 {
     *c = (struct counting){.snapshot = s, .question = q, .states = 1};
     for (unsigned d = 0; d < q->dimension_count; d++) {
@@ -51,22 +50,31 @@ static result counting_init(struct counting *c, const struct snapshot *s, const 
     }
     c->blocks = protect ? 1 + q->box_count : 1;
     c->slots = c->blocks * c->states;
-    c->lanes = c->slots < LANES_SLOTS_MAX && !s->dictionary->event_table ? LANES : 1;
-    TRY(cohort_init(&c->cohort, s, q, why));
-    c->counts = calloc((size_t)c->lanes * (c->slots + 1), sizeof *c->counts);
-    if (protect)
-        c->key_sums = calloc(c->states + 1, sizeof *c->key_sums);
-    if (!c->counts || (protect && !c->key_sums))
-        return FAIL(why, LIMIT, "no memory to count in");
-    return DONE;
 }
 
-/* Where each row of a chunk is counted: block * states + group, or `slots` for nowhere. */
+static result counting_init(struct counting *c, const struct snapshot *s, const struct question *q, bool protect,
+                            struct why *why)
+{
+    counting_shape(c, s, q, protect);
+    c->stride = c->slots + c->states;
+    c->lanes = c->slots < (protect ? TALLY_LANES_SLOTS_MAX : LANES_SLOTS_MAX) ? LANES : 1;
+    TRY(cohort_init(&c->cohort, s, q, why));
+    if (s->dictionary->event_table)
+        return DONE; /* counted elsewhere */
+    if (protect)
+        c->tallies = calloc((size_t)c->lanes * c->stride, sizeof *c->tallies);
+    else
+        c->counts = calloc((size_t)c->lanes * c->stride, sizeof *c->counts);
+    return c->tallies || c->counts ? DONE : FAIL(why, LIMIT, "no memory to count in");
+}
+
+/* Where each row of a chunk is counted: block * states + group, at `slots` and above for nowhere. */
 static void place(const struct counting *c, uint64_t first, size_t n, uint32_t *restrict index, uint8_t *restrict fails)
 {
     const struct question *q = c->question;
     uint8_t which[CHUNK_ROWS];
-    const uint32_t nowhere = c->slots, states = c->states;
+    uint32_t offset[1 + BOX_VARIABLES_MAX + 1]; /* by block, the last: nowhere */
+    const uint32_t nowhere = c->slots, blocks = c->blocks;
     memset(index, 0, n * sizeof *index);
     for (unsigned d = 0; d < q->dimension_count; d++)
         cells_chunk(&c->cells[d], first, n, index);
@@ -78,12 +86,15 @@ static void place(const struct counting *c, uint64_t first, size_t n, uint32_t *
             index[i] = fails[i] ? nowhere : index[i];
         return;
     }
-    memset(which, 0, n);
+    for (uint32_t block = 0; block <= blocks; block++)
+        offset[block] = block * c->states;
     cohort_chunk(&c->cohort, first, n, fails, which);
     for (size_t i = 0; i < n; i++) {
-        uint32_t in_parent = index[i] + (1u + which[i]) * states;
-        index[i] = fails[i] == 0 ? index[i] : fails[i] == 1 ? in_parent : nowhere;
+        uint8_t alone = (uint8_t)(which[i] + 1u);
+        which[i] = fails[i] == 0 ? 0 : fails[i] == 1 ? alone : (uint8_t)blocks;
     }
+    for (size_t i = 0; i < n; i++)
+        index[i] += offset[which[i]];
 }
 
 /* --- person tables: a row is a person ---------------------------------------------------------- */
@@ -102,27 +113,56 @@ static void count_lanes(uint32_t *restrict counts, size_t stride, const uint32_t
         a[index[i]]++;
 }
 
+static void tally_lanes(tally *restrict tallies, size_t stride, const uint32_t *restrict index, const uint64_t *restrict keys, size_t n)
+{
+    tally *a = tallies, *b = tallies + stride, *c = tallies + 2 * stride, *d = tallies + 3 * stride;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        a[index[i]] += (tally){1, keys[i]};
+        b[index[i + 1]] += (tally){1, keys[i + 1]};
+        c[index[i + 2]] += (tally){1, keys[i + 2]};
+        d[index[i + 3]] += (tally){1, keys[i + 3]};
+    }
+    for (; i < n; i++)
+        a[index[i]] += (tally){1, keys[i]};
+}
+
+static void count_chunk(const struct counting *c, const uint32_t *index, const uint64_t *keys, size_t n)
+{
+    if (c->tallies && c->lanes == LANES)
+        tally_lanes(c->tallies, c->stride, index, keys, n);
+    else if (c->tallies)
+        for (size_t i = 0; i < n; i++)
+            c->tallies[index[i]] += (tally){1, keys[i]};
+    else if (c->lanes == LANES)
+        count_lanes(c->counts, c->stride, index, n);
+    else
+        for (size_t i = 0; i < n; i++)
+            c->counts[index[i]]++;
+}
+
 static void count_persons(struct counting *c)
 {
     uint32_t index[CHUNK_ROWS];
     uint8_t fails[CHUNK_ROWS];
-    const uint32_t states = c->states;
     for (uint64_t first = 0; first < c->snapshot->facts.rows; first += CHUNK_ROWS) {
         uint64_t left = c->snapshot->facts.rows - first;
         size_t n = left < CHUNK_ROWS ? (size_t)left : CHUNK_ROWS;
         place(c, first, n, index, fails);
-        if (c->lanes == LANES)
-            count_lanes(c->counts, c->slots + 1, index, n);
-        else
-            for (size_t i = 0; i < n; i++)
-                c->counts[index[i]]++;
-        if (c->key_sums)
-            for (size_t i = 0; i < n; i++)
-                c->key_sums[index[i] < states ? index[i] : states] += c->snapshot->keys[first + i];
+        count_chunk(c, index, c->snapshot->keys + first, n);
     }
     for (uint32_t lane = 1; lane < c->lanes; lane++)
-        for (uint32_t i = 0; i < c->slots; i++)
-            c->counts[i] += c->counts[(size_t)lane * (c->slots + 1) + i];
+        for (uint32_t i = 0; i < c->slots; i++) {
+            if (c->tallies)
+                c->tallies[i] += c->tallies[(size_t)lane * c->stride + i];
+            else
+                c->counts[i] += c->counts[(size_t)lane * c->stride + i];
+        }
+}
+
+static uint64_t persons_at(const struct counting *c, uint32_t slot)
+{
+    return c->tallies ? c->tallies[slot][0] : c->counts[slot];
 }
 
 /* --- the cube of the answer ------------------------------------------------------------------- */
@@ -180,13 +220,13 @@ static void answer_from_persons(const struct counting *c, struct engine_answer *
 {
     for (uint32_t g = 0; g < c->states; g++) {
         struct position p = position_of(c, &a->base, g);
-        uint64_t n = c->counts[g];
+        uint64_t n = persons_at(c, g);
         a->base.persons[p.slot] = n;
         a->cohort += n;
         if (a->base.key_sums)
-            a->base.key_sums[p.slot] = c->key_sums[g];
+            a->base.key_sums[p.slot] = c->tallies[g][1];
         for (unsigned b = 0; b < a->parent_count; b++) {
-            uint64_t in_parent = n + c->counts[(b + 1) * c->states + g];
+            uint64_t in_parent = n + persons_at(c, (b + 1) * c->states + g);
             a->parents[b].persons[p.slot] = in_parent;
             a->parent_cohorts[b] += in_parent;
         }
@@ -291,6 +331,23 @@ static result count(const struct snapshot *s, const struct question *q, bool pro
     count_persons(c);
     answer_from_persons(c, a);
     return DONE;
+}
+
+result cube_of_tallies(const struct snapshot *s, const struct question *q, tally *tallies, struct engine_answer *ret, struct why *why)
+{
+    struct counting *c = calloc(1, sizeof *c); /* its cells are large */
+    if (!c)
+        return FAIL(why, LIMIT, "no memory to count in");
+    result r = answer_prepare(q, true, ret, why);
+    if (is_ok(r)) {
+        counting_shape(c, s, q, true);
+        c->tallies = tallies;
+        answer_from_persons(c, ret);
+    } else {
+        engine_answer_done(ret);
+    }
+    free(c);
+    return r;
 }
 
 result cube_count(const struct snapshot *s, const struct question *q, bool protect, struct engine_answer *ret, struct why *why)

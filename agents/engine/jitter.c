@@ -5,11 +5,17 @@
 #include <stdlib.h>
 
 #include "agents/disclosure/parameters.h"
+#include "base/secret.h"
 #include "proto/crypto.h"
 
 struct jitter {
     struct mac *mac;
+    struct block_cipher *stream; /* of `edition`; NULL before the first */
+    char edition[JITTER_EDITION_MAX];
+    size_t edition_len;
 };
+
+enum { JITTER_STREAM_BYTES = JITTER_WORDS * 8, JITTER_PERSONS_A_BLOCK = 8 * BLOCK_LEN };
 
 result jitter_new(struct slice key, struct jitter **ret, struct why *why)
 {
@@ -25,6 +31,8 @@ void jitter_free(struct jitter *j)
 {
     if (j && j->mac)
         mac_free(j->mac);
+    if (j)
+        block_cipher_free(j->stream);
     free(j);
 }
 
@@ -51,6 +59,67 @@ bool jitter_plus(struct jitter *j, struct slice edition, uint64_t cohort_key, ui
     len += put_u64(message + len, record_key);
     struct hash h = mac_of(j->mac, slice_of(message, len));
     return h.at[0] & 1;
+}
+
+result jitter_edition(struct jitter *j, struct slice edition, struct why *why)
+{
+    uint8_t message[JITTER_EDITION_MAX + 1 + 6];
+    assert(edition.len <= JITTER_EDITION_MAX);
+    if (j->stream && slice_equal(slice_of(j->edition, j->edition_len), edition))
+        return DONE;
+    memcpy(message, edition.at, edition.len);
+    message[edition.len] = 0;
+    memcpy(message + edition.len + 1, "stream", 6);
+    struct hash key = mac_of(j->mac, slice_of(message, edition.len + 7));
+    struct block_cipher *stream = NULL;
+    result r = block_cipher_new(key.at, &stream, why);
+    wipe(&key, sizeof key);
+    TRY(r);
+    block_cipher_free(j->stream);
+    j->stream = stream;
+    memcpy(j->edition, edition.at, edition.len);
+    j->edition_len = edition.len;
+    return DONE;
+}
+
+struct signs jitter_signs(uint64_t cohort_key, uint64_t persons)
+{
+    return (struct signs){.cohort_key = cohort_key, .by_mac = persons <= JITTER_MAC_PERSONS_MAX};
+}
+
+uint64_t jitter_word(struct jitter *j, struct signs *s)
+{
+    uint8_t blocks[JITTER_STREAM_BYTES];
+    unsigned at = s->next % JITTER_WORDS;
+    if (at == 0) {
+        uint64_t block = s->next * 64 / JITTER_PERSONS_A_BLOCK;
+        for (unsigned i = 0; i < JITTER_STREAM_BYTES; i += BLOCK_LEN, block++) {
+            (void)put_u64(blocks + i, s->cohort_key);
+            (void)put_u64(blocks + i + 8, block);
+        }
+        block_cipher_run(j->stream, blocks, sizeof blocks);
+        for (unsigned w = 0; w < JITTER_WORDS; w++) {
+            s->words[w] = 0;
+            for (unsigned b = 0; b < 8; b++)
+                s->words[w] |= (uint64_t)blocks[8 * w + b] << 8 * b;
+        }
+    }
+    s->next++;
+    return s->words[at];
+}
+
+bool jitter_next(struct jitter *j, struct signs *s, uint64_t record_key)
+{
+    if (s->by_mac)
+        return jitter_plus(j, slice_of(j->edition, j->edition_len), s->cohort_key, record_key);
+    if (s->left == 0) {
+        s->rest = jitter_word(j, s);
+        s->left = 64;
+    }
+    bool plus = s->rest & 1;
+    s->rest >>= 1;
+    s->left--;
+    return plus;
 }
 
 double jitter_strength(uint64_t n)

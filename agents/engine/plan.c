@@ -52,6 +52,7 @@ result difference_plan_encode(const struct difference_plan *p, struct buffer *to
     for (unsigned i = 0; i < p->pair_count; i++) {
         TRY(wire_bytes(to, p->pairs[i].box, why));
         TRY(wire_bytes(to, p->pairs[i].without, why));
+        TRY(wire_u64(to, p->pairs[i].persons_least, why));
     }
     return DONE;
 }
@@ -71,7 +72,8 @@ result difference_plan_decode(struct slice bytes, struct difference_plan *ret, s
     memcpy(ret->snapshot.at, snapshot.at, HASH_LEN);
     ret->pair_count = count;
     for (unsigned i = 0; i < count; i++)
-        if (!reader_bytes(&r, QUESTION_BYTES_MAX, &ret->pairs[i].box) || !reader_bytes(&r, VARIABLE_MAX, &ret->pairs[i].without))
+        if (!reader_bytes(&r, QUESTION_BYTES_MAX, &ret->pairs[i].box) || !reader_bytes(&r, VARIABLE_MAX, &ret->pairs[i].without) ||
+            !reader_u64(&r, &ret->pairs[i].persons_least))
             return FAIL(why, MALFORMED, "not a difference plan: a pair is cut short");
     return reader_ends(&r) ? DONE : FAIL(why, MALFORMED, "not a difference plan: something is left over");
 }

@@ -79,6 +79,7 @@ enum { DIFFERENCE_PAIRS_MAX = 1000 };
 struct difference_pair {
     struct slice box;     /* the earlier cohort: text of a question, as question_cohort writes it */
     struct slice without; /* a variable's name */
+    uint64_t persons_least; /* at least so many lie in the earlier cohort without it (its remembered count, less its noise) */
 };
 struct difference_plan {
     char dataset[LABEL_MAX + 1];

@@ -1,3 +1,11 @@
+/*
+ * Two passes over the rows.  The first tells who is counted (persons and record keys, by group, with a value and
+ * without, in the cohort and in each parent) and the extremes; the second sums deviations, those of the persons with
+ * the larger weight apart.  A set's signs come in the order of its rows (jitter.h), so the second pass reads the
+ * cohort from a bitmap that the first has left.
+ *
+ * Without `by`, rows go two at a time and 64 share a word of signs; with it, each goes to its group.
+ */
 #include "agents/engine/weighted.h"
 
 #include <math.h>
@@ -8,21 +16,37 @@
 #include "agents/engine/cube.h"
 #include "base/secret.h"
 
-enum { BOX_TEXT_MAX = 256 * 1024 };
+enum { BOX_TEXT_MAX = 256 * 1024, WORD_ROWS = 64, EMPTY_ROWS_A_GROUP = 64, CHUNK_WORDS = CHUNK_ROWS / WORD_ROWS,
+       /* states of the one cell of summary_counts (agents/engine/cells.h) */
+       VALUE_STATES = 4, VALUE_THERE = 1, VALUE_MISSING = 3 };
+
+typedef double two __attribute__((vector_size(16)));
+typedef int64_t two_masks __attribute__((vector_size(16)));
+typedef uint64_t two_words __attribute__((vector_size(16)));
+
+/* `part` gathers a stretch of rows in double, and is then emptied into the long sums. */
+struct one {
+    struct weighted w;
+    struct signs signs;
+    struct jittered sums;
+    struct gathered {
+        uint64_t n;
+        double sum, squares;
+    } part[2];
+};
 
 struct weighing {
     const struct snapshot *snapshot;
     const struct question *question;
     struct jitter *jitter;
-    struct slice edition;
     struct cohort cohort;
     struct cells by;
     uint32_t groups; /* as states: 0 missing, 1.. levels; one without `by` */
-    struct one {
-        struct weighted w;
-        uint64_t key_sum; /* the cohort key: of those with a value, and of the box they are asked by */
-        struct jittered sums;
-    } *one;          /* [group][variable] */
+    uint32_t blocks, places; /* places: blocks * groups */
+    struct one *one;                            /* [group][variable] */
+    tally *tallies[SUMMARY_VARIABLES_MAX];      /* [block][group][VALUE_STATES], as cube_of_tallies takes them */
+    tally *cohorts;                             /* [block] */
+    uint64_t *selected;                         /* a bit a row, least significant first; NULL: all of them */
 };
 
 static struct one *at(const struct weighing *x, uint32_t group, unsigned variable)
@@ -30,81 +54,425 @@ static struct one *at(const struct weighing *x, uint32_t group, unsigned variabl
     return &x->one[(size_t)group * x->question->variable_count + variable];
 }
 
+static void wipe_and_free(void *at_, size_t bytes)
+{
+    if (at_)
+        wipe(at_, bytes);
+    free(at_);
+}
+
 static void weighing_done(struct weighing *x)
 {
     cohort_done(&x->cohort);
-    if (x->one)
-        wipe(x->one, (size_t)x->groups * x->question->variable_count * sizeof *x->one);
-    free(x->one);
+    wipe_and_free(x->one, (size_t)x->groups * x->question->variable_count * sizeof *x->one);
+    for (unsigned v = 0; v < x->question->variable_count; v++)
+        wipe_and_free(x->tallies[v], (size_t)x->places * VALUE_STATES * sizeof *x->tallies[v]);
+    wipe_and_free(x->cohorts, x->blocks * sizeof *x->cohorts);
+    wipe_and_free(x->selected, (x->snapshot->facts.rows / WORD_ROWS + 1) * sizeof *x->selected);
 }
 
-/* The first pass: who is counted, and the extremes. */
-static void look(struct one *o, double value, uint64_t key)
+static double clamped(double value, const struct variable *v)
 {
-    struct weighted *w = &o->w;
-    if (w->n == 0) {
-        w->smallest = w->largest = value;
-        w->second = 0;
-    } else if (value > w->largest) {
-        w->second = w->largest;
-        w->largest = value;
-    } else {
-        w->second = w->n == 1 || value > w->second ? value : w->second;
-        w->smallest = value < w->smallest ? value : w->smallest;
+    double low = value < v->clamp_low ? v->clamp_low : value;
+    return low > v->clamp_high ? v->clamp_high : low;
+}
+
+/* Most values are neither: one comparison each, that the processor foresees. */
+static inline void extremes(struct weighted *w, double value)
+{
+    if (value > w->second) {
+        w->second = value > w->largest ? w->largest : value;
+        w->largest = value > w->largest ? value : w->largest;
     }
-    w->n++;
-    w->total += value;
-    o->key_sum += key;
+    if (value < w->smallest)
+        w->smallest = value;
 }
 
-static void pass(const struct weighing *x, bool second)
-{
-    const struct snapshot *s = x->snapshot;
-    const struct question *q = x->question;
+/* --- rows of a chunk ---------------------------------------------------------------------------- */
+
+struct chunk {
+    uint64_t first;
+    size_t n;
     uint32_t group[CHUNK_ROWS];
-    uint8_t fails[CHUNK_ROWS];
-    for (uint64_t first = 0; first < s->facts.rows; first += CHUNK_ROWS) {
-        size_t n = s->facts.rows - first < CHUNK_ROWS ? (size_t)(s->facts.rows - first) : CHUNK_ROWS;
-        memset(group, 0, n * sizeof *group);
-        if (q->by >= 0)
-            cells_chunk(&x->by, first, n, group);
-        cohort_chunk(&x->cohort, first, n, fails, NULL);
-        for (unsigned v = 0; v < q->variable_count; v++) {
-            const struct variable *variable = &q->dictionary->variables[q->variables[v]];
-            const double *values = (const double *)s->columns[q->variables[v]].at + first;
-            for (size_t i = 0; i < n; i++) {
-                if (fails[i] || isnan(values[i]))
-                    continue;
-                struct one *o = at(x, group[i], v);
-                double value = fmin(fmax(values[i], variable->clamp_low), variable->clamp_high);
-                uint64_t key = s->keys[first + i];
-                if (second)
-                    jittered_add(&o->sums, value, jitter_plus(x->jitter, x->edition, o->key_sum, key));
-                else
-                    look(o, value, key);
-            }
+    uint8_t fails[CHUNK_ROWS], which[CHUNK_ROWS]; /* of no meaning where everybody is in the cohort */
+    uint64_t bits[CHUNK_WORDS];                   /* the cohort */
+};
+
+/* Bit i: byte i is 0 (of 8 bytes, each 0 or not). */
+static uint64_t bits_of_zeros(const uint8_t *bytes, size_t n)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < n; i++)
+        bits |= (uint64_t)(bytes[i] == 0) << i;
+    return bits;
+}
+
+static void chunk_cohort(const struct weighing *x, struct chunk *c)
+{
+    for (size_t i = 0; i < c->n; i += WORD_ROWS) {
+        size_t left = c->n - i < WORD_ROWS ? c->n - i : WORD_ROWS;
+        c->bits[i / WORD_ROWS] = left < WORD_ROWS ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+    }
+    if (!x->selected)
+        return;
+    cohort_chunk(&x->cohort, c->first, c->n, c->fails, c->which);
+    for (size_t i = 0; i < c->n; i += WORD_ROWS) {
+        size_t left = c->n - i < WORD_ROWS ? c->n - i : WORD_ROWS;
+        c->bits[i / WORD_ROWS] = bits_of_zeros(c->fails + i, left);
+        x->selected[(c->first + i) / WORD_ROWS] = c->bits[i / WORD_ROWS];
+    }
+}
+
+static void chunk_again(const struct weighing *x, struct chunk *c)
+{
+    for (size_t i = 0; i < c->n; i += WORD_ROWS) {
+        size_t left = c->n - i < WORD_ROWS ? c->n - i : WORD_ROWS;
+        c->bits[i / WORD_ROWS] = x->selected ? x->selected[(c->first + i) / WORD_ROWS] : left < WORD_ROWS ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+    }
+}
+
+static void chunk_groups(const struct weighing *x, struct chunk *c)
+{
+    memset(c->group, 0, c->n * sizeof *c->group);
+    if (x->question->by >= 0)
+        cells_chunk(&x->by, c->first, c->n, c->group);
+}
+
+/* --- the first pass ------------------------------------------------------------------------------ */
+
+/* Rows that fail one box variable only: counted with the parent that forgets it. */
+static void count_parents(const struct weighing *x, const struct chunk *c, const double *values, tally *tallies)
+{
+    const uint32_t groups = x->groups;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->fails[i] == 1)
+            tallies[((1u + c->which[i]) * groups + c->group[i]) * VALUE_STATES + (isnan(values[i]) ? VALUE_MISSING : VALUE_THERE)] += (tally){1, 0};
+}
+
+static const two_masks pair_masks[4] = {{0, 0}, {-1, 0}, {0, -1}, {-1, -1}};
+
+/* 64 rows, or fewer: all of those whose bit is set. */
+struct stretch {
+    two_words n, keys, keys_all;
+    two total, largest, smallest;
+};
+
+static inline two pick(two_masks m, two a, two b)
+{
+    return (two)(((two_masks)a & m) | ((two_masks)b & ~m));
+}
+
+/* Pairs of rows: `pairs` of them, at least two pairs together. */
+static void look_pairs(struct stretch *t, const double *values, const uint64_t *keys, size_t pairs, uint64_t bits, two low, two high)
+{
+    struct stretch s = *t;
+    const two least = {-INFINITY, -INFINITY}, most = {INFINITY, INFINITY};
+    for (size_t i = 0; i < pairs; i++, bits >>= 2) {
+        two v;
+        two_words k;
+        memcpy(&v, values + 2 * i, sizeof v);
+        memcpy(&k, keys + 2 * i, sizeof k);
+        two_masks in = pair_masks[bits & 3], there = in & (v == v);
+        v = pick(v < low, low, v);
+        v = pick(v > high, high, v);
+        s.n -= (two_words)there;
+        s.keys += k & (two_words)there;
+        s.keys_all += k & (two_words)in;
+        s.total += (two)((two_masks)v & there);
+        two up = pick(there, v, least), down = pick(there, v, most);
+        s.largest = pick(up > s.largest, up, s.largest);
+        s.smallest = pick(down < s.smallest, down, s.smallest);
+    }
+    *t = s;
+}
+
+/* A chunk of one variable, no groups. */
+static void look_chunk(const struct weighing *x, const struct chunk *c, unsigned v)
+{
+    const struct variable *variable = &x->question->dictionary->variables[x->question->variables[v]];
+    const double *values = (const double *)x->snapshot->columns[x->question->variables[v]].at + c->first;
+    const uint64_t *keys = x->snapshot->keys + c->first;
+    const two low = {variable->clamp_low, variable->clamp_low}, high = {variable->clamp_high, variable->clamp_high};
+    struct stretch s = {.largest = {-INFINITY, -INFINITY}, .smallest = {INFINITY, INFINITY}};
+    uint64_t in = 0;
+    struct one *o = at(x, 0, v);
+    for (size_t i = 0; i < c->n; i += WORD_ROWS) {
+        size_t left = c->n - i < WORD_ROWS ? c->n - i : WORD_ROWS;
+        uint64_t bits = c->bits[i / WORD_ROWS];
+        in += (unsigned)__builtin_popcountll(bits);
+        if (bits)
+            look_pairs(&s, values + i, keys + i, left / 2, bits, low, high);
+        if (left % 2 && bits >> (left - 1)) { /* the very last row */
+            double alone[2] = {values[i + left - 1], (double)NAN};
+            uint64_t key[2] = {keys[i + left - 1], 0};
+            look_pairs(&s, alone, key, 1, 1, low, high);
+        }
+    }
+    uint64_t n = s.n[0] + s.n[1], with = s.keys[0] + s.keys[1];
+    double largest = fmax(s.largest[0], s.largest[1]), smallest = fmin(s.smallest[0], s.smallest[1]);
+    x->tallies[v][VALUE_THERE] += (tally){n, with};
+    x->tallies[v][VALUE_MISSING] += (tally){in - n, s.keys_all[0] + s.keys_all[1] - with};
+    o->w.total += s.total[0] + s.total[1];
+    bool news = largest > o->w.second || smallest < o->w.smallest;
+    for (size_t i = 0; news && i < c->n; i++)
+        if (c->bits[i / WORD_ROWS] >> i % WORD_ROWS & 1 && !isnan(values[i]))
+            extremes(&o->w, clamped(values[i], variable));
+}
+
+static void look_groups(const struct weighing *x, const struct chunk *c, unsigned v)
+{
+    const struct variable *variable = &x->question->dictionary->variables[x->question->variables[v]];
+    const double *values = (const double *)x->snapshot->columns[x->question->variables[v]].at + c->first;
+    const uint64_t *keys = x->snapshot->keys + c->first;
+    tally *tallies = x->tallies[v];
+    struct one *ones = at(x, 0, v);
+    const size_t step = x->question->variable_count;
+    for (size_t i = 0; i < c->n; i++) {
+        if (!(c->bits[i / WORD_ROWS] >> i % WORD_ROWS & 1))
+            continue;
+        bool there = !isnan(values[i]);
+        tallies[c->group[i] * VALUE_STATES + (there ? VALUE_THERE : VALUE_MISSING)] += (tally){1, keys[i]};
+        if (there) {
+            struct weighted *w = &ones[c->group[i] * step].w;
+            double value = clamped(values[i], variable);
+            w->total += value;
+            extremes(w, value);
         }
     }
 }
 
+static void first_pass(const struct weighing *x, struct chunk *c)
+{
+    const struct snapshot *s = x->snapshot;
+    for (c->first = 0; c->first < s->facts.rows; c->first += CHUNK_ROWS) {
+        c->n = s->facts.rows - c->first < CHUNK_ROWS ? (size_t)(s->facts.rows - c->first) : CHUNK_ROWS;
+        chunk_groups(x, c);
+        chunk_cohort(x, c);
+        for (unsigned v = 0; v < x->question->variable_count; v++) {
+            if (x->blocks > 1)
+                count_parents(x, c, (const double *)s->columns[x->question->variables[v]].at + c->first, x->tallies[v]);
+            (x->question->by >= 0 ? look_groups : look_chunk)(x, c, v);
+        }
+    }
+}
+
+/* --- the second pass ----------------------------------------------------------------------------- */
+
+/* bits of `from`, lowest first, to where `mask` has bits: what the processor calls pdep. */
+static uint64_t spread_slowly(uint64_t from, uint64_t mask)
+{
+    uint64_t to = 0;
+    for (; mask; mask &= mask - 1, from >>= 1)
+        if (from & 1)
+            to |= mask & -mask;
+    return to;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("bmi2"))) static uint64_t spread_at_once(uint64_t from, uint64_t mask)
+{
+    return __builtin_ia32_pdep_di(from, mask);
+}
+#endif
+
+static uint64_t (*spread_of_processor(void))(uint64_t, uint64_t)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("bmi2"))
+        return spread_at_once;
+#endif
+    return spread_slowly;
+}
+
+/* The next signs of a large set, for the rows whose bits are set. */
+static uint64_t signs_for(struct jitter *j, struct signs *s, uint64_t bits, uint64_t (*spread)(uint64_t, uint64_t))
+{
+    unsigned wanted = (unsigned)__builtin_popcountll(bits);
+    uint64_t word = s->rest;
+    unsigned have = s->left;
+    if (have < wanted) {
+        uint64_t more = jitter_word(j, s);
+        word |= have < 64 ? more << have : 0;
+        s->rest = wanted - have < 64 ? more >> (wanted - have) : 0;
+        s->left = 64 - (wanted - have);
+    } else {
+        s->rest = wanted < 64 ? word >> wanted : 0;
+        s->left = have - wanted;
+    }
+    return bits == UINT64_MAX ? word : spread(word, bits);
+}
+
+struct sums {
+    two all, squares, plus, plus_squares;
+};
+
+static void add_pairs(struct sums *t, const double *values, size_t pairs, uint64_t bits, uint64_t plus, two low, two high, two centre)
+{
+    struct sums s = *t;
+    for (size_t i = 0; i < pairs; i++, bits >>= 2, plus >>= 2) {
+        two v;
+        memcpy(&v, values + 2 * i, sizeof v);
+        v = pick(v < low, low, v);
+        v = pick(v > high, high, v);
+        two d = (two)((two_masks)(v - centre) & pair_masks[bits & 3]), e = (two)((two_masks)d & pair_masks[plus & 3]);
+        s.all += d;
+        s.squares += d * d;
+        s.plus += e;
+        s.plus_squares += e * e;
+    }
+    *t = s;
+}
+
+/* Bit i: values[i] is one. */
+static uint64_t bits_of_values(const double *values, size_t n)
+{
+    uint8_t missing[WORD_ROWS];
+    for (size_t i = 0; i < n; i++)
+        missing[i] = (uint8_t)(isnan(values[i]) != 0);
+    uint64_t bits = 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) { /* a byte each, gathered by a multiplication */
+        uint64_t eight = 0;
+        for (unsigned k = 0; k < 8; k++)
+            eight |= (uint64_t)missing[i + k] << 8 * k;
+        bits |= (~(eight * UINT64_C(0x0102040810204080) >> 56) & 0xff) << i;
+    }
+    for (; i < n; i++)
+        bits |= (uint64_t)!missing[i] << i;
+    return bits;
+}
+
+static void add_chunk(const struct weighing *x, const struct chunk *c, unsigned v, uint64_t (*spread)(uint64_t, uint64_t))
+{
+    const struct variable *variable = &x->question->dictionary->variables[x->question->variables[v]];
+    const double *values = (const double *)x->snapshot->columns[x->question->variables[v]].at + c->first;
+    const uint64_t *keys = x->snapshot->keys + c->first;
+    struct one *o = at(x, 0, v);
+    const two low = {variable->clamp_low, variable->clamp_low}, high = {variable->clamp_high, variable->clamp_high};
+    const two centre = {o->sums.centre, o->sums.centre};
+    struct sums s = {0};
+    uint64_t n[2] = {0};
+    for (size_t i = 0; i < c->n; i += WORD_ROWS) {
+        size_t left = c->n - i < WORD_ROWS ? c->n - i : WORD_ROWS;
+        uint64_t bits = c->bits[i / WORD_ROWS], plus = 0;
+        if (bits)
+            bits &= bits_of_values(values + i, left);
+        if (!bits)
+            continue;
+        if (o->signs.by_mac) {
+            for (uint64_t rest = bits; rest; rest &= rest - 1) {
+                unsigned k = (unsigned)__builtin_ctzll(rest);
+                plus |= (uint64_t)jitter_next(x->jitter, &o->signs, keys[i + k]) << k;
+            }
+        } else {
+            plus = signs_for(x->jitter, &o->signs, bits, spread);
+        }
+        unsigned all = (unsigned)__builtin_popcountll(bits), more = (unsigned)__builtin_popcountll(plus);
+        n[0] += all - more;
+        n[1] += more;
+        add_pairs(&s, values + i, left / 2, bits, plus, low, high, centre);
+        if (left % 2 && bits >> (left - 1)) {
+            double alone[2] = {values[i + left - 1], 0};
+            add_pairs(&s, alone, 1, 1, plus >> (left - 1), low, high, centre);
+        }
+    }
+    long double all = (long double)s.all[0] + s.all[1], squares = (long double)s.squares[0] + s.squares[1];
+    long double plus = (long double)s.plus[0] + s.plus[1], plus_squares = (long double)s.plus_squares[0] + s.plus_squares[1];
+    o->sums.n[0] += n[0];
+    o->sums.n[1] += n[1];
+    o->sums.sum[0] += all - plus;
+    o->sums.sum[1] += plus;
+    o->sums.squares[0] += squares - plus_squares;
+    o->sums.squares[1] += plus_squares;
+}
+
+static void add_groups(const struct weighing *x, const struct chunk *c, unsigned v)
+{
+    const struct variable *variable = &x->question->dictionary->variables[x->question->variables[v]];
+    const double *values = (const double *)x->snapshot->columns[x->question->variables[v]].at + c->first;
+    const uint64_t *keys = x->snapshot->keys + c->first;
+    struct one *ones = at(x, 0, v);
+    const size_t step = x->question->variable_count;
+    for (size_t i = 0; i < c->n; i++) {
+        if (!(c->bits[i / WORD_ROWS] >> i % WORD_ROWS & 1) || isnan(values[i]))
+            continue;
+        struct one *o = &ones[c->group[i] * step];
+        struct gathered *part = &o->part[jitter_next(x->jitter, &o->signs, keys[i])];
+        double d = clamped(values[i], variable) - o->sums.centre;
+        part->n++;
+        part->sum += d;
+        part->squares += d * d;
+    }
+}
+
+static void empty(const struct weighing *x)
+{
+    for (size_t i = 0; i < (size_t)x->groups * x->question->variable_count; i++)
+        for (unsigned plus = 0; plus < 2; plus++) {
+            struct gathered *part = &x->one[i].part[plus];
+            x->one[i].sums.n[plus] += part->n;
+            x->one[i].sums.sum[plus] += part->sum;
+            x->one[i].sums.squares[plus] += part->squares;
+            *part = (struct gathered){0};
+        }
+}
+
+static void second_pass(const struct weighing *x, struct chunk *c)
+{
+    const struct snapshot *s = x->snapshot;
+    uint64_t (*spread)(uint64_t, uint64_t) = spread_of_processor();
+    uint64_t gathered = 0, stretch = (uint64_t)x->groups * EMPTY_ROWS_A_GROUP; /* so that emptying costs little */
+    for (c->first = 0; c->first < s->facts.rows; c->first += CHUNK_ROWS) {
+        c->n = s->facts.rows - c->first < CHUNK_ROWS ? (size_t)(s->facts.rows - c->first) : CHUNK_ROWS;
+        chunk_groups(x, c);
+        chunk_again(x, c);
+        for (unsigned v = 0; v < x->question->variable_count; v++) {
+            if (x->question->by >= 0)
+                add_groups(x, c, v);
+            else
+                add_chunk(x, c, v, spread);
+        }
+        gathered += c->n;
+        if (gathered >= stretch) {
+            empty(x);
+            gathered = 0;
+        }
+    }
+    empty(x);
+}
+
+/* --- the answer ---------------------------------------------------------------------------------- */
+
 /* Weights that hung on the persons alone would tell two equal sets by equal means: one box is another's without a
  * person, the means are the same, so he was not in the first either.  So the box is in the key, as it is in a cell's;
  * it is public, and the sum it is added to is not.  The variable is not: a set has one weight a person for all. */
-static result bind_to_boxes(struct weighing *x, struct why *why)
+static result mark_of_box(const struct weighing *x, uint32_t group, unsigned variable, uint64_t *ret, struct why *why)
+{
+    struct question counted = summary_counts(x->question, variable);
+    int slot[TABLE_DIMENSIONS_MAX] = {CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE};
+    struct buffer box CLEANUP(buffer_done) = {0};
+    if (x->question->by >= 0) /* missing comes first here, and last among a dimension's slots */
+        slot[0] = group == 0 ? (int)dimension_cells(&counted, 0) + CUBE_SLOTS_EXTRA - 1 : (int)group - 1;
+    buffer_init(&box, BOX_TEXT_MAX);
+    TRY(question_cell_box(&counted, slot, &box, why));
+    struct hash h = sha256(buffer_slice(&box));
+    memcpy(ret, h.at, sizeof *ret);
+    return DONE;
+}
+
+static result between(const struct weighing *x, struct why *why)
 {
     for (uint32_t g = 0; g < x->groups; g++)
         for (unsigned v = 0; v < x->question->variable_count; v++) {
-            struct question counted = summary_counts(x->question, v);
-            int slot[TABLE_DIMENSIONS_MAX] = {CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE};
-            struct buffer box CLEANUP(buffer_done) = {0};
-            uint64_t mark = 0;
-            if (x->question->by >= 0) /* missing comes first here, and last among a dimension's slots */
-                slot[0] = g == 0 ? (int)dimension_cells(&counted, 0) + CUBE_SLOTS_EXTRA - 1 : (int)g - 1;
-            buffer_init(&box, BOX_TEXT_MAX);
-            TRY(question_cell_box(&counted, slot, &box, why));
-            struct hash h = sha256(buffer_slice(&box));
-            memcpy(&mark, h.at, sizeof mark);
-            at(x, g, v)->key_sum += mark;
+            struct one *o = at(x, g, v);
+            uint64_t mark;
+            TRY(mark_of_box(x, g, v, &mark, why));
+            if (o->w.second < o->w.smallest) /* one person, or none */
+                o->w.second = 0;
+            tally there = x->tallies[v][g * VALUE_STATES + VALUE_THERE];
+            o->w.n = there[0];
+            o->signs = jitter_signs(there[1] + mark, there[0]);
+            o->sums.centre = o->w.n ? o->w.total / (double)o->w.n : 0;
         }
     return DONE;
 }
@@ -116,43 +484,76 @@ static void finish(const struct weighing *x, struct weighted *ret)
         uint32_t slot = x->question->by < 0 ? g : g == 0 ? x->groups - 1 : g - 1;
         for (unsigned v = 0; v < x->question->variable_count; v++) {
             struct one *o = at(x, g, v);
+            if (o->w.n == 0)
+                o->w.largest = o->w.smallest = 0;
             jittered_moments(&o->sums, &o->w.mean, &o->w.variance);
             ret[(size_t)slot * x->question->variable_count + v] = o->w;
         }
     }
 }
 
-static result weigh(struct weighing *x, struct engine_answer *ret, struct why *why)
+/* The cohort and its parents; then, for each variable, persons with and without a value of it. */
+static result counts(const struct weighing *x, struct engine_answer *ret, struct why *why)
 {
     const struct question *q = x->question;
-    TRY(cohort_init(&x->cohort, x->snapshot, q, why));
-    size_t count = (size_t)x->groups * q->variable_count;
-    x->one = calloc(count, sizeof *x->one);
-    ret->weighted = calloc(count, sizeof *ret->weighted);
-    if (!x->one || !ret->weighted)
-        return FAIL(why, LIMIT, "no memory to sum in");
-    ret->summary_groups = x->groups;
-    ret->summary_variables = q->variable_count;
-    pass(x, false);
-    TRY(bind_to_boxes(x, why));
-    for (size_t i = 0; i < count; i++)
-        x->one[i].sums.centre = x->one[i].w.n ? x->one[i].w.total / (double)x->one[i].w.n : 0;
-    pass(x, true);
-    finish(x, ret->weighted);
-    return DONE;
-}
-
-/* Persons with and without a value of each variable, with the groups that the parent rule asks for. */
-static result count(const struct snapshot *s, const struct question *q, struct engine_answer *ret, struct why *why)
-{
+    for (uint32_t block = 0; block < x->blocks; block++)
+        for (uint32_t i = 0; i < x->groups * VALUE_STATES; i++)
+            x->cohorts[block] += x->tallies[0][block * x->groups * VALUE_STATES + i];
+    TRY(cube_of_tallies(x->snapshot, q, x->cohorts, ret, why));
     ret->counts = calloc(q->variable_count, sizeof *ret->counts);
     if (!ret->counts)
         return FAIL(why, LIMIT, "no memory to count in");
     for (unsigned v = 0; v < q->variable_count; v++) {
         struct question one = summary_counts(q, v);
         ret->counts_count = v + 1;
-        TRY(cube_count(s, &one, true, &ret->counts[v], why));
+        TRY(cube_of_tallies(x->snapshot, &one, x->tallies[v], &ret->counts[v], why));
     }
+    return DONE;
+}
+
+static result room(struct weighing *x, struct why *why)
+{
+    const struct question *q = x->question;
+    TRY(cohort_init(&x->cohort, x->snapshot, q, why));
+    x->blocks = 1 + q->box_count;
+    x->places = x->blocks * x->groups;
+    x->one = calloc((size_t)x->groups * q->variable_count, sizeof *x->one);
+    x->cohorts = calloc(x->blocks, sizeof *x->cohorts);
+    bool whole = x->one && x->cohorts;
+    for (size_t i = 0; x->one && i < (size_t)x->groups * q->variable_count; i++)
+        x->one[i].w = (struct weighted){.largest = -INFINITY, .second = -INFINITY, .smallest = INFINITY};
+    for (unsigned v = 0; v < q->variable_count; v++) {
+        x->tallies[v] = calloc((size_t)x->places * VALUE_STATES, sizeof *x->tallies[v]);
+        whole = whole && x->tallies[v];
+    }
+    if (!cohort_is_all(&x->cohort)) {
+        x->selected = calloc(x->snapshot->facts.rows / WORD_ROWS + 1, sizeof *x->selected);
+        whole = whole && x->selected;
+    }
+    return whole ? DONE : FAIL(why, LIMIT, "no memory to sum in");
+}
+
+static result weigh(struct weighing *x, struct engine_answer *ret, struct why *why)
+{
+    const struct question *q = x->question;
+    struct chunk *c = malloc(sizeof *c);
+    result r = c ? room(x, why) : FAIL(why, LIMIT, "no memory to sum in");
+    if (is_ok(r)) {
+        first_pass(x, c);
+        r = between(x, why);
+    }
+    if (is_ok(r)) {
+        second_pass(x, c);
+        r = counts(x, ret, why);
+    }
+    free(c);
+    TRY(r);
+    ret->weighted = calloc((size_t)x->groups * q->variable_count, sizeof *ret->weighted);
+    if (!ret->weighted)
+        return FAIL(why, LIMIT, "no memory to sum in");
+    ret->summary_groups = x->groups;
+    ret->summary_variables = q->variable_count;
+    finish(x, ret->weighted);
     return DONE;
 }
 
@@ -161,19 +562,16 @@ result weighted_summary(const struct snapshot *s, const struct question *q, stru
 {
     if (q->statistic != STATISTIC_SUMMARY || q->quantile_count || s->person)
         return FAIL_CODE(why, DENIED, "statistic_not_allowed", "/statistic/summary", "only a summary of persons, without quantiles, is released");
-    struct weighing x CLEANUP(weighing_done) = {.snapshot = s, .question = q, .jitter = jitter, .edition = edition, .groups = 1};
+    struct weighing x CLEANUP(weighing_done) = {.snapshot = s, .question = q, .jitter = jitter, .groups = 1};
     for (unsigned v = 0; v < q->variable_count; v++)
         if (s->columns[q->variables[v]].kind != COLUMN_DOUBLE || !q->dictionary->variables[q->variables[v]].has_clamps)
             return FAIL(why, BROKEN, "a variable of a summary has no clamps");
+    TRY(jitter_edition(jitter, edition, why));
     if (q->by >= 0) {
         cells_init_category(&x.by, s, (unsigned)q->by);
         x.groups = x.by.states;
     }
-    result r = cube_count(s, q, true, ret, why); /* the cohort and its parents */
-    if (is_ok(r))
-        r = weigh(&x, ret, why);
-    if (is_ok(r))
-        r = count(s, q, ret, why);
+    result r = weigh(&x, ret, why);
     if (!is_ok(r))
         engine_answer_done(ret);
     return r;

@@ -70,7 +70,8 @@ static result batch(struct guard *g, struct job *j, struct difference_plan *p, c
         const struct audit_pair *pair = &j->audit.pairs[i];
         if (pair->box >= before.count)
             return FAIL(why, BROKEN, "the ledger lost a cohort");
-        p->pairs[p->pair_count++] = (struct difference_pair){before.texts[pair->box], variable_name(d, hashes, pair->variable)};
+        p->pairs[p->pair_count++] = (struct difference_pair){before.texts[pair->box], variable_name(d, hashes, pair->variable),
+                                                                  audited_persons_least(before.boxes[pair->box], pair->variable)};
         bytes += before.texts[pair->box].len + VARIABLE_MAX;
     }
     j->batch = p->pair_count;

@@ -2,6 +2,7 @@
  * same persons gives: clamped values, weighted moments, counts with their key sums and parents. */
 #include <math.h>
 
+#include "agents/disclosure/parameters.h"
 #include "agents/engine/cube.h"
 #include "agents/engine/weighted.h"
 #include "base/codec.h"
@@ -104,48 +105,78 @@ static void test_few(void **state)
 static const char DICTIONARY[] =
     "{\"dataset\":\"t\",\"profile\":\"ck\",\"variables\":[{\"name\":\"pid\",\"type\":\"id\"},{\"name\":\"age\",\"type\":\"integer\",\"clamps\":[20,80]},"
     "{\"name\":\"bp\",\"type\":\"number\",\"clamps\":[0,200]},"
-    "{\"name\":\"sex\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]}]}";
+    "{\"name\":\"sex\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]},"
+    "{\"name\":\"few\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]}]}";
 
-enum { PERSONS = 300, CSV_MAX = 20000 };
+enum { PERSONS = 5000, CSV_MAX = 200000 };
 
 struct row {
     double age, bp;
-    int sex;
+    int sex, few; /* sex: -1 for none */
     uint64_t key;
 };
 
 static void make_rows(struct row *rows, char *csv)
 {
     uint64_t r = 88172645463325252u;
-    int len = snprintf(csv, CSV_MAX, "pid,age,bp,sex\n");
+    int len = snprintf(csv, CSV_MAX, "pid,age,bp,sex,few\n");
     for (unsigned i = 0; i < PERSONS; i++) {
         char name[16], age[16] = "";
         r ^= r << 13, r ^= r >> 7, r ^= r << 17;
         snprintf(name, sizeof name, "p%u", i);
         rows[i] = (struct row){.age = i % 17 == 3 ? (double)NAN : (double)(r % 90), .bp = (double)(r / 128 % 2500) / 10, .sex = (int)(r / 7 % 3) - 1};
+        rows[i].few = i % 20 != 0;
         rows[i].key = test_key(slice_str(name));
         if (!isnan(rows[i].age))
             snprintf(age, sizeof age, "%d", (int)rows[i].age);
-        len += snprintf(csv + len, (size_t)(CSV_MAX - len), "%s,%s,%.1f,%s\n", name, age, rows[i].bp, rows[i].sex < 0 ? "" : rows[i].sex ? "1" : "0");
+        len += snprintf(csv + len, (size_t)(CSV_MAX - len), "%s,%s,%.1f,%s,%d\n", name, age, rows[i].bp, rows[i].sex < 0 ? "" : rows[i].sex ? "1" : "0",
+                        rows[i].few);
     }
 }
 
+/* The weight of the j-th person of a large set, as jitter.h defines it. */
+static bool stream_plus(struct slice key, const char *edition, uint64_t cohort, uint64_t j)
+{
+    uint8_t message[128], block[BLOCK_LEN];
+    size_t len = strlen(edition);
+    struct block_cipher *c;
+    memcpy(message, edition, len);
+    memcpy(message + len, "\0stream", 7);
+    struct hash h = hmac_sha256(key, slice_of(message, len + 7));
+    for (unsigned i = 0; i < 8; i++) {
+        block[i] = (uint8_t)(cohort >> (56 - 8 * i));
+        block[8 + i] = (uint8_t)(j / 128 >> (56 - 8 * i));
+    }
+    assert_ok(block_cipher_new(h.at, &c, NULL));
+    block_cipher_run(c, block, sizeof block);
+    block_cipher_free(c);
+    return block[j % 128 / 8] >> j % 8 & 1;
+}
+
+#define JITTER_KEY "0123456789abcdef0123456789abcdef"
+
+static bool plus_of(struct jitter *j, uint64_t cohort, uint64_t n, uint64_t at, uint64_t record)
+{
+    return n <= JITTER_MAC_PERSONS_MAX ? jitter_plus(j, slice_str("e"), cohort, record) : stream_plus(slice_str(JITTER_KEY), "e", cohort, at);
+}
+
 /* One group and variable, a person at a time. */
+/* sex: of those only; 10 and 11: of a level of `few`; -1: all. */
 static void expect(const struct row *rows, struct jitter *j, int sex, bool bp, const struct weighted *got)
 {
     static const char *const boxes[3] = {"bp=[20,inf)", "bp=[20,inf);sex=0", "bp=[20,inf);sex=1"}; /* equal sets of other boxes have other weights */
-    struct hash box = sha256(slice_str(boxes[sex + 1]));
+    struct hash box = sha256(slice_str(sex >= 10 ? sex == 10 ? "bp=[20,inf);few=0" : "bp=[20,inf);few=1" : boxes[sex + 1]));
     uint64_t mark;
     memcpy(&mark, box.at, sizeof mark);
     uint64_t key = mark, n = 0;
     double weight = 0, mean = 0, variance = 0, total = 0, largest = -1, smallest = 1e9;
     for (unsigned pass = 0; pass < 3; pass++)
-        for (unsigned i = 0; i < PERSONS; i++) {
+        for (unsigned i = 0, order = 0; i < PERSONS; i++) {
             double x = bp ? rows[i].bp : rows[i].age;
-            if (isnan(x) || (sex >= 0 && rows[i].sex != sex) || !(rows[i].bp >= 20))
+            if (isnan(x) || (sex >= 10 ? rows[i].few != sex - 10 : sex >= 0 && rows[i].sex != sex) || !(rows[i].bp >= 20))
                 continue;
             x = bp ? fmin(x, 200) : fmin(fmax(x, 20), 80);
-            double w = pass ? 1 + (jitter_plus(j, slice_str("e"), key, rows[i].key) ? 1 : -1) * 5 / sqrt((double)n) : 0;
+            double w = pass ? 1 + (plus_of(j, key, n, order++, rows[i].key) ? 1 : -1) * 5 / sqrt((double)n) : 0;
             if (pass == 0) {
                 key += rows[i].key;
                 n++;
@@ -186,7 +217,7 @@ static void test_engine(void **state)
     struct load_options options = {.dataset_folder = folder, .keys = test_keys};
     assert_ok(loader_run(host_real(), d, (struct csv_source){text_read, &source}, &options, &report, NULL));
     assert_ok(snapshot_open(host_real(), folder, &report.snapshot, true, &s, NULL));
-    assert_ok(jitter_new(slice_of("0123456789abcdef0123456789abcdef", 32), &j, NULL));
+    assert_ok(jitter_new(slice_str(JITTER_KEY), &j, NULL));
     struct question *q = test_question(s->dictionary, "{\"innsyn\":\"question/1\",\"dataset\":\"t\",\"where\":{\"bp\":{\"from\":20}},"
                                                       "\"statistic\":{\"summary\":{\"variables\":[\"age\",\"bp\"],\"by\":\"sex\"}}}");
     struct question *all = test_question(s->dictionary, "{\"innsyn\":\"question/1\",\"dataset\":\"t\",\"where\":{\"bp\":{\"from\":20}},"
@@ -223,6 +254,15 @@ static void test_engine(void **state)
     assert_ok(weighted_summary(s, all, j, slice_str("e"), &a, NULL));
     expect(rows, j, -1, false, &a.weighted[0]);
     expect(rows, j, -1, true, &a.weighted[1]);
+    /* A few persons of the same snapshot: each has a MAC. */
+    struct question *few = test_question(s->dictionary, "{\"innsyn\":\"question/1\",\"dataset\":\"t\",\"where\":{\"bp\":{\"from\":20}},"
+                                                        "\"statistic\":{\"summary\":{\"variables\":[\"bp\"],\"by\":\"few\"}}}");
+    engine_answer_done(&a);
+    assert_ok(weighted_summary(s, few, j, slice_str("e"), &a, NULL));
+    assert_true(a.weighted[0].n > JITTER_PERSONS_MIN && a.weighted[0].n <= JITTER_MAC_PERSONS_MAX && a.weighted[1].n > JITTER_MAC_PERSONS_MAX);
+    for (int group = 0; group < 2; group++)
+        expect(rows, j, 10 + group, true, &a.weighted[group]);
+    question_free(few);
     question_free(q);
     question_free(all);
     scratch_remove(root);
