@@ -22,6 +22,49 @@ static bool part_is_slot(const struct counts_context *x, const struct part *p)
     return true;
 }
 
+/* Name for the noise of a parent near the threshold. */
+#define PARENT_STATISTIC "parent"
+
+/* By true counts alone a blank cell would tell on which side of 10 a group is, and two blanks whether one person is in
+ * it.  So a parent that is large enough must be so with the noise of a count too (always ck's: from 18 on it is). */
+static result parent_is_large(const struct counts_context *x, const struct parent *p, bool *ret, struct why *why)
+{
+    uint64_t least = x->rules->parent_persons_min;
+    const struct ptable *noise = profile_rules(PROFILE_CK)->noise;
+    struct question parent = *x->q; /* borrows all but the box */
+    struct value_set left[BOX_VARIABLES_MAX];
+    struct buffer box CLEANUP(buffer_done) = {0};
+    uint32_t r;
+    *ret = p->persons >= least;
+    if (!*ret || p->persons >= least + CK_NOISE_MAX)
+        return DONE;
+    parent.box = left;
+    parent.box_count = 0;
+    for (unsigned b = 0; b < x->q->box_count; b++)
+        if ((int)b != p->box)
+            left[parent.box_count++] = x->q->box[b];
+    buffer_init(&box, BOX_TEXT_MAX);
+    TRY(question_cell_box(&parent, p->part.at, &box, why));
+    TRY(cellkey_draw(x->key, PARENT_STATISTIC, x->edition, buffer_slice(&box), 0, p->persons, &r, why));
+    *ret = (int64_t)p->persons + ptable_noise(noise, p->persons, r) >= (int64_t)least;
+    return DONE;
+}
+
+/* Every parent, without early exit. */
+static result parents_are_large(const struct counts_context *x, const struct part *cell, bool *ret, struct why *why)
+{
+    struct parent p;
+    bool all = true, one;
+    for (unsigned k = 0; k < x->q->box_count + x->q->dimension_count; k++) {
+        if (!parent_at(x->q, x->a, cell, k, &p))
+            continue;
+        TRY(parent_is_large(x, &p, &one, why));
+        all &= one;
+    }
+    *ret = all;
+    return DONE;
+}
+
 result counts_publish_part(const struct counts_context *x, const struct part *p, int64_t *ret, struct why *why)
 {
     struct part_sum s = part_sum(&x->a->base, p);
@@ -30,7 +73,9 @@ result counts_publish_part(const struct counts_context *x, const struct part *p,
         return DONE;
     }
     *ret = CELL_WITHHELD;
-    if (!parent_rule_holds(x->q, x->a, p, x->rules->parent_persons_min) || (x->q->dictionary->event_table && !part_is_slot(x, p)))
+    bool large;
+    TRY(parents_are_large(x, p, &large, why));
+    if (!large || (x->q->dictionary->event_table && !part_is_slot(x, p)))
         return DONE;
     struct buffer box CLEANUP(buffer_done) = {0};
     buffer_init(&box, BOX_TEXT_MAX);
@@ -89,7 +134,10 @@ static result publish_missing(const struct counts_context *x, int64_t *ret, stru
         return DONE;
     }
     *ret = CELL_WITHHELD;
-    if (x->q->dictionary->event_table || !parent_rule_holds_missing(x->q, x->a, x->rules->parent_persons_min))
+    struct part all = {{CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE}};
+    bool large;
+    TRY(parents_are_large(x, &all, &large, why));
+    if (!large || x->q->dictionary->event_table || !parent_rule_holds_missing(x->q, x->a, x->rules->parent_persons_min))
         return DONE;
     struct buffer box CLEANUP(buffer_done) = {0};
     buffer_init(&box, BOX_TEXT_MAX);

@@ -27,30 +27,33 @@ static struct part without(const struct question *q, const struct part *cell, un
     return p;
 }
 
-bool parent_rule_holds(const struct question *q, const struct engine_answer *a, const struct part *cell, uint64_t persons_min)
+bool parent_at(const struct question *q, const struct engine_answer *a, const struct part *cell, unsigned k, struct parent *ret)
 {
     assert(a->parent_count == q->box_count);
-    for (unsigned b = 0; b < q->box_count; b++) {
-        struct part p = without(q, cell, q->box[b].variable);
-        if (persons_at_least(q, &a->parents[b], &p) < persons_min)
-            return false;
+    if (k < q->box_count) {
+        struct part p = without(q, cell, q->box[k].variable);
+        *ret = (struct parent){(int)k, p, persons_at_least(q, &a->parents[k], &p)};
+        return true;
     }
-    for (unsigned d = 0; d < q->dimension_count; d++) {
-        if (cell->at[d] == CELL_FREE || in_box(q, q->dimensions[d].variable))
-            continue;
-        struct part p = without(q, cell, q->dimensions[d].variable);
-        if (persons_at_least(q, &a->base, &p) < persons_min)
+    unsigned d = k - q->box_count;
+    if (cell->at[d] == CELL_FREE || in_box(q, q->dimensions[d].variable))
+        return false;
+    struct part p = without(q, cell, q->dimensions[d].variable);
+    *ret = (struct parent){-1, p, persons_at_least(q, &a->base, &p)};
+    return true;
+}
+
+bool parent_rule_holds(const struct question *q, const struct engine_answer *a, const struct part *cell, uint64_t persons_min)
+{
+    struct parent p;
+    for (unsigned k = 0; k < q->box_count + q->dimension_count; k++)
+        if (parent_at(q, a, cell, k, &p) && p.persons < persons_min)
             return false;
-    }
     return true;
 }
 
 bool parent_rule_holds_missing(const struct question *q, const struct engine_answer *a, uint64_t persons_min)
 {
-    assert(a->parent_count == q->box_count);
     struct part all = {{CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE}};
-    for (unsigned b = 0; b < q->box_count; b++)
-        if (persons_at_least(q, &a->parents[b], &all) < persons_min)
-            return false;
-    return persons_at_least(q, &a->base, &all) >= persons_min;
+    return parent_rule_holds(q, a, &all, persons_min) && persons_at_least(q, &a->base, &all) >= persons_min;
 }

@@ -9,6 +9,15 @@
 
 #include "agents/disclosure/cells.h"
 
+/* A group that forgets one variable of a part. */
+struct parent {
+    int box;          /* the box variable forgotten; -1: a dimension's */
+    struct part part; /* of the question without that box variable */
+    uint64_t persons;
+};
+/* The k-th, k from 0 below box_count + dimension_count; false: there is none with that number. */
+bool parent_at(const struct question *q, const struct engine_answer *a, const struct part *cell, unsigned k, struct parent *ret);
+
 /* True if every leave-one-variable-out parent of the part holds at least persons_min persons
  * (0 counts as too few).  Its variables are the box's and the dimensions that are not CELL_FREE; one
  * that is both is one variable.  The answer must carry a parent cube for every box variable. */

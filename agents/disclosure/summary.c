@@ -7,6 +7,8 @@
 #include "agents/disclosure/dominance.h"
 #include "agents/disclosure/profile.h"
 
+enum { BOX_TEXT_MAX = 256 * 1024 };
+
 bool summary_allowed(const struct weighted *w)
 {
     struct dominance_limits limits = dominance_limits_default();
@@ -29,6 +31,23 @@ static struct published_moments withheld(int64_t n, int64_t n_missing)
     return (struct published_moments){n, n_missing, (double)NAN, (double)NAN};
 }
 
+/* Name for the noise of a group near the threshold. */
+#define SUMMARY_STATISTIC_LEAST "summary-least"
+
+/* A mean's threshold carries noise, as a parent's does: else a mean that is there and one that is not would tell of one
+ * person on which side of it the group is.  The noise is not that of the published n. */
+static result is_large(const struct counts_context *x, const struct part *p, uint64_t n, bool *ret, struct why *why)
+{
+    const struct ptable *noise = profile_rules(PROFILE_CK)->noise;
+    struct buffer box CLEANUP(buffer_done) = {0};
+    uint32_t r;
+    buffer_init(&box, BOX_TEXT_MAX);
+    TRY(question_cell_box(x->q, p->at, &box, why));
+    TRY(cellkey_draw(x->key, SUMMARY_STATISTIC_LEAST, x->edition, buffer_slice(&box), 0, n, &r, why));
+    *ret = (int64_t)n + ptable_noise(noise, n, r) >= (int64_t)(JITTER_PERSONS_MIN > SUMMARY_PERSONS_MIN ? JITTER_PERSONS_MIN : SUMMARY_PERSONS_MIN);
+    return DONE;
+}
+
 /* One variable in one group. */
 static result publish_one(const struct counts_context *x, int group, const struct weighted *w, const struct variable *v,
                           struct published_moments *ret, struct why *why)
@@ -41,7 +60,9 @@ static result publish_one(const struct counts_context *x, int group, const struc
     TRY(counts_publish_part(x, &with, &n, why));
     TRY(counts_publish_part(x, &without, &n_missing, why));
     *ret = withheld(n, n_missing);
-    if (n == CELL_WITHHELD || !summary_allowed(w))
+    bool large;
+    TRY(is_large(x, &with, w->n, &large, why));
+    if (n == CELL_WITHHELD || !large || !summary_allowed(w))
         return DONE;
     ret->mean = released_digits(fmin(fmax(w->mean, v->clamp_low), v->clamp_high));
     ret->variance = released_digits(w->variance);
