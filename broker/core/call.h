@@ -266,6 +266,8 @@ MUST_CHECK result index_mark(struct core *c, struct why *why); /* all entries so
 /* Indexes what the index lacks (at start: after an upgrade, or when it was thrown away). */
 MUST_CHECK result index_catch_up(struct core *c, struct why *why);
 handler_fn log_search, log_watch;
+/* Adds the entries [from, to), base64, for one who is no auditor.  ABSENT: one of them does not concern the caller. */
+MUST_CHECK result log_own_entries(struct call *c, uint64_t from, uint64_t to, struct json *ret_entries, struct why *why);
 /* Answers with the entries from p->held_size on, if there are any or `final`. */
 MUST_CHECK result watch_try(struct core *c, struct pending *p, bool final, bool *ret_answered, struct why *why);
 

@@ -48,6 +48,57 @@ static result add_each(struct terms *t, const char *key, const struct json *arra
     return DONE;
 }
 
+static result add_rows(struct terms *t, const char *key, struct rows *rows, struct why *why)
+{
+    while (rows_next(rows))
+        TRY(add(t, key, rows_text(rows, 0), why));
+    return DONE;
+}
+
+static result add_sites_of(struct terms *t, struct slice document, struct why *why)
+{
+    struct rows *sites CLEANUP(rows_freep) = NULL;
+    TRY(RUN(t->core, PARTY_LIST, &sites, why, store_text(document), store_integer(PARTY_SITE)));
+    return add_rows(t, "for_site", sites, why);
+}
+
+/* The people and sites that a document names; a draft is its makers' alone. */
+static result add_parties(struct terms *t, struct slice document, bool draft, struct why *why)
+{
+    struct rows *people CLEANUP(rows_freep) = NULL;
+    if (document.len == 0)
+        return DONE;
+    TRY(RUN(t->core, PARTY_LIST, &people, why, store_text(document), store_integer(PARTY_ACCOUNT)));
+    TRY(add_rows(t, "for", people, why));
+    return draft ? DONE : add_sites_of(t, document, why);
+}
+
+/* Whom an entry concerns that it does not name itself (search.c): "for=" an account, "for_site=" a site.  Who is
+ * named beside somebody in a permit is not concerned by the other's questions. */
+static result add_concerned(struct terms *t, const struct json *entry, struct why *why)
+{
+    struct rows *account CLEANUP(rows_freep) = NULL, *tasks CLEANUP(rows_freep) = NULL, *data CLEANUP(rows_freep) = NULL;
+    struct slice query = json_text(json_get(entry, "query")), dataset = json_text(json_get(entry, "dataset"));
+    bool names_site = json_get(entry, "site") || json_size(json_get(entry, "sites")) > 0;
+    if (query.len && !json_get(entry, "account")) {
+        TRY(RUN(t->core, QUERY_ACCOUNT, &account, why, store_text(query)));
+        TRY(add_rows(t, "for", account, why));
+    }
+    if (query.len && !names_site) {
+        TRY(RUN(t->core, QUERY_SITES, &tasks, why, store_text(query)));
+        TRY(add_rows(t, "for_site", tasks, why));
+    }
+    if (dataset.len && !names_site) {
+        TRY(RUN(t->core, CATALOGUE_SITES, &data, why, store_text(dataset)));
+        TRY(add_rows(t, "for_site", data, why));
+    }
+    if (query.len) /* refused before it was read: the sites of the permit that it named */
+        return names_site || dataset.len ? DONE : add_sites_of(t, json_text(json_get(entry, "permit")), why);
+    bool draft = slice_is(json_text(json_get(entry, "state")), "draft");
+    TRY(add_parties(t, json_text(json_get(entry, "application")), draft, why));
+    return add_parties(t, json_text(json_get(entry, "permit")), draft, why);
+}
+
 /* How it ended: done, refused, or without an answer. */
 static const char *outcome_of(const struct json *entry)
 {
@@ -70,7 +121,9 @@ result index_add(struct core *c, uint64_t index, const struct json *entry, struc
     TRY(add(&t, "outcome", slice_str(outcome_of(entry)), why));
     TRY(add(&t, "outcome", json_text(json_get(entry, "code")), why));
     TRY(add_each(&t, "site", json_get(entry, "sites"), why));
+    TRY(add_each(&t, "site", json_get(entry, "items"), why));
     TRY(add_each(&t, "variable", json_get(entry, "variables"), why));
+    TRY(add_concerned(&t, entry, why));
     return flush(&t, why);
 }
 

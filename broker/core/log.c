@@ -231,14 +231,18 @@ result log_get_entries(struct call *c, struct why *why)
         to = size;
     if (to > from + ENTRIES_A_CALL_MAX)
         to = from + ENTRIES_A_CALL_MAX;
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(RUN(c->core, LOG_RANGE, &rows, why, store_integer((int64_t)from), store_integer((int64_t)to)));
     struct json *entries = json_array();
-    while (rows_next(rows))
-        json_add(entries, json_of_base64(rows_bytes(rows, 0)));
     json_set(c->answer, "entries", entries);
     if (from >= to)
         return DONE;
+    if (call_has_role(c, ROLE_AUDITOR)) {
+        struct rows *rows CLEANUP(rows_freep) = NULL;
+        TRY(RUN(c->core, LOG_RANGE, &rows, why, store_integer((int64_t)from), store_integer((int64_t)to)));
+        while (rows_next(rows))
+            json_add(entries, json_of_base64(rows_bytes(rows, 0)));
+    } else {
+        TRY(log_own_entries(c, from, to, entries, why));
+    }
     struct json *entry = json_object();
     json_set(entry, "account", json_of_str(c->who.account.text));
     json_set(entry, "from", json_of_integer((int64_t)from));

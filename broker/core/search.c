@@ -2,6 +2,10 @@
  * search.c - which account asked what, of which data, for which purpose, when: searching the log over
  * its index, and following it.  The most selective term leads, the others are looked up beside it.
  * Time needs no index: entries never go back in time, so that a moment is a place in the log.
+ *
+ * Auditors search the whole log.  Researchers and holders find what concerns them: entries that name their
+ * account, an application or a permit that names it, a question of theirs; and, for holders, entries that
+ * name a site they speak for, or a document or dataset of it.
  */
 #include "broker/core/call.h"
 
@@ -13,7 +17,7 @@
 
 enum {
     TERMS_MAX = 9, TERM_TEXT_MAX = 200, TERM_COUNT_MAX = 4000, SEARCH_LIMIT_MAX = 1000, ENTRY_JSON_MAX = 16 * 1024,
-    ORGANISATION_ACCOUNTS_MAX = 500, WATCH_ENTRIES_MAX = 500, WATCH_KEEP_MS = 2 * 60 * 1000, WATCH_WAIT_MS_MAX = 60 * 1000,
+    ORGANISATION_ACCOUNTS_MAX = 500, HOLDER_SITES_MAX = 40, OWN_ENTRIES_MAX = 100, WATCH_ENTRIES_MAX = 500, WATCH_KEEP_MS = 2 * 60 * 1000, WATCH_WAIT_MS_MAX = 60 * 1000,
     LOOKED_AT_MAX = 4000, /* entries of the leading term held against the others in one call, which nobody else waits for longer */
 };
 static const char *const term_names[TERMS_MAX] = {"account", "dataset", "variable", "purpose", "permit", "query", "site", "outcome", "type"};
@@ -240,6 +244,33 @@ static int oldest_first(const void *a, const void *b)
     return newest_first(b, a);
 }
 
+/* Puts what several searches found in order: the limit, nothing twice, and nothing beyond where one of them was
+ * looked at no more. */
+static void merge(const struct search *s, struct finds *f)
+{
+    if (f->count)
+        qsort(f->at, f->count, sizeof *f->at, s->up ? oldest_first : newest_first);
+    unsigned n = 0;
+    for (unsigned i = 0; i < f->count; i++) {
+        struct found one = f->at[i];
+        bool beyond = s->stopped >= 0 && (s->up ? one.index >= s->stopped : one.index < s->stopped);
+        if ((int64_t)n == s->limit || beyond || (n && f->at[n - 1].index == one.index)) {
+            buffer_done(&one.body);
+            continue;
+        }
+        f->at[n++] = one;
+    }
+    f->count = n;
+}
+
+static result run_with(struct core *c, struct search *s, const char *key, struct slice value, struct finds *ret, struct why *why)
+{
+    snprintf(s->terms[s->term_count++], TERM_TEXT_MAX, "%s=%.*s", key, SLICE_ARG(value));
+    result r = run_search(c, s, ret, why);
+    s->term_count--;
+    return r;
+}
+
 /* An organisation is its accounts: each is searched for, and the best of all kept. */
 static result run_organisation(struct core *c, struct search *s, struct finds *ret, struct why *why)
 {
@@ -249,24 +280,50 @@ static result run_organisation(struct core *c, struct search *s, struct finds *r
         return FAIL_AT(why, LIMIT, "organisation", "this organisation has more than %d accounts; search by account", ORGANISATION_ACCOUNTS_MAX);
     if (s->term_count == TERMS_MAX)
         return FAIL_AT(why, MALFORMED, "organisation", "search by account or by organisation");
-    unsigned mine = s->term_count++;
-    while (rows_next(rows)) {
-        snprintf(s->terms[mine], TERM_TEXT_MAX, "account=%.*s", SLICE_ARG(rows_text(rows, 0)));
-        TRY(run_search(c, s, ret, why));
+    while (rows_next(rows))
+        TRY(run_with(c, s, "account", rows_text(rows, 0), ret, why));
+    merge(s, ret);
+    return DONE;
+}
+
+static bool sees_all(const struct call *c)
+{
+    return call_has_role(c, ROLE_AUDITOR);
+}
+
+/* Of what is searched for, what concerns the caller. */
+static result run_own(const struct call *c, struct search *s, struct finds *ret, struct why *why)
+{
+    struct rows *sites CLEANUP(rows_freep) = NULL;
+    struct slice account = slice_str(c->who.account.text);
+    if (s->organisation[0])
+        return FAIL_AT(why, MALFORMED, "organisation", "auditors search by organisation; you find what concerns you");
+    if (s->term_count == TERMS_MAX)
+        return FAIL_AT(why, MALFORMED, "type", "search by fewer things at once");
+    TRY(run_with(c->core, s, "account", account, ret, why));
+    TRY(run_with(c->core, s, "for", account, ret, why));
+    TRY(RUN(c->core, HOLDER_SITES, &sites, why, store_text(account)));
+    if (rows_count(sites) > HOLDER_SITES_MAX)
+        return FAIL_AT(why, LIMIT, "site", "you speak for more than %d sites; ask an auditor", HOLDER_SITES_MAX);
+    while (call_has_role(c, ROLE_HOLDER) && rows_next(sites)) {
+        TRY(run_with(c->core, s, "site", rows_text(sites, 0), ret, why));
+        TRY(run_with(c->core, s, "for_site", rows_text(sites, 0), ret, why));
     }
-    if (ret->count)
-        qsort(ret->at, ret->count, sizeof *ret->at, s->up ? oldest_first : newest_first);
-    unsigned n = 0; /* the limit, nothing twice, and nothing beyond where one of the accounts was looked at no more */
-    for (unsigned i = 0; i < ret->count; i++) {
-        struct found one = ret->at[i];
-        bool beyond = s->stopped >= 0 && (s->up ? one.index >= s->stopped : one.index < s->stopped);
-        if ((int64_t)n == s->limit || beyond || (n && ret->at[n - 1].index == one.index)) {
-            buffer_done(&one.body);
-            continue;
-        }
-        ret->at[n++] = one;
-    }
-    ret->count = n;
+    merge(s, ret);
+    return DONE;
+}
+
+result log_own_entries(struct call *c, uint64_t from, uint64_t to, struct json *ret_entries, struct why *why)
+{
+    struct finds found CLEANUP(finds_done) = {0};
+    struct search s = {.stopped = -1, .from = (int64_t)from, .to = (int64_t)to, .limit = OWN_ENTRIES_MAX, .up = true};
+    if (to - from > OWN_ENTRIES_MAX)
+        return FAIL_AT(why, MALFORMED, "to", "name at most %d entries at once", OWN_ENTRIES_MAX);
+    TRY(run_own(c, &s, &found, why));
+    if (found.count != to - from)
+        return no_such_thing(why);
+    for (unsigned i = 0; i < found.count; i++)
+        json_add(ret_entries, json_of_base64(buffer_slice(&found.at[i].body)));
     return DONE;
 }
 
@@ -306,7 +363,10 @@ result log_search(struct call *c, struct why *why)
     json_set(c->answer, "items", items);
     TRY(read_search(c, &s, said, why));
     TRY(read_export(c, entry, why));
-    TRY(s.organisation[0] ? run_organisation(c->core, &s, &found, why) : run_search(c->core, &s, &found, why));
+    if (!sees_all(c))
+        TRY(run_own(c, &s, &found, why));
+    else
+        TRY(s.organisation[0] ? run_organisation(c->core, &s, &found, why) : run_search(c->core, &s, &found, why));
     TRY(finds_json(&found, items, why));
     if ((int64_t)found.count == s.limit || s.stopped >= 0) {
         char next[24];

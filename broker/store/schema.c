@@ -162,6 +162,8 @@ static const char step_lists[] =
     "UPDATE applications SET ground = 'other' WHERE outcome = 'refused';"                          \
     "UPDATE applications SET purpose = COALESCE(" PURPOSE ", ''), form = COALESCE(" FORM ", 'request-1');" \
     "DELETE FROM log_terms; DELETE FROM log_indexed;"
+/* The index learns whom entries concern: it is made again at the next start. */
+static const char step_concerned[] = "DELETE FROM log_terms; DELETE FROM log_indexed;";
 
 const char *schema_step(unsigned version, bool bytea)
 {
@@ -176,6 +178,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 7: return bytea ? STEP_COSIGNED("BYTEA") : STEP_COSIGNED("BLOB");
     case 8: return bytea ? STEP_CASES("CAST(body AS json) ->> 'purpose'", "CAST(body AS json) ->> 'form'")
                          : STEP_CASES("json_extract(body, '$.purpose')", "json_extract(body, '$.form')");
+    case 9: return step_concerned;
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

@@ -134,6 +134,7 @@
     S(CATALOGUE_LIST, "SELECT DISTINCT dataset FROM catalogue WHERE dataset > $1 ORDER BY dataset LIMIT $2")           \
     S(CATALOGUE_DATASET, "SELECT site, edition, snapshot_at_ms, dictionary, hash FROM catalogue WHERE dataset = $1"    \
                          " ORDER BY site")                                                                             \
+    S(CATALOGUE_SITES, "SELECT site FROM catalogue WHERE dataset = $1 ORDER BY site")                                  \
     /* --- applications and permits --- */                                                                             \
     /* created_ms: the document's, by which lists are sorted */                                                        \
     S(PARTY_ADD, "INSERT INTO parties (document, kind, name, created_ms) VALUES ($1, $2, $3, $4)"                      \
@@ -247,6 +248,8 @@
                  " ON CONFLICT (id) DO NOTHING RETURNING id")                                                          \
     S(QUERY_GET, "SELECT account, permit, state, dataset, envelope, hash, question, question_hash, created_ms,"        \
                  " deadline_ms, finished_ms, result, entry FROM queries WHERE id = $1")                                \
+    S(QUERY_ACCOUNT, "SELECT account FROM queries WHERE id = $1")                                                      \
+    S(QUERY_SITES, "SELECT site FROM tasks WHERE query = $1 ORDER BY site")                                            \
     S(QUERY_LIST, "SELECT a.id, a.account, a.permit, a.state, a.dataset, a.created_ms, a.finished_ms, a.question"      \
                   " FROM queries a WHERE (a.created_ms < $1 OR (a.created_ms = $2 AND a.id > $3))"                     \
                   " AND ($4 = 1 OR a.account = $5) ORDER BY a.created_ms DESC, a.id LIMIT $6")                         \

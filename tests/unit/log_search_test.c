@@ -97,7 +97,7 @@ static void searches(const char *store)
     expect(&g, "organisation=Helse+%C3%98st", "account", 1);
     EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/search?from=yesterday", NULL), 400, "malformed");
     EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/search?account=%zz", NULL), 400, "malformed");
-    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/log/search?account=researcher", NULL), 403, "wrong_role");
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, "/v1/log/search?account=researcher", NULL), 403, "wrong_role");
 
     /* page by page, both ways, every entry once */
     for (int up = 0; up < 2; up++) {
@@ -135,6 +135,182 @@ static void searches(const char *store)
     rig_start_core(&g);
     assert_int_equal(count(&g, "account=researcher"), known);
     rig_close(&g);
+}
+
+/* --- entries for those whom they concern --- */
+
+enum { FOUND_MAX = 400 };
+struct seen {
+    int64_t index[FOUND_MAX];
+    char text[FOUND_MAX][900];
+    size_t count;
+};
+
+/* Everything that a person finds, page by page. */
+static void see(struct rig *g, int person, const char *parameters, const char *order, unsigned limit, struct seen *ret)
+{
+    char cursor[64] = "", path[300];
+    ret->count = 0;
+    for (int page = 0; page < 200; page++) {
+        snprintf(path, sizeof path, "/v1/log/search?limit=%u&order=%s%s%s%s", limit, order, parameters, cursor[0] ? "&cursor=" : "", cursor);
+        const struct rig_answer *a = rig_call(g, person, HTTP_GET, path, NULL);
+        EXPECT(a, 200, NULL);
+        const struct json *items = json_get(a->body, "items");
+        for (size_t i = 0; i < json_size(items); i++) {
+            struct buffer text CLEANUP(buffer_done);
+            buffer_init(&text, RIG_TEXT);
+            assert_true(ret->count < FOUND_MAX);
+            assert_ok(json_print(json_get(json_item(items, i), "entry"), &text, NULL));
+            ret->index[ret->count] = json_integer(json_get(json_item(items, i), "index"));
+            assert_true(slice_copy_str(buffer_slice(&text), ret->text[ret->count], sizeof ret->text[0]));
+            ret->count++;
+        }
+        if (!json_get(a->body, "next"))
+            return;
+        rig_text(a->body, "next", cursor, sizeof cursor);
+    }
+    fail_msg("the pages do not end");
+}
+
+static size_t with(const struct seen *s, const char *what)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++)
+        n += strstr(s->text[i], what) != NULL;
+    return n;
+}
+
+static void expect_entries(struct rig *g, int person, int64_t from, int64_t to, unsigned status, const char *code)
+{
+    char path[100];
+    snprintf(path, sizeof path, "/v1/log/entries?from=%lld&to=%lld", (long long)from, (long long)to);
+    const struct rig_answer *a = rig_call(g, person, HTTP_GET, path, NULL);
+    EXPECT(a, status, code);
+    if (status == 200)
+        assert_int_equal(json_size(json_get(a->body, "entries")), to - from);
+}
+
+static void own_entries(const char *store)
+{
+    static struct rig g;
+    static struct seen all, mine, others, holder, again;
+    char permit[DOCUMENT_ID_LEN + 1], id[DOCUMENT_ID_LEN + 1], refused[DOCUMENT_ID_LEN + 1];
+    rig_open(&g, store);
+    rig_network(&g);
+    rig_permit(&g, "[\"count\"]", DAY_MS, permit);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    rig_answer_task(&g, 0, "{\"cells\":[303],\"total\":303,\"n_missing\":0}");
+    rig_answer_task(&g, 1, NULL);
+    rig_query(&g, P_RESEARCHER2, RESEARCHER2, permit, COUNT_Q, refused); /* is no person of the permit */
+    see(&g, P_AUDITOR, "", "up", 1000, &all);
+
+    /* the researcher: its account, application, permit, and what its question led to */
+    see(&g, P_RESEARCHER, "", "down", 1000, &mine);
+    static const struct { const char *what; size_t many; } wanted[] = {
+        {"\"type\":\"query\"", 1}, {"\"type\":\"dispatch\"", 2}, {"\"type\":\"site_result\"", 2}, {"\"type\":\"release\"", 1},
+        {"\"type\":\"permit\"", 1}, {"\"type\":\"permit_draft\"", 1}, {"\"type\":\"permit_signature\"", 4}, {"\"type\":\"opinion\"", 2},
+        {"\"type\":\"account\"", 1}, {"\"type\":\"login\"", 1}, {"\"type\":\"trust\"", 0}, {"\"type\":\"startup\"", 0},
+        {"\"account\":\"researcher2\"", 0}, {"\"account\":\"auditor\"", 0}, {"\"type\":\"enrol\"", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(wanted); i++)
+        if (with(&mine, wanted[i].what) != wanted[i].many)
+            fail_msg("a researcher finds %zu of %s, not %zu", with(&mine, wanted[i].what), wanted[i].what, wanted[i].many);
+    /* the second researcher: nothing of the first's */
+    see(&g, P_RESEARCHER2, "", "down", 1000, &others);
+    assert_int_equal(with(&others, "\"account\":\"researcher\""), 0);
+    assert_int_equal(with(&others, id), 0);
+    for (size_t i = 0; i < others.count; i++)
+        if (!strstr(others.text[i], "\"account\":\"researcher2\""))
+            fail_msg("the second researcher finds %s", others.text[i]);
+    assert_int_equal(with(&others, "\"type\":\"query_refused\""), 1);
+    /* ... whatever it searches for */
+    static const char *const tries[] = {"&account=researcher", "&type=query", "&dataset=heart", "&outcome=done", "&site=alpha", "&purpose=53.1.e"};
+    for (size_t i = 0; i < COUNT_OF(tries); i++) {
+        see(&g, P_RESEARCHER2, tries[i], "up", 1000, &again);
+        for (size_t k = 0; k < again.count; k++)
+            if (!strstr(again.text[k], "\"account\":\"researcher2\""))
+                fail_msg("the second researcher finds by %s: %s", tries[i], again.text[k]);
+    }
+    /* a holder: its site, not the other's answers; the refused question on its data */
+    see(&g, P_HOLDER1, "", "down", 1000, &holder);
+    assert_int_equal(with(&holder, "\"type\":\"query\""), 1);
+    assert_int_equal(with(&holder, "\"type\":\"query_refused\""), 1);
+    assert_int_equal(with(&holder, "\"type\":\"dispatch\""), 1);
+    assert_int_equal(with(&holder, "\"type\":\"site_result\""), 1);
+    assert_int_equal(with(&holder, "\"site\":\"beta\""), with(&holder, "\"type\":\"opinion\"") / 2); /* what its holder said of the application */
+    assert_int_equal(with(&holder, "\"type\":\"permit_signature\""), 4);
+    assert_true(with(&holder, "\"type\":\"catalogue\"") == 1 && with(&holder, "\"type\":\"enrol\"") == 1);
+    EXPECT(rig_call(&g, P_HOLDER1, HTTP_GET, "/v1/log/search?organisation=x", NULL), 400, "malformed");
+
+    /* pages of two, both ways: the same entries, once each, in order */
+    char until[60], last[INSTANT_TEXT_SIZE];
+    usleep(2000);
+    rig_moment(0, last);
+    usleep(2000);
+    snprintf(until, sizeof until, "&to=%s", last);
+    for (int up = 0; up < 2; up++) {
+        see(&g, P_RESEARCHER, until, up ? "up" : "down", 1000, &mine);
+        see(&g, P_RESEARCHER, until, up ? "up" : "down", 2, &again);
+        assert_int_equal(again.count, mine.count);
+        for (size_t i = 0; i < mine.count; i++)
+            assert_true(again.index[i] == mine.index[i] && (i == 0 || (up ? mine.index[i] > mine.index[i - 1] : mine.index[i] < mine.index[i - 1])));
+    }
+
+    /* entries by number: those that concern one, as the bytes that are in the tree */
+    size_t own = 0, hidden = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        bool concerned = false;
+        for (size_t k = 0; k < mine.count; k++)
+            concerned = concerned || mine.index[k] == all.index[i];
+        expect_entries(&g, P_RESEARCHER, all.index[i], all.index[i] + 1, concerned ? 200 : 404, concerned ? NULL : "no_such_thing");
+        own += concerned;
+        hidden += !concerned;
+    }
+    assert_true(own > 10 && hidden > 10);
+    expect_entries(&g, P_RESEARCHER, 0, 101, 400, "malformed");
+    expect_entries(&g, P_AUDITOR, 0, 101, 200, NULL);
+    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/log/watch", NULL), 403, "wrong_role");
+    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/log/tile/entries/000.p/5", NULL), 403, "wrong_role");
+
+    /* every reading is an entry; and an index made again finds the same */
+    see(&g, P_AUDITOR, "&type=log_search&account=researcher", "up", 1000, &again);
+    assert_true(again.count > 3);
+    see(&g, P_AUDITOR, "&type=log_read&account=researcher", "up", 1000, &again);
+    assert_int_equal(again.count, own);
+    see(&g, P_RESEARCHER2, "&to=2999-01-01T00:00:00Z&type=query_refused", "up", 1000, &others);
+    see(&g, P_HOLDER1, "&type=query_refused", "up", 1000, &holder);
+    see(&g, P_RESEARCHER, "&type=site_result", "up", 1000, &mine);
+    assert_ok(store_begin(core_store(g.core), NULL));
+    assert_ok(store_run(core_store(g.core), LOG_TERMS_CLEAR, NULL, 0, NULL, NULL));
+    assert_ok(STORE_RUN(core_store(g.core), LOG_INDEXED_SET, NULL, NULL, store_integer(0)));
+    assert_ok(store_commit(core_store(g.core), NULL));
+    rig_forget(&g);
+    core_free(g.core);
+    rig_start_core(&g);
+    see(&g, P_HOLDER1, "&type=query_refused", "up", 1000, &again);
+    assert_int_equal(again.count, holder.count);
+    see(&g, P_RESEARCHER, "&type=site_result", "up", 1000, &again);
+    assert_int_equal(again.count, mine.count);
+    rig_close(&g);
+}
+
+static void own_entries_on_sqlite(void **state)
+{
+    (void)state;
+    own_entries(NULL);
+}
+
+static void own_entries_on_postgres(void **state)
+{
+    (void)state;
+    char dir[SCRATCH_PATH], where[POSTGRES_STORE] = "";
+    if (!pg_store[0])
+        skip();
+    scratch_make(dir, "ownpg"); /* a server of its own: the other has its network already */
+    private_postgres_start(dir, where, "own entries are searched for on SQLite only");
+    own_entries(where);
+    private_postgres_stop(dir, where);
+    scratch_remove(dir);
 }
 
 static void searches_on_sqlite(void **state)
@@ -191,6 +367,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(searches_on_sqlite),
         cmocka_unit_test(searches_on_postgres),
+        cmocka_unit_test(own_entries_on_sqlite),
+        cmocka_unit_test(own_entries_on_postgres),
         cmocka_unit_test(a_watch_follows),
     };
     return cmocka_run_group_tests_name("log_search", tests, start_postgres, stop_postgres);
