@@ -275,8 +275,8 @@ class Network:
             f.write(self.client(person, "key", "show").stdout.split()[-1] + "\n")
         return path
 
-    def make_trust(self, version=1, broker_public=None, successions=(), signers=(1, 3)):
-        """The offline ceremony: three root keys, two of them sign."""
+    def make_trust(self, version=1, broker_public=None, successions=(), signers=(1, 3), witnesses=()):
+        """The offline ceremony: three root keys, two of them sign; witnesses: verifier keys of standalone ones."""
         ceremony = self.path("ceremony")
         os.makedirs(ceremony, mode=0o700, exist_ok=True)
         innsyn = self.program("innsyn")
@@ -294,6 +294,8 @@ class Network:
             holder = f"holder-{site}"
             words += ["--holder", f"{holder}@{site}={self.public_key_file(holder)}"]
             words += ["--site-public", self.path("agents", site, "site-public.json")]
+        for vkey in witnesses:
+            words += ["--witness", vkey]
         trust = os.path.join(ceremony, f"trust-{version}.json")
         words += ["--broker-public", broker_public or self.path("broker", "broker-public.json"), "--out", trust]
         words += [w for s in successions for w in ("--succession", s)]
