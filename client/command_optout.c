@@ -90,8 +90,11 @@ static result choose_sites(const struct arguments *a, const struct trust *t, str
     return r->site_count ? DONE : FAIL(why, DENIED, "no site of the trust document takes opt-outs");
 }
 
-static result seal_for(const struct trust *t, struct optout_request *r, const struct site_id *site, struct json *items, struct why *why)
+/* Sealed to the site, then signed by the desk: a site takes what its network's desks have signed, and nothing else. */
+static result seal_for(const struct trust *t, const struct signing_key *desk, struct optout_request *r, const struct site_id *site, struct json *items,
+                       struct why *why)
 {
+    struct envelope e CLEANUP(envelope_done) = {0};
     struct buffer plain CLEANUP(buffer_wipe) = {0}, sealed CLEANUP(buffer_done) = {0};
     const struct public_key *key = trust_optout_key(t, site);
     if (!key)
@@ -101,21 +104,25 @@ static result seal_for(const struct trust *t, struct optout_request *r, const st
     r->site = *site;
     TRY(optout_request_print(r, &plain, why));
     TRY(cms_seal(key, buffer_slice(&plain), &sealed, why));
+    TRY(envelope_make(TYPE_OPTOUT_SEALED, buffer_slice(&sealed), &e, why));
+    TRY(envelope_sign(&e, desk, why));
     struct json *one = json_object();
     json_set(one, "site", json_of_str(site->text));
-    json_set(one, "sealed", json_of_base64(buffer_slice(&sealed)));
+    json_set(one, "sealed", envelope_json(&e));
     json_add(items, one);
     return DONE;
 }
 
-static result body_for(const struct trust *t, struct optout_request *r, const struct receipt *receipt, struct json **ret, struct why *why)
+static result body_for(struct client *c, const struct trust *t, struct optout_request *r, const struct receipt *receipt, struct json **ret, struct why *why)
 {
+    struct signing_key *desk CLEANUP(signing_key_freep) = NULL;
+    TRY(profile_key(c->host, &c->profile, &desk, why));
     struct json *body CLEANUP(json_freep) = json_object(), *items = json_array();
     json_set(body, "items", items);
     json_set(body, "id", json_of_str(r->id.text));
     json_set(body, "action", json_of_str(optout_action_name(r->action)));
     for (unsigned i = 0; i < receipt->site_count; i++)
-        TRY(seal_for(t, r, &receipt->sites[i], items, why));
+        TRY(seal_for(t, desk, r, &receipt->sites[i], items, why));
     *ret = MOVE(body);
     return DONE;
 }
@@ -208,7 +215,7 @@ int optout_register(struct client *c, const struct arguments *a)
         return code;
     result done = prepare(c, a, t, &r, &receipt, &why);
     if (is_ok(done))
-        done = body_for(t, &r, &receipt, &body, &why);
+        done = body_for(c, t, &r, &receipt, &body, &why);
     if (is_ok(done))
         done = write_receipt(c, path, &r, &receipt, &why); /* before it is sent: nobody is left without one */
     wipe(receipt.code, sizeof receipt.code);
@@ -239,7 +246,7 @@ int optout_withdraw(struct client *c, const struct arguments *a)
     memcpy(r.code, receipt.code, sizeof r.code);
     wipe(receipt.code, sizeof receipt.code);
     if (is_ok(done))
-        done = body_for(t, &r, &receipt, &body, &why);
+        done = body_for(c, t, &r, &receipt, &body, &why);
     if (!is_ok(done))
         return client_fail(done.code == DENIED ? EXIT_REFUSED : EXIT_USAGE, &why);
     return send(c, body, "Withdrawn; what was computed without the person stays as it is.");

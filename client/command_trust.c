@@ -102,6 +102,7 @@ static result trust_words(const struct trust *t, struct buffer *to, struct why *
     TRY(buffer_printf(to, why, "Trust document of network %s, version %llu, issued %s\nSHA-256    %s\nroot       %u of %u keys sign\n", t->network.text,
                       (unsigned long long)t->version, issued, hash, t->root_threshold, t->root_count));
     TRY(person_lines("officer", json_get(t->tree, "officers"), NULL, to, why));
+    TRY(person_lines("desk", json_get(t->tree, "desks"), NULL, to, why));
     TRY(person_lines("holder", json_get(t->tree, "holders"), "site", to, why));
     TRY(person_lines("site", json_get(t->tree, "sites"), NULL, to, why));
     TRY(buffer_add_str(to, "log        ", why));
@@ -180,10 +181,11 @@ static int add_people(struct client *c, const struct arguments *a, struct trust_
     for (unsigned i = 0; i < CEREMONY_FILES_MAX; i++) {
         struct why why = {0};
         struct slice name = {0}, site = {0};
-        const char *officer = arguments_nth(a, "officer", i), *holder = arguments_nth(a, "holder", i), *root = arguments_nth(a, "root-public", i);
-        if (!officer && !holder && !root)
+        const char *desk = arguments_nth(a, "desk", i), *officer = arguments_nth(a, "officer", i), *holder = arguments_nth(a, "holder", i), *root = arguments_nth(a, "root-public", i);
+        if (!officer && !holder && !root && !desk)
             break;
-        struct buffer o CLEANUP(buffer_done), h CLEANUP(buffer_done), r CLEANUP(buffer_done);
+        struct buffer o CLEANUP(buffer_done), h CLEANUP(buffer_done), r CLEANUP(buffer_done), d CLEANUP(buffer_done);
+        buffer_init(&d, 0);
         buffer_init(&o, 0);
         buffer_init(&h, 0);
         buffer_init(&r, 0);
@@ -191,6 +193,8 @@ static int add_people(struct client *c, const struct arguments *a, struct trust_
         result added = DONE;
         if (officer && (code = open_pair(c, "officer", officer, &name, NULL, &o)) == EXIT_DONE)
             added = trust_add_officer(parts, name, buffer_slice(&o), &why);
+        if (code == EXIT_DONE && added.code == OK && desk && (code = open_pair(c, "desk", desk, &name, NULL, &d)) == EXIT_DONE)
+            added = trust_add_desk(parts, name, buffer_slice(&d), &why);
         if (code == EXIT_DONE && added.code == OK && holder && (code = open_pair(c, "holder", holder, &name, &site, &h)) == EXIT_DONE)
             added = trust_add_holder(parts, name, site, buffer_slice(&h), &why);
         if (code == EXIT_DONE && added.code == OK && root && (code = client_read_file(c, root, &r)) == EXIT_DONE)

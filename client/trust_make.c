@@ -6,13 +6,14 @@ enum { OFFICERS_MIN = 2 };
 
 void trust_parts_init(struct trust_parts *p)
 {
-    *p = (struct trust_parts){json_array(), json_array(), json_array(), json_array(), json_array(), json_array()};
+    *p = (struct trust_parts){json_array(), json_array(), json_array(), json_array(), json_array(), json_array(), json_array()};
 }
 
 void trust_parts_done(struct trust_parts *p)
 {
     json_free(p->roots);
     json_free(p->officers);
+    json_free(p->desks);
     json_free(p->holders);
     json_free(p->sites);
     json_free(p->witnesses);
@@ -68,6 +69,20 @@ result trust_add_officer(struct trust_parts *p, struct slice account, struct sli
     json_set(o, "account", json_of_str(name.text));
     json_set(o, "key", json_of_text(spki));
     json_add(p->officers, o);
+    return DONE;
+}
+
+result trust_add_desk(struct trust_parts *p, struct slice account, struct slice spki, struct why *why)
+{
+    struct label name;
+    TRY(label_parse(account, &name, why));
+    TRY(check_key(&spki, "/desks", why));
+    if (has(p->desks, "account", account, "key", spki))
+        return FAIL_AT(why, MALFORMED, "/desks", "desk '%s' is given twice with one key", name.text);
+    struct json *o = json_object();
+    json_set(o, "account", json_of_str(name.text));
+    json_set(o, "key", json_of_text(spki));
+    json_add(p->desks, o);
     return DONE;
 }
 
@@ -171,6 +186,8 @@ result trust_make_envelope(struct trust_parts *p, struct slice network, uint64_t
     json_set(t, "issued", json_of_instant(issued_ms));
     json_set(t, "root", root);
     json_set(t, "officers", json_hold(p->officers));
+    if (json_size(p->desks))
+        json_set(t, "desks", json_hold(p->desks));
     json_set(t, "holders", json_hold(p->holders));
     json_set(t, "sites", json_hold(p->sites));
     json_set(t, "log", json_copy(json_get(broker, "log")));

@@ -7,7 +7,7 @@
 #include "proto/trust.h"
 
 struct trust_parts {
-    struct json *roots, *officers, *holders, *sites, *witnesses, *successions; /* arrays under construction */
+    struct json *roots, *officers, *desks, *holders, *sites, *witnesses, *successions; /* arrays under construction */
 };
 void trust_parts_init(struct trust_parts *p);
 void trust_parts_done(struct trust_parts *p);
@@ -15,6 +15,7 @@ void trust_parts_done(struct trust_parts *p);
 /* Each checks its key and refuses a second one of the same kind and name (MALFORMED, with what). */
 MUST_CHECK result trust_add_root(struct trust_parts *p, struct slice spki_base64, struct why *why);
 MUST_CHECK result trust_add_officer(struct trust_parts *p, struct slice account, struct slice spki_base64, struct why *why);
+MUST_CHECK result trust_add_desk(struct trust_parts *p, struct slice account, struct slice spki_base64, struct why *why);
 MUST_CHECK result trust_add_holder(struct trust_parts *p, struct slice account, struct slice site, struct slice spki_base64, struct why *why);
 /* {"site","key","witness"?} */
 MUST_CHECK result trust_add_site(struct trust_parts *p, const struct json *site_public, struct why *why);

@@ -290,6 +290,7 @@ class Network:
             words += ["--root-public", os.path.join(ceremony, f"root{i}.spki")]
         for officer in ("officer1", "officer2"):
             words += ["--officer", f"{officer}={self.public_key_file(officer)}"]
+        words += ["--desk", f"desk={self.public_key_file('desk')}"]
         for site in self.sites:
             holder = f"holder-{site}"
             words += ["--holder", f"{holder}@{site}={self.public_key_file(holder)}"]

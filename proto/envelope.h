@@ -19,6 +19,7 @@ enum { ENVELOPE_PAYLOAD_MAX = 1024 * 1024, ENVELOPE_SIGNATURES_MAX = 64 };
 #define TYPE_QUERY "application/vnd.innsyn.query.v1+json"
 #define TYPE_TASK "application/vnd.innsyn.task.v1+json"
 #define TYPE_SITE_RESULT "application/vnd.innsyn.site-result.v1+json"
+#define TYPE_OPTOUT_SEALED "application/vnd.innsyn.optout-sealed.v1"
 #define TYPE_SITE_RULES "application/vnd.innsyn.site-rules.v1+json"
 
 struct envelope_signature {

@@ -31,14 +31,16 @@ static result read_roots(struct fields *f, struct trust *t)
 
 static result read_people(struct fields *f, struct trust *t)
 {
-    const struct json *officers, *holders, *sites;
+    const struct json *officers, *holders, *sites, *desks = NULL;
     TRY(need_array(f, "officers", TRUST_KEYS_MAX, &officers));
+    TRY(may_array(f, "desks", TRUST_KEYS_MAX, &desks));
     TRY(need_array(f, "holders", TRUST_KEYS_MAX, &holders));
     TRY(need_array(f, "sites", TRUST_KEYS_MAX, &sites));
     t->officers = calloc(json_size(officers) + 1, sizeof *t->officers);
     t->holders = calloc(json_size(holders) + 1, sizeof *t->holders);
     t->sites = calloc(json_size(sites) + 1, sizeof *t->sites);
-    if (!t->officers || !t->holders || !t->sites)
+    t->desks = calloc(json_size(desks) + 1, sizeof *t->desks);
+    if (!t->officers || !t->holders || !t->sites || !t->desks)
         return FAIL(f->why, LIMIT, "no memory for a trust document");
     for (; t->officer_count < json_size(officers); t->officer_count++) {
         struct fields o;
@@ -46,6 +48,13 @@ static result read_people(struct fields *f, struct trust *t)
         TRY(need_label(&o, "account", &t->officers[t->officer_count].account));
         TRY(need_public_key(&o, "key", &t->officers[t->officer_count].key));
         TRY(fields_close(&o));
+    }
+    for (; t->desk_count < json_size(desks); t->desk_count++) {
+        struct fields d;
+        TRY(open_item(f, "desks", desks, t->desk_count, &d));
+        TRY(need_label(&d, "account", &t->desks[t->desk_count].account));
+        TRY(need_public_key(&d, "key", &t->desks[t->desk_count].key));
+        TRY(fields_close(&d));
     }
     for (; t->holder_count < json_size(holders); t->holder_count++) {
         struct fields h;
@@ -135,7 +144,7 @@ static result read_log(struct fields *f, struct trust *t)
 /* One key, one use: a person must not count as two, nor the unit's seal as an officer. */
 static result check_keys_apart(const struct trust *t, struct why *why)
 {
-    unsigned count = 0, max = t->root_count + t->officer_count + t->holder_count + 2 * t->site_count + 1;
+    unsigned count = 0, max = t->root_count + t->officer_count + t->desk_count + t->holder_count + 2 * t->site_count + 1;
     struct owner {
         const struct public_key *key;
         const struct label *holder; /* one account may hold several sites with one key */
@@ -146,6 +155,8 @@ static result check_keys_apart(const struct trust *t, struct why *why)
         owners[count++].key = &t->roots[i];
     for (unsigned i = 0; i < t->officer_count; i++)
         owners[count++].key = &t->officers[i].key;
+    for (unsigned i = 0; i < t->desk_count; i++)
+        owners[count++].key = &t->desks[i].key;
     for (unsigned i = 0; i < t->holder_count; i++)
         owners[count++] = (struct owner){&t->holders[i].key, &t->holders[i].account};
     for (unsigned i = 0; i < t->site_count; i++)
@@ -161,7 +172,7 @@ static result check_keys_apart(const struct trust *t, struct why *why)
             if (!same_holder && public_key_equal(owners[i].key, owners[j].key)) {
                 char id[2 * HASH_LEN + 1];
                 public_key_id(owners[i].key, id);
-                r = FAIL(why, MALFORMED, "key %.16s... has two uses: every root, officer, holder, site and the seal needs a key of its own", id);
+                r = FAIL(why, MALFORMED, "key %.16s... has two uses: every root, officer, holder, desk, site and the seal needs a key of its own", id);
             }
         }
     free(owners);
@@ -261,6 +272,7 @@ void trust_free(struct trust *t)
     if (!t)
         return;
     free(t->officers);
+    free(t->desks);
     free(t->holders);
     free(t->sites);
     free(t->witnesses);
@@ -273,6 +285,14 @@ void trust_freep(struct trust **t)
 {
     trust_free(*t);
     *t = NULL;
+}
+
+const struct trust_person *trust_desk_signer(const struct trust *t, const struct envelope *e)
+{
+    for (unsigned i = 0; i < t->desk_count; i++)
+        if (envelope_signed_by(e, &t->desks[i].key))
+            return &t->desks[i];
+    return NULL;
 }
 
 const struct public_key *trust_site_key(const struct trust *t, const struct site_id *site)

@@ -35,6 +35,8 @@ struct trust {
     unsigned root_count, root_threshold;
     struct trust_person *officers;
     unsigned officer_count;
+    struct trust_person *desks; /* citizen desks: they sign what they send to the lists of opt-outs */
+    unsigned desk_count;
     struct trust_holder *holders;
     unsigned holder_count;
     struct trust_site *sites;
@@ -50,7 +52,7 @@ struct trust {
     struct hash hash; /* of the payload */
 };
 
-/* Every key has one use: root, officer, holder, site and seal keys are all different (one account may hold
+/* Every key has one use: root, officer, holder, desk, site and seal keys are all different (one account may hold
  * several sites with one key), and so are the log's and the witnesses'; the log's key is named by log_name_print.
  * Verifies and reads.  previous: the version held now, or NULL for the first (then pinned must equal
  * the payload's hash unless it is NULL).  DENIED: quorum missing, version not previous+1 or the same
@@ -59,6 +61,8 @@ MUST_CHECK result trust_open(const struct envelope *e, const struct trust *previ
 void trust_free(struct trust *t);
 void trust_freep(struct trust **t);
 
+/* Whose desk key has signed this envelope; NULL: none that the document names. */
+const struct trust_person *trust_desk_signer(const struct trust *t, const struct envelope *e);
 const struct public_key *trust_site_key(const struct trust *t, const struct site_id *site); /* NULL: not a site */
 /* The succession that ended this log, by its key; NULL: none did. */
 const struct succession *trust_succession_of(const struct trust *t, const struct note_key *old_log);

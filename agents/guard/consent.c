@@ -18,7 +18,7 @@ void consent_take(struct guard *g, const struct json *items)
     bool changed = false;
     if (!items)
         return; /* the list gets older */
-    result r = optouts_take(g->optouts, items, record, g, &changed, &why);
+    result r = optouts_take(g->optouts, items, g->trust, record, g, &changed, &why);
     if (!is_ok(r)) {
         log_failure(LOG_ERROR, "optouts_not_taken", r, &why);
         return;

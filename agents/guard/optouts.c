@@ -359,26 +359,27 @@ static result remove_entry(struct optouts *o, const struct optout_request *r, ui
 }
 
 /* One item.  What is wrong with it is said to the broker by "refused" alone. */
-static result take_item(struct optouts *o, const struct json *item, uint64_t version, struct said *ret, struct why *why)
+static result take_item(struct optouts *o, const struct json *item, const struct trust *trust, uint64_t version, struct said *ret, struct why *why)
 {
     struct optout_request r;
-    struct buffer sealed CLEANUP(buffer_done) = {0};
+    struct envelope sealed CLEANUP(envelope_done) = {0};
     struct why inner = {0};
-    buffer_init(&sealed, CMS_SEALED_MAX);
     struct slice action = json_text(json_get(item, "action"));
     TRY(document_id_parse(json_text(json_get(item, "id")), 'o', &ret->id, why));
     ret->action = slice_is(action, optout_action_name(OPTOUT_WITHDRAW)) ? OPTOUT_WITHDRAW : OPTOUT_REGISTER;
     ret->taken = false;
-    result opened = base64_parse(json_text(json_get(item, "sealed")), &sealed, &inner);
+    result opened = envelope_parse(json_get(item, "sealed"), "/sealed", TYPE_OPTOUT_SEALED, &sealed, &inner);
+    if (is_ok(opened) && !trust_desk_signer(trust, &sealed))
+        opened = FAIL(&inner, DENIED, "no citizen desk that the trust document names has signed it");
     if (is_ok(opened))
-        opened = open_request(o, buffer_slice(&sealed), &r, &inner);
+        opened = open_request(o, buffer_slice(&sealed.payload), &r, &inner);
     if (!is_ok(opened)) {
         log_failure(LOG_WARNING, "optout_refused", opened, &inner);
         return DONE;
     }
     result done = !document_id_equal(&r.id, &ret->id) || r.action != ret->action
                       ? FAIL(&inner, DENIED, "the sealed request is another than its cover says")
-                  : r.action == OPTOUT_REGISTER       ? add_entry(o, &r, buffer_slice(&sealed), version, &inner)
+                  : r.action == OPTOUT_REGISTER       ? add_entry(o, &r, buffer_slice(&sealed.payload), version, &inner)
                                                       : remove_entry(o, &r, version, &inner);
     optout_request_done(&r);
     ret->taken = is_ok(done);
@@ -488,7 +489,7 @@ static void undo(struct optouts *o, size_t count, uint64_t version)
             o->entries[i].removed = 0;
 }
 
-result optouts_take(struct optouts *o, const struct json *items, optouts_record_fn *record, void *self, bool *ret_changed,
+result optouts_take(struct optouts *o, const struct json *items, const struct trust *trust, optouts_record_fn *record, void *self, bool *ret_changed,
                     struct why *why)
 {
     uint64_t version = o->newest.version + 1;
@@ -497,7 +498,7 @@ result optouts_take(struct optouts *o, const struct json *items, optouts_record_
     result r = DONE;
     *ret_changed = false;
     for (size_t i = 0; i < json_size(items) && o->said_count < OPTOUTS_A_POLL_MAX && is_ok(r); i++) {
-        r = take_item(o, json_item(items, i), version, &o->said[o->said_count], why);
+        r = take_item(o, json_item(items, i), trust, version, &o->said[o->said_count], why);
         o->said_count += is_ok(r);
     }
     if (is_ok(r) && any_change(o, version)) {

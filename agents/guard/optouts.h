@@ -22,6 +22,7 @@
 #include "agents/guard/datasets.h"
 #include "agents/settings.h"
 #include "proto/optout.h"
+#include "proto/trust.h"
 
 enum { OPTOUTS_MAX = 20000, OPTOUTS_A_POLL_MAX = 100, OPTOUTS_INDEX_BYTES_MAX = 24 * 1024 * 1024 };
 #define LABEL_OPTOUT "innsyn/v1/optout"
@@ -37,9 +38,9 @@ void optouts_free(struct optouts *o);
 /* Called before what it names is in force; false: it could not be recorded, and nothing changes. */
 typedef bool optouts_record_fn(void *self, struct json *fields);
 
-/* items: [{"id","sealed"}] of a poll.  A request that cannot be taken is refused (and said so to the broker), the others
+/* items: [{"id","action","sealed"}] of a poll; sealed: an envelope that a desk of the trust document has signed.  A request that cannot be taken is refused (and said so to the broker), the others
  * are taken.  *ret_changed: there is a new version.  On failure everything is as it was, and the broker will send them again. */
-MUST_CHECK result optouts_take(struct optouts *o, const struct json *items, optouts_record_fn *record, void *self,
+MUST_CHECK result optouts_take(struct optouts *o, const struct json *items, const struct trust *trust, optouts_record_fn *record, void *self,
                                bool *ret_changed, struct why *why);
 /* The list is now known to lack nothing that the broker holds. */
 void optouts_checked(struct optouts *o, int64_t now_ms);

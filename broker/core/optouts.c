@@ -24,22 +24,32 @@ static result add_item(struct call *c, const struct fields *f, const struct json
 {
     struct fields item;
     struct site_id site;
-    struct slice sealed;
+    const struct json *sealed;
     struct rows *rows CLEANUP(rows_freep) = NULL;
-    struct buffer bytes CLEANUP(buffer_done) = {0};
-    buffer_init(&bytes, OPTOUT_SEALED_MAX);
+    struct envelope e CLEANUP(envelope_done) = {0};
+    struct buffer text CLEANUP(buffer_done) = {0};
+    char path[JSON_PATH_MAX];
+    buffer_init(&text, 4 * OPTOUT_SEALED_MAX);
     TRY(open_item(f, "items", items, i, &item));
     TRY(need_site_id(&item, "site", &site));
-    TRY(need_text(&item, "sealed", BASE64_LEN(OPTOUT_SEALED_MAX), &sealed));
+    TRY(need_object(&item, "sealed", &sealed));
+    fields_path(&item, "sealed", path);
     TRY(fields_close(&item));
-    TRY(base64_parse(sealed, &bytes, why));
+    TRY(envelope_parse(sealed, path, TYPE_OPTOUT_SEALED, &e, why));
+    if (e.payload.len > OPTOUT_SEALED_MAX)
+        return FAIL_AT(why, MALFORMED, path, "a sealed opt-out has at most %d bytes", OPTOUT_SEALED_MAX);
+    TRY(json_print(sealed, &text, why));
     if (!c->core->trust || !trust_optout_key(c->core->trust, &site))
         return FAIL_CODE(why, DENIED, "wrong_site", "/items", "the trust document names no key for opt-outs at site '%s'", site.text);
-    TRY(RUN(c->core, OPTOUT_ADD, &rows, why, store_str(id->text), store_str(ACTIONS[action]), store_str(site.text), store_text(sealed),
+    const struct trust_person *desk = trust_desk_signer(c->core->trust, &e);
+    if (!desk || !label_equal(&desk->account, &c->who.account))
+        return FAIL_CODE(why, DENIED, "signature_invalid", path, "the sealed opt-out is not signed with a key that the trust document names for the desk '%s'",
+                         c->who.account.text);
+    TRY(RUN(c->core, OPTOUT_ADD, &rows, why, store_str(id->text), store_str(ACTIONS[action]), store_str(site.text), store_text(buffer_slice(&text)),
             store_integer(c->now_ms)));
     if (!rows_next(rows))
         return FAIL_CODE(why, DENIED, "conflict", "/id", "this opt-out has been sent to '%s' before", site.text);
-    struct hash h = sha256(buffer_slice(&bytes));
+    struct hash h = envelope_hash(&e);
     struct json *one = json_object();
     json_set(one, "site", json_of_str(site.text));
     json_set(one, "sealed_sha256", json_of_hex(slice_of(h.at, HASH_LEN)));
@@ -190,15 +200,17 @@ result optouts_waiting(struct core *c, const struct site_id *site, struct json *
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, OPTOUTS_WAITING, &rows, why, store_str(site->text), store_integer(OPTOUTS_A_POLL_MAX)));
-    struct json *items = json_array();
+    struct json *items CLEANUP(json_freep) = json_array();
     while (rows_next(rows)) {
         struct json *one = json_object();
+        json_add(items, one);
         json_set(one, "id", json_of_text(rows_text(rows, 0)));
         json_set(one, "action", json_of_text(rows_text(rows, 1)));
-        json_set(one, "sealed", json_of_text(rows_text(rows, 2)));
-        json_add(items, one);
+        struct json *sealed = NULL;
+        TRY(json_parse(rows_text(rows, 2), 4 * OPTOUT_SEALED_MAX, &sealed, why));
+        json_set(one, "sealed", sealed);
     }
-    *ret = items;
+    *ret = MOVE(items);
     return DONE;
 }
 

@@ -19,7 +19,7 @@ _innsyn() {
         ["permit revoke"]="--reason" ["permit suspend"]="--reason" ["permit resume"]="--reason"
         ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title" ["site sign-rules"]="--out"
         ["optout register"]="--id-kind --id-file --receipt --purposes --sites"
-        ["trust make"]="--network --version --root-public --threshold --officer --holder --site-public --witness --succession --broker-public --out"
+        ["trust make"]="--network --version --root-public --threshold --officer --desk --holder --site-public --witness --succession --broker-public --out"
         ["trust sign"]="--key" ["audit show"]="--from --to"
         ["result verify"]="--policy --out" ["audit verify"]="--file --checkpoint --folder --proof --evidence --policy" ["audit prove"]="--type --out --policy"
         ["audit recombine"]="--result --dictionary --policy" ["audit signals"]="--from --to --hours"

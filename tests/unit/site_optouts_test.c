@@ -18,6 +18,9 @@ enum { ALL = 0 };
 static char folder[SCRATCH_PATH];
 static struct agent_settings settings;
 static struct signing_key *site_key;
+static struct signing_key *desk_key;
+static struct trust_person desks[1] = {{.account = {"desk"}}};
+static struct trust trust = {.desks = desks, .desk_count = 1};
 static struct public_key optout_key;
 static struct why why;
 static unsigned recorded;
@@ -61,6 +64,8 @@ static int set_up(void **state)
     assert_ok(signing_key_save(host_real(), path, key, &why));
     signing_key_free(key);
     assert_ok(signing_key_new(KEY_P256, &site_key, &why));
+    assert_ok(signing_key_new(KEY_P256, &desk_key, &why));
+    assert_ok(signing_key_public(desk_key, &desks[0].key, &why));
     recorded = 0;
     return 0;
 }
@@ -70,6 +75,7 @@ static int tear_down(void **state)
     (void)state;
     scratch_remove(folder);
     signing_key_free(site_key);
+    signing_key_free(desk_key);
     return 0;
 }
 
@@ -97,7 +103,11 @@ static struct json *item_of(const struct desk *d, enum optout_action action, con
     struct json *item = json_object();
     json_set(item, "id", json_of_str(d->id.text));
     json_set(item, "action", json_of_str(optout_action_name(action)));
-    json_set(item, "sealed", json_of_base64(buffer_slice(&sealed)));
+    struct envelope e = {0};
+    assert_ok(envelope_make(TYPE_OPTOUT_SEALED, buffer_slice(&sealed), &e, &why));
+    assert_ok(envelope_sign(&e, desk_key, &why));
+    json_set(item, "sealed", envelope_json(&e));
+    envelope_done(&e);
     buffer_done(&plain);
     buffer_done(&sealed);
     return item;
@@ -117,7 +127,7 @@ static bool take(struct optouts *o, struct json *item, bool *ret_taken)
     struct json *items = json_array();
     bool changed = false;
     json_add(items, item);
-    assert_ok(optouts_take(o, items, record, NULL, &changed, &why));
+    assert_ok(optouts_take(o, items, &trust, record, NULL, &changed, &why));
     struct json *said = optouts_say(o);
     *ret_taken = json_truth(json_get(json_item(json_get(said, "taken"), 0), "taken"));
     assert_int_equal(json_size(json_get(said, "taken")), 1);
@@ -282,17 +292,25 @@ static void strange_requests(void **state)
     json_set(item, "sealed", json_of_str("AAAA"));
     assert_false(take(o, item, &taken));
     assert_false(taken);
+    /* signed by somebody who is no desk: a holder, an officer, the broker itself */
+    struct signing_key *desk = desk_key, *stranger = NULL;
+    assert_ok(signing_key_new(KEY_P256, &stranger, &why));
+    desk_key = stranger;
+    assert_false(take(o, item_of(&d, OPTOUT_REGISTER, "p1", NULL, "one"), &taken));
+    assert_false(taken);
+    desk_key = desk;
+    signing_key_free(stranger);
     assert_false(take(o, item_of(&d, OPTOUT_WITHDRAW, "", NULL, "one"), &taken)); /* what was never registered */
     assert_false(taken);
     assert_int_equal(optouts_version(o), 0);
     /* what cannot be recorded is not in force, and is asked for again */
     struct json *items = json_array();
     json_add(items, item_of(&d, OPTOUT_REGISTER, "p1", NULL, "one"));
-    assert_status(optouts_take(o, items, record, &may, &changed, &why), UNAVAILABLE);
+    assert_status(optouts_take(o, items, &trust, record, &may, &changed, &why), UNAVAILABLE);
     assert_int_equal(optouts_version(o), 0);
-    assert_ok(optouts_take(o, items, record, NULL, &changed, &why));
+    assert_ok(optouts_take(o, items, &trust, record, NULL, &changed, &why));
     assert_true(changed);
-    assert_ok(optouts_take(o, items, record, NULL, &changed, &why)); /* delivered twice: taken once */
+    assert_ok(optouts_take(o, items, &trust, record, NULL, &changed, &why)); /* delivered twice: taken once */
     assert_false(changed);
     assert_int_equal(optouts_version(o), 1);
     json_free(items);
@@ -317,14 +335,14 @@ static void torture(void **state)
         json_add(items, item_of(&d, OPTOUT_REGISTER, "p1", NULL, "one"));
         result r = optouts_open(&f.host, &settings, site_key, &o, &why);
         if (is_ok(r))
-            r = optouts_take(o, items, record, NULL, &changed, &why);
+            r = optouts_take(o, items, &trust, record, NULL, &changed, &why);
         bool hit = f.hit;
         optouts_free(o);
         o = opened(host_real());
         assert_true(optouts_version(o) == before || optouts_version(o) == before + 1);
         if (is_ok(r))
             assert_int_equal(optouts_version(o), before + 1);
-        assert_ok(optouts_take(o, items, record, NULL, &changed, &why));
+        assert_ok(optouts_take(o, items, &trust, record, NULL, &changed, &why));
         assert_int_equal(optouts_version(o), before + 1);
         optouts_free(o);
         json_free(items);
