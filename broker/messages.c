@@ -26,7 +26,7 @@ static result put_request(const struct http_request *r, struct buffer *to, struc
     TRY(wire_i64(to, r->certificate_ends_ms, why));
     TRY(put(to, r->idempotency_key, IDEMPOTENCY_KEY_MAX, "idempotency_key", why));
     TRY(put(to, r->request_id, REQUEST_ID_MAX, "request_id", why));
-    return put(to, r->body, HTTP_BODY_MAX, "body", why);
+    return put(to, r->body, HTTP_UPLOAD_MAX, "body", why);
 }
 
 result http_request_encode(const struct http_request *r, struct buffer *to, struct why *why)
@@ -57,7 +57,7 @@ bool http_request_decode(struct slice payload, struct http_request *ret)
         !reader_u8(&r, &q.token_from_cookie) || q.token_from_cookie > 1 || !reader_bytes(&r, SITE_ID_MAX, &q.site) ||
         !take_hash(&r, q.certificate) || !reader_i64(&r, &q.certificate_ends_ms) ||
         !reader_bytes(&r, IDEMPOTENCY_KEY_MAX, &q.idempotency_key) || !reader_bytes(&r, REQUEST_ID_MAX, &q.request_id) ||
-        !reader_bytes(&r, HTTP_BODY_MAX, &q.body) || !reader_ends(&r))
+        !reader_bytes(&r, HTTP_UPLOAD_MAX, &q.body) || !reader_ends(&r))
         return false;
     *ret = q;
     return true;

@@ -33,7 +33,7 @@ enum broker_message {
     MESSAGE_REFUSED = 33,         /* keys' answer: u8 status, bytes text */
 };
 
-enum { HTTP_PATH_MAX = 512, HTTP_QUERY_MAX = 1024, HTTP_TOKEN_MAX = 128, HTTP_BODY_MAX = 4 * 1024 * 1024, HTTP_REPLY_MAX = 12 * 1024 * 1024 };
+enum { HTTP_PATH_MAX = 512, HTTP_QUERY_MAX = 1024, HTTP_TOKEN_MAX = 128, HTTP_BODY_MAX = 4 * 1024 * 1024, HTTP_UPLOAD_MAX = 10 * 1024 * 1024 /* an attachment */, HTTP_REPLY_MAX = 12 * 1024 * 1024 };
 enum http_method { HTTP_GET = 1, HTTP_POST, HTTP_PUT, HTTP_DELETE };
 enum http_listener { LISTENER_AGENTS = 1, LISTENER_PEOPLE = 2 };
 

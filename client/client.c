@@ -149,7 +149,8 @@ static int exchange(struct client *c, const struct call *call, struct answer *re
     }
     if (call->body && json_print(call->body, &body, &why).code != OK)
         return client_fail(EXIT_USAGE, &why);
-    e.body = buffer_slice(&body);
+    e.body = call->raw.len ? call->raw : buffer_slice(&body);
+    e.content_type = call->raw.len ? "application/octet-stream" : NULL;
     e.idempotent = call->idempotent || is_method(call, "GET") || is_method(call, "PUT") || is_method(call, "DELETE");
     struct document_id key;
     if (is_method(call, "POST")) {
@@ -204,7 +205,7 @@ int client_text(struct client *c, const char *path, struct buffer *ret)
 }
 
 /* Everything but letters, digits, '-', '_', '.' and '~' as %XX. */
-static result add_escaped(struct slice text, struct buffer *to, struct why *why)
+result add_escaped(struct slice text, struct buffer *to, struct why *why)
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t b = text.at[i];

@@ -28,6 +28,7 @@ struct call {
     const char *method;
     const char *path;        /* with its query */
     const struct json *body; /* NULL: none */
+    struct slice raw;        /* a body that is bytes, instead */
     bool anonymous;          /* no token is sent */
     bool idempotent;         /* may be sent again; GET, PUT and DELETE always are */
     unsigned wait_ms;        /* what the server was asked to wait */
@@ -48,6 +49,8 @@ int client_public_list(struct client *c, const char *path, struct json **ret); /
 /* One line on standard error: "innsyn: text (field)". */
 int client_fail(enum exit_code code, const struct why *why);
 int client_usage(const char *format, ...) PRINTF_LIKE(1, 2); /* EXIT_USAGE */
+/* Appends a value as a query parameter has it: all but letters, digits, '-', '_', '.' and '~' as %XX. */
+MUST_CHECK result add_escaped(struct slice text, struct buffer *to, struct why *why);
 /* Standard output.  EXIT_UNREACHABLE: it cannot be written. */
 int client_print(const struct buffer *text);
 int client_print_json(const struct json *document);

@@ -26,6 +26,7 @@ command_fn application_submit, application_list, application_show, application_o
 command_fn application_create, application_edit, application_accept, application_decline, application_screen, application_complete;
 command_fn application_ask, application_answer, application_extend, application_withdraw, application_copy, application_letter;
 command_fn application_estimate, application_agree, application_fee, application_transfer, application_appeal, application_judge, application_export;
+command_fn application_attach, application_detach, application_attachment;
 command_fn application_forms, register_show;
 command_fn enquiry_ask, enquiry_list, enquiry_show, enquiry_answer, enquiry_reply, enquiry_apply, enquiry_close;
 command_fn permit_list, permit_show, permit_sign, permit_revoke, permit_suspend, permit_resume, permit_amend, permit_renew;

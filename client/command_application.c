@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "client/clean_text.h"
+#include "policy/attachment.h"
 #include "policy/fee.h"
 #include "proto/crypto.h"
 
@@ -286,7 +287,106 @@ int application_fee(struct client *c, const struct arguments *a)
     return letter(c, a, "fee");
 }
 
+/* --- attachments --- */
+
+static const char *file_name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+int application_attach(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    char path[CALL_PATH_MAX];
+    const char *file = a->words[1], *name = arguments_value(a, "name") ? arguments_value(a, "name") : file_name_of(file);
+    int64_t version = 0;
+    struct buffer content CLEANUP(buffer_done), where CLEANUP(buffer_done);
+    buffer_init(&content, ATTACHMENT_BYTES_MAX);
+    buffer_init(&where, CALL_PATH_MAX);
+    if (host_read_file(c->host, file, ATTACHMENT_BYTES_MAX, &content, &why).code != OK) {
+        (void)fprintf(stderr, "innsyn: %s: ", file);
+        return client_fail(EXIT_USAGE, &why);
+    }
+    int code = path_of(a, "", path);
+    if (code == EXIT_DONE)
+        code = version_for_step(c, a, path, &version);
+    if (code != EXIT_DONE)
+        return code;
+    result r = buffer_printf(&where, &why, "%s/attachments?version=%lld&name=", path, (long long)version);
+    if (r.code == OK)
+        r = add_escaped(slice_str(name), &where, &why);
+    if (r.code != OK || !buffer_str(&where))
+        return client_usage("the file's name is too long");
+    return send_and_show(c, &(struct call){.method = "POST", .path = buffer_str(&where), .raw = buffer_slice(&content)});
+}
+
+int application_detach(struct client *c, const struct arguments *a)
+{
+    struct document_id id;
+    int code = need_id(a, 1, 'f', &id);
+    if (code != EXIT_DONE)
+        return code;
+    struct json *body = json_object();
+    json_set(body, "attachment", json_of_str(id.text));
+    return step(c, a, "detach", body);
+}
+
+/* Written where the person says: a name that came from elsewhere never chooses a place here. */
+int application_attachment(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    struct document_id id;
+    char path[CALL_PATH_MAX];
+    const char *file;
+    struct buffer content CLEANUP(buffer_done);
+    buffer_init(&content, ATTACHMENT_BYTES_MAX);
+    int code = need_id(a, 0, 'f', &id);
+    if (code == EXIT_DONE && arguments_need(a, "out", &file, &why).code != OK)
+        code = client_fail(EXIT_USAGE, &why);
+    if (code != EXIT_DONE)
+        return code;
+    (void)snprintf(path, sizeof path, "/v1/attachments/%s", id.text);
+    code = client_bytes(c, path, false, &content);
+    if (code == EXIT_DONE && host_write_file(c->host, file, 0600, buffer_slice(&content), &why).code != OK)
+        code = client_fail(EXIT_USAGE, &why);
+    return code;
+}
+
 /* --- the whole case as one file --- */
+
+/* The files' content, checked against the hashes that the case names. */
+static int add_contents(struct client *c, struct json *document)
+{
+    struct why why = {0};
+    const struct json *list = json_get(json_get(document, "application"), "attachments");
+    struct json *contents = json_array();
+    json_set(document, "attachments", contents);
+    for (size_t i = 0; i < json_size(list); i++) {
+        char path[CALL_PATH_MAX], hex[2 * HASH_LEN + 1];
+        struct document_id id;
+        struct buffer content CLEANUP(buffer_done);
+        struct slice text = json_text(json_get(json_item(list, i), "id"));
+        buffer_init(&content, ATTACHMENT_BYTES_MAX);
+        if (document_id_parse(text, 'f', &id, &why).code != OK)
+            return client_fail(EXIT_UNREACHABLE, &why);
+        (void)snprintf(path, sizeof path, "/v1/attachments/%s", id.text);
+        int code = client_bytes(c, path, false, &content);
+        if (code != EXIT_DONE)
+            return code;
+        struct hash h = sha256(buffer_slice(&content));
+        hash_print(&h, hex);
+        if (!slice_is(json_text(json_get(json_item(list, i), "sha256")), hex)) {
+            tolerate(FAIL(&why, DENIED, "the attachment %s is not the one whose hash the case names", id.text));
+            return client_fail(EXIT_UNVERIFIED, &why);
+        }
+        struct json *one = json_object();
+        json_set(one, "id", json_of_str(id.text));
+        json_set(one, "content", json_of_base64(buffer_slice(&content)));
+        json_add(contents, one);
+    }
+    return EXIT_DONE;
+}
 
 int application_export(struct client *c, const struct arguments *a)
 {
@@ -301,6 +401,8 @@ int application_export(struct client *c, const struct arguments *a)
     int code = path_of(a, "/export", path);
     if (code == EXIT_DONE)
         code = client_call(c, &(struct call){.method = "GET", .path = path}, &document);
+    if (code == EXIT_DONE)
+        code = add_contents(c, document);
     if (code != EXIT_DONE)
         return code;
     if (json_print(document, &text, &why).code != OK)
@@ -324,9 +426,30 @@ int application_forms(struct client *c, const struct arguments *a)
     return send_and_show(c, &(struct call){.method = "GET", .path = "/v1/forms", .anonymous = true});
 }
 
+/* The year's figures, for anyone. */
+static int register_year(struct client *c, const struct arguments *a)
+{
+    struct why why = {0};
+    char path[CALL_PATH_MAX], year_text[24] = "";
+    uint64_t year = 0;
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, OUTPUT_BYTES_MAX);
+    if (arguments_number(a, "year", 2000, 9998, &year, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
+    if (year)
+        (void)snprintf(year_text, sizeof year_text, "&year=%u", (unsigned)year);
+    bool csv = arguments_flag(a, "csv");
+    (void)snprintf(path, sizeof path, "/v1/register/report?format=%s%s", csv ? "csv" : "json", year_text);
+    if (!csv)
+        return send_and_show(c, &(struct call){.method = "GET", .path = path, .anonymous = true});
+    int code = client_text(c, path, &text);
+    return code == EXIT_DONE ? client_print(&text) : code;
+}
+
 int register_show(struct client *c, const struct arguments *a)
 {
-    (void)a;
+    if (a->word_count == 1)
+        return strcmp(a->words[0], "report") == 0 ? register_year(c, a) : client_usage("the form is: innsyn register [report [--year Y] [--csv]]");
     static const struct list_column columns[] = {{"application", "application"}, {"received", "received"}, {"state", "state"},
                                                  {"outcome", "outcome"}, {"organisation", "organisation"}, {"purpose", "purpose"},
                                                  {"title", "title"}, {"justification", "justification"}};

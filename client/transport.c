@@ -195,8 +195,9 @@ static result call_once(struct transport *t, const struct exchange *e, struct an
     struct curl_slist *headers = NULL;
     bool made = add_header(&headers, "Accept: application/json, application/problem+json, text/plain") &&
                 add_header(&headers, "Expect:");
+    (void)snprintf(header, sizeof header, "Content-Type: %s", e->content_type ? e->content_type : "application/json");
     if (e->body.len > 0)
-        made = made && add_header(&headers, "Content-Type: application/json");
+        made = made && add_header(&headers, header);
     if (e->token.len > 0) {
         (void)snprintf(header, sizeof header, "Authorization: Bearer %.*s", SLICE_ARG(e->token));
         made = made && add_header(&headers, header);

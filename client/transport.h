@@ -26,7 +26,8 @@ struct exchange {
     const char *method;          /* "GET", "POST", "PUT", "DELETE" */
     const char *path;            /* "/v1/..." with its query, already escaped */
     struct slice token;          /* bearer token; empty: none */
-    struct slice body;           /* JSON; empty: none */
+    struct slice body;           /* empty: none */
+    const char *content_type;    /* of the body; NULL: JSON */
     const char *idempotency_key; /* NULL: none */
     unsigned wait_ms;            /* what the server was asked to wait */
     unsigned answer_ms;          /* 0: TRANSPORT_ANSWER_MS */

@@ -10,7 +10,7 @@ static const char *const STATES[APPLICATION_STATES] = {
 };
 static const char *const STEP_NAMES[STEPS] = {
     "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw",
-    "estimate", "agree", "transfer", "appeal", "uphold", "reopen", "lapse",
+    "estimate", "agree", "transfer", "appeal", "uphold", "reopen", "detach", "attach", "lapse",
 };
 static const char *const STAGE_NAMES[STAGES] = {"draft", "live", "suspended", "revoked", "expired", "replaced"};
 static const char *const PERMIT_STEP_NAMES[PERMIT_STEPS] = {"sign", "resume", "suspend", "revoke", "amend", "renew", "replace", "expire"};
@@ -115,6 +115,8 @@ static const struct workflow_row ROWS[] = {
     {APPLICATION_DRAFT,         STEP_DECLINE,  ACTOR_MEMBER,    APPLICATION_DRAFT,         EFFECT_MEMBERSHIP, NULL},
     {APPLICATION_DRAFT,         STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
     {APPLICATION_DRAFT,         STEP_TRANSFER, ACTOR_APPLICANT, APPLICATION_DRAFT, EFFECT_TRANSFER | EFFECT_TEXT, TO_MEMBER},
+    {APPLICATION_DRAFT,         STEP_ATTACH,   ACTORS_ASKING,   APPLICATION_DRAFT,                 EFFECT_ATTACHMENT, "a type and size that the form takes; at most 20"},
+    {APPLICATION_DRAFT,         STEP_DETACH,   ACTORS_ASKING,   APPLICATION_DRAFT,                 EFFECT_ATTACHMENT, NULL},
     {APPLICATION_DRAFT,         STEP_LAPSE,    ACTOR_TIME,      APPLICATION_WITHDRAWN,     0, "untouched for six months"},
 
     {APPLICATION_SUBMITTED,     STEP_ACCEPT,   ACTOR_MEMBER,    APPLICATION_SUBMITTED,     EFFECT_MEMBERSHIP, NULL},
@@ -150,10 +152,13 @@ static const struct workflow_row ROWS[] = {
     {APPLICATION_AWAITING,      STEP_ANSWER,   ACTOR_APPLICANT, APPLICATION_PRE_SCREENING, EFFECT_FORM | EFFECT_TEXT, "the form stays whole"},
     {APPLICATION_AWAITING,      STEP_REFUSE,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_DECIDE | EFFECT_TEXT, "the applicant's four weeks have passed; " NO_PART},
     {APPLICATION_AWAITING,      STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_WITHDRAWN,     0, NULL},
+    {APPLICATION_AWAITING,      STEP_ATTACH,   ACTORS_ASKING,   APPLICATION_AWAITING,              EFFECT_ATTACHMENT, "a type and size that the form takes; at most 20"},
+    {APPLICATION_AWAITING,      STEP_DETACH,   ACTORS_ASKING,   APPLICATION_AWAITING,              EFFECT_ATTACHMENT, NULL},
     {APPLICATION_AWAITING,      STEP_AGREE,    ACTOR_APPLICANT, APPLICATION_AWAITING,      EFFECT_ESTIMATE, "the estimate is higher than what was agreed to"},
     {APPLICATION_AWAITING,      STEP_TRANSFER, ACTOR_APPLICANT | ACTOR_OFFICER, APPLICATION_AWAITING, EFFECT_TRANSFER | EFFECT_TEXT, TO_MEMBER},
 
     {APPLICATION_DECIDED,       STEP_APPEAL,   ACTOR_APPLICANT, APPLICATION_APPEALED,      EFFECT_APPEAL | EFFECT_TEXT, "it was refused; within three weeks; once"},
+    {APPLICATION_APPEALED,      STEP_ATTACH,   ACTORS_ASKING,   APPLICATION_APPEALED,              EFFECT_ATTACHMENT, "a type and size that the form takes; at most 20"},
     {APPLICATION_APPEALED,      STEP_UPHOLD,   ACTOR_OFFICER,   APPLICATION_DECIDED,       EFFECT_JUDGE | EFFECT_TEXT, NOT_THE_SAME},
     {APPLICATION_APPEALED,      STEP_REOPEN,   ACTOR_OFFICER,   APPLICATION_PROCESSING,    EFFECT_JUDGE | EFFECT_START_CLOCK | EFFECT_TEXT, NOT_THE_SAME},
     {APPLICATION_APPEALED,      STEP_WITHDRAW, ACTOR_APPLICANT, APPLICATION_DECIDED,       0, "takes the appeal back"},

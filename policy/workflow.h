@@ -60,6 +60,8 @@ enum step {
     STEP_APPEAL,
     STEP_UPHOLD,
     STEP_REOPEN,
+    STEP_DETACH,
+    STEP_ATTACH, /* a call of its own: the body is the file */
     STEP_LAPSE,
     STEPS,
 };
@@ -78,6 +80,7 @@ enum effect {
     EFFECT_ESTIMATE = 1 << 9,     /* the fee: another estimate than the schedule's, or the applicant's agreement to it */
     EFFECT_TRANSFER = 1 << 10,    /* a member becomes the applicant */
     EFFECT_APPEAL = 1 << 11,
+    EFFECT_ATTACHMENT = 1 << 13,
     EFFECT_JUDGE = 1 << 12,       /* an appeal: by another officer than the one who decided */
 };
 struct workflow_row {

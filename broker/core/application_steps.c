@@ -6,12 +6,13 @@
 #include "broker/core/call.h"
 
 #include "policy/fee.h"
+#include "proto/document.h"
 
 enum { STEP_TEXT_MAX = 4000, ALLOWED_TEXT_MAX = 512 };
 
 static const char *const step_choices[] = {
     "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw",
-    "estimate", "agree", "transfer", "appeal", "uphold", "reopen", NULL,
+    "estimate", "agree", "transfer", "appeal", "uphold", "reopen", "detach", NULL,
 };
 
 /* What a request for a step says. */
@@ -23,6 +24,7 @@ struct wanted {
     int64_t fee;
     struct label to;            /* who becomes the applicant */
     const struct ground *ground; /* of a refusal */
+    struct document_id attachment;
     const struct json *form;
 };
 static const char *const opinion_choices[] = {"approve", "deny", NULL};
@@ -117,11 +119,11 @@ static result refuse_state(struct call *c, const struct application *a, const st
     return refuse_step(c, stands, step_name(step), &allowed, why);
 }
 
-static result check_actor(struct call *c, const struct wanted *w, unsigned actors, struct why *why)
+static result check_actor(struct call *c, enum step step, unsigned actors, struct why *why)
 {
-    unsigned may = workflow_actors(w->step);
+    unsigned may = workflow_actors(step);
     if (!(actors & may))
-        return refuse_actor(step_name(w->step), may, why);
+        return refuse_actor(step_name(step), may, why);
     bool asks = actors & may & ACTORS_ASKING;
     if (!asks && actors & ACTORS_ASKING)
         return FAIL_CODE(why, DENIED, "duties_not_apart", "/command", "nobody decides on an application in which he or she takes part");
@@ -159,6 +161,8 @@ static result read_wanted(struct call *c, struct wanted *ret, struct why *why)
         TRY(need_text(&f, "account", LABEL_MAX, &text));
         TRY(label_parse(text, &w.to, why));
     }
+    if (w.step == STEP_DETACH)
+        TRY(need_document_id(&f, "attachment", 'f', &w.attachment));
     if (w.step == STEP_REFUSE) {
         text = slice_str("other");
         TRY(may_text(&f, "ground", 32, &text));
@@ -377,6 +381,8 @@ static result take_effects(struct call *c, struct application *a, const struct w
         TRY(take_opinion(c, a, w, fields, why));
     if (row->effects & EFFECT_ESTIMATE)
         TRY(take_estimate(a, w, fields, why));
+    if (row->effects & EFFECT_ATTACHMENT)
+        TRY(attachment_drop(c, a, &w->attachment, fields, why));
     if (row->effects & EFFECT_TRANSFER)
         TRY(take_transfer(c, a, w, fields, why));
     if (row->effects & EFFECT_APPEAL)
@@ -408,21 +414,30 @@ static result take(struct call *c, struct application *a, const struct workflow_
     return application_write(c, a, w->step, row->next, w->text, fields, why);
 }
 
+result application_step_check(struct call *c, const struct application *a, enum step step, int64_t version, const struct workflow_row **ret,
+                              struct why *why)
+{
+    unsigned actors;
+    TRY(actors_of(c, slice_str(a->id.text), a->account, &actors, why));
+    TRY(check_actor(c, step, actors, why));
+    const struct standing stands = {"application", a->id.text, application_state_name(a->state), a->version};
+    if (version != a->version)
+        return refuse_stale(c, &stands, version, EVENT_LIST, why);
+    const struct workflow_row *row = workflow_find(a->state, step);
+    if (!row || !(row->actors & actors))
+        return refuse_state(c, a, &stands, step, actors, why);
+    *ret = row;
+    return DONE;
+}
+
 result application_step(struct call *c, struct why *why)
 {
     struct application a CLEANUP(application_done) = {0};
     struct wanted w;
-    unsigned actors;
+    const struct workflow_row *row;
     TRY(application_of_call(c, &a, why));
     TRY(read_wanted(c, &w, why));
-    TRY(actors_of(c, slice_str(a.id.text), a.account, &actors, why));
-    TRY(check_actor(c, &w, actors, why));
-    const struct standing stands = {"application", a.id.text, application_state_name(a.state), a.version};
-    if (w.version != a.version)
-        return refuse_stale(c, &stands, w.version, EVENT_LIST, why);
-    const struct workflow_row *row = workflow_find(a.state, w.step);
-    if (!row || !(row->actors & actors))
-        return refuse_state(c, &a, &stands, w.step, actors, why);
+    TRY(application_step_check(c, &a, w.step, w.version, &row, why));
     TRY(take(c, &a, row, &w, why));
     json_set(c->answer, "id", json_of_str(a.id.text));
     json_set(c->answer, "state", json_of_str(application_state_name(a.state)));

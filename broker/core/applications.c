@@ -89,22 +89,27 @@ result application_load(struct core *c, const struct document_id *id, struct app
     return DONE;
 }
 
-result application_of_call(struct call *c, struct application *ret, struct why *why)
+result application_visible(struct call *c, const struct document_id *id, struct application *ret, struct why *why)
 {
-    struct document_id id;
     struct application a CLEANUP(application_done) = {0};
-    TRY(call_document_id(c, 'a', &id, why));
-    TRY(party_check(c, slice_str(id.text), why));
-    TRY(application_load(c->core, &id, &a, why));
+    TRY(party_check(c, slice_str(id->text), why));
+    TRY(application_load(c->core, id, &a, why));
     if (a.received_ms == 0) { /* a draft is its people's own */
         unsigned actors;
-        TRY(actors_of(c, slice_str(id.text), a.account, &actors, why));
+        TRY(actors_of(c, slice_str(id->text), a.account, &actors, why));
         if (!(actors & ACTORS_ASKING))
             return no_such_thing(why);
     }
     *ret = a;
     a = (struct application){0};
     return DONE;
+}
+
+result application_of_call(struct call *c, struct application *ret, struct why *why)
+{
+    struct document_id id;
+    TRY(call_document_id(c, 'a', &id, why));
+    return application_visible(c, &id, ret, why);
 }
 
 result application_add(struct call *c, const struct json *body, const char *origin, struct slice succeeds,
@@ -271,13 +276,19 @@ result application_json(struct call *c, const struct application *a, struct json
 {
     struct buffer allowed CLEANUP(buffer_done);
     unsigned actors;
-    struct json *fee = NULL;
+    struct json *fee = NULL, *attachments = NULL;
     buffer_init(&allowed, 512);
     TRY(actors_of(c, slice_str(a->id.text), a->account, &actors, why));
     TRY(workflow_allowed(a->state, actors, &allowed, why));
     TRY(fee_of_application(c->core, a, &fee, why));
+    result r = attachments_of(c->core, a, &attachments, why);
+    if (!is_ok(r)) {
+        json_free(fee);
+        return r;
+    }
     struct json *v CLEANUP(json_freep) = json_deep_copy(a->body); /* the application's own members, and what became of it */
     json_set(v, "fee", fee);
+    json_set(v, "attachments", attachments);
     json_set(v, "id", json_of_str(a->id.text));
     json_set(v, "account", json_of_text(a->account));
     json_set(v, "state", json_of_str(application_state_name(a->state)));

@@ -205,6 +205,8 @@ MUST_CHECK result call_decide(struct call *c, struct why *why);
 MUST_CHECK result call_fields(struct call *c, struct fields *ret, struct why *why);
 /* The value of a parameter of the query string; false if it is not there. */
 bool call_parameter(const struct call *c, const char *name, struct slice *ret);
+/* A parameter's value with %XX undone.  false: too long for `to`, or not well formed. (search.c) */
+bool query_text_decode(struct slice text, char *to, size_t size);
 /* The value as a whole number; fallback when it is absent (needed: then MALFORMED). */
 MUST_CHECK result call_number(const struct call *c, const char *name, uint64_t max, bool needed, uint64_t fallback,
                               uint64_t *ret, struct why *why);
@@ -448,7 +450,17 @@ enum { LETTER_BYTES_MAX = 64 * 1024 };
 MUST_CHECK result letter_write(struct core *c, const struct application *a, const char *language, struct buffer *to, struct why *why);
 handler_fn application_create, application_list, application_get, application_step, application_copy, application_letter;
 handler_fn application_export; /* case_export.c */
+/* As application_of_call, of another id than the path's. */
+MUST_CHECK result application_visible(struct call *c, const struct document_id *id, struct application *ret, struct why *why);
+/* May the caller take this step now, on this version?  Each refusal says why. */
+MUST_CHECK result application_step_check(struct call *c, const struct application *a, enum step step, int64_t version,
+                                         const struct workflow_row **ret, struct why *why);
+/* --- attachments.c --- */
+handler_fn attachment_add, attachment_get;
+MUST_CHECK result attachments_of(struct core *c, const struct application *a, struct json **ret, struct why *why);
+MUST_CHECK result attachment_drop(struct call *c, const struct application *a, const struct document_id *id, struct json *fields, struct why *why);
 handler_fn register_list, form_list;
+handler_fn register_report; /* report.c */
 handler_fn permit_list, permit_get, permit_sign, permit_change, permit_amend, permit_renew;
 
 /* --- queries.c, polls.c, results.c --- */

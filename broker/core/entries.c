@@ -21,7 +21,7 @@ static const struct entry_type TYPES[] = {
     {"site_block", "site permit blocked", "a site's holder blocked a permit there, or unblocked it"},
     {"site_rules", "site version rules_sha256", "a site's own rules changed: the version in force and its SHA-256"},
     {"catalogue", "site dataset edition dictionary_sha256 withdrawn", "a site published a dataset's dictionary and edition, or withdrew it"},
-    {"application", "account application application_commitment command state version purpose decision ground late succeeds fee to text_commitment reason_commitment", "a step of an application: made, submitted, screened, asked about, handed over (to whom), decided, appealed (no account: lapsed by time)"},
+    {"application", "account application application_commitment command state version purpose decision ground late succeeds fee to attachment attachment_commitment text_commitment reason_commitment", "a step of an application: made, submitted, screened, asked about, handed over (to whom), decided, appealed (no account: lapsed by time)"},
     {"opinion", "account application command state version site opinion text_commitment", "a data holder's say on an application"},
     {"enquiry", "account enquiry enquiry_commitment command state version text_commitment application", "a step of an enquiry: asked, answered, replied to, closed, or made an application of"},
     {"case_export", "account application entries", "somebody took out a whole case: with how many entries of the log"},

@@ -72,10 +72,13 @@ result median_days(struct core *c, int64_t from_ms, int64_t to_ms, struct json *
     struct rows *count CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, DECIDED_COUNT, &count, why, store_integer(from_ms), store_integer(to_ms)));
     int64_t n = rows_next(count) ? rows_integer(count, 0) : 0, middle[2] = {0};
-    for (unsigned i = 0; n && i < 2; i++) { /* of an even number the mean of the two in the middle */
-        struct rows *one CLEANUP(rows_freep) = NULL;
-        TRY(RUN(c, DECIDED_NTH, &one, why, store_integer(from_ms), store_integer(to_ms), store_integer((n - 1 + i) / 2)));
-        middle[i] = rows_next(one) ? rows_integer(one, 0) : 0;
+    if (n) { /* of an even number the mean of the two in the middle */
+        struct rows *both CLEANUP(rows_freep) = NULL;
+        TRY(RUN(c, DECIDED_NTH, &both, why, store_integer(from_ms), store_integer(to_ms), store_integer((n - 1) / 2)));
+        for (unsigned i = 0; i < 2; i++)
+            middle[i] = rows_next(both) ? rows_integer(both, 0) : middle[0];
+        if (n % 2)
+            middle[1] = middle[0];
     }
     *ret = n ? json_of_number((double)((middle[0] + middle[1]) / 2 * 10 / DAY_MS) / 10) : json_of_null();
     return DONE;

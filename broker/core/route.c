@@ -35,12 +35,15 @@ static const struct route routes[COMMAND_COUNT] = {
     [COMMAND_APPLICATION_COPY] = {COMMAND_APPLICATION_COPY, SCOPE_APPLY, true, application_copy},
     [COMMAND_APPLICATION_LETTER] = {COMMAND_APPLICATION_LETTER, SCOPE_READ, false, application_letter},
     [COMMAND_APPLICATION_EXPORT] = {COMMAND_APPLICATION_EXPORT, SCOPE_READ, false, application_export},
+    [COMMAND_ATTACHMENT_ADD] = {COMMAND_ATTACHMENT_ADD, SCOPE_APPLY, true, attachment_add},
+    [COMMAND_ATTACHMENT_GET] = {COMMAND_ATTACHMENT_GET, SCOPE_READ, false, attachment_get},
     [COMMAND_ENQUIRY_ADD] = {COMMAND_ENQUIRY_ADD, SCOPE_APPLY, true, enquiry_create},
     [COMMAND_ENQUIRY_LIST] = {COMMAND_ENQUIRY_LIST, SCOPE_READ, false, enquiry_list},
     [COMMAND_ENQUIRY_GET] = {COMMAND_ENQUIRY_GET, SCOPE_READ, false, enquiry_get},
     [COMMAND_ENQUIRY_STEP] = {COMMAND_ENQUIRY_STEP, SCOPE_APPLY | SCOPE_DECIDE, true, enquiry_step},
     [COMMAND_FORM_LIST] = {COMMAND_FORM_LIST, 0, false, form_list},
     [COMMAND_REGISTER_LIST] = {COMMAND_REGISTER_LIST, 0, false, register_list},
+    [COMMAND_REGISTER_REPORT] = {COMMAND_REGISTER_REPORT, 0, false, register_report},
     [COMMAND_PERMIT_LIST] = {COMMAND_PERMIT_LIST, SCOPE_READ, false, permit_list},
     [COMMAND_PERMIT_GET] = {COMMAND_PERMIT_GET, SCOPE_READ, false, permit_get},
     [COMMAND_PERMIT_SIGNATURE] = {COMMAND_PERMIT_SIGNATURE, SCOPE_DECIDE, true, permit_sign},
@@ -123,6 +126,8 @@ static struct hash request_hash(const struct call *c)
         return h;
     hasher_add(hasher, slice_of(&c->request->method, 1));
     hasher_add(hasher, c->request->path);
+    hasher_add(hasher, slice_of("", 1));
+    hasher_add(hasher, c->request->query);
     hasher_add(hasher, slice_of("", 1));
     hasher_add(hasher, c->request->body);
     h = hasher_end(hasher);

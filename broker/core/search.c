@@ -55,7 +55,7 @@ static int digit(uint8_t c)
 }
 
 /* The value of a parameter, %XX undone.  false: too long, or not well formed. */
-static bool decode(struct slice text, char *to, size_t size)
+bool query_text_decode(struct slice text, char *to, size_t size)
 {
     size_t n = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -81,7 +81,7 @@ static result read_text(const struct call *c, const char *name, char *to, size_t
     struct slice raw = {0};
     *ret_given = call_parameter(c, name, &raw);
     to[0] = 0;
-    if (*ret_given && (!decode(raw, to, size) || !to[0]))
+    if (*ret_given && (!query_text_decode(raw, to, size) || !to[0]))
         return FAIL_AT(why, MALFORMED, name, "'%s' must be a text of 1 to %zu bytes", name, size - 1);
     return DONE;
 }

@@ -55,12 +55,13 @@ static result erase_enquiries(struct core *c, enum statement which, const char *
 
 static result erase_account(struct core *c, const char *account, uint64_t *ret_texts, struct why *why)
 {
-    struct rows *rows CLEANUP(rows_freep) = NULL, *known CLEANUP(rows_freep) = NULL;
+    struct rows *rows CLEANUP(rows_freep) = NULL, *known CLEANUP(rows_freep) = NULL, *files CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, ACCOUNT_GET, &known, why, store_str(account)));
     if (!rows_next(known))
         return no_such_thing(why);
     TRY(RUN(c, TEXTS_OF_ACCOUNT_ERASE, &rows, why, store_str(account)));
-    *ret_texts = rows_count(rows);
+    TRY(RUN(c, ATTACHMENTS_OF_ACCOUNT_ERASE, &files, why, store_str(account)));
+    *ret_texts = rows_count(rows) + rows_count(files);
     TRY(erase_applications(c, APPLICATIONS_OF_ACCOUNT, account, why));
     TRY(erase_enquiries(c, ENQUIRIES_OF_ACCOUNT, account, why));
     TRY(RUN(c, ENQUIRY_EVENTS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
@@ -73,9 +74,10 @@ static result erase_account(struct core *c, const char *account, uint64_t *ret_t
 
 static result erase_document(struct core *c, const char *document, uint64_t *ret_texts, struct why *why)
 {
-    struct rows *rows CLEANUP(rows_freep) = NULL;
+    struct rows *rows CLEANUP(rows_freep) = NULL, *files CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, TEXTS_OF_DOCUMENT_ERASE, &rows, why, store_str(document)));
-    *ret_texts = rows_count(rows);
+    TRY(RUN(c, ATTACHMENTS_OF_DOCUMENT_ERASE, &files, why, store_str(document)));
+    *ret_texts = rows_count(rows) + rows_count(files);
     if (*ret_texts == 0)
         return no_such_thing(why);
     TRY(erase_applications(c, APPLICATION_OF_ID, document, why));

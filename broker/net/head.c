@@ -189,6 +189,13 @@ static bool parse_field(struct slice line, struct http_head *h, struct seen *see
     return parse_known_field(name, value, h, seen, ret);
 }
 
+/* A file for an application, of somebody who says who he or she is: the one call with a large body. */
+static bool is_upload(const struct http_head *h)
+{
+    return h->method == HTTP_POST && slice_starts(h->target, "/v1/applications/") && slice_ends(h->target, "/attachments") &&
+           (h->authorization.len || h->cookie.len);
+}
+
 bool head_parse(struct slice head, struct http_head *ret, struct problem *ret_problem)
 {
     struct http_head h = {0};
@@ -215,8 +222,10 @@ bool head_parse(struct slice head, struct http_head *ret, struct problem *ret_pr
         return malformed(ret_problem, "The head must end with an empty line.");
     if (!seen.host || h.host.len == 0)
         return malformed(ret_problem, "Host is required.");
-    if (h.content_length > HTTP_BODY_MAX)
+    if (h.content_length > HTTP_BODY_MAX && !is_upload(&h))
         return refuse(ret_problem, 413, "too_large", "The body is too large", "A body may have 4194304 bytes.");
+    if (h.content_length > HTTP_UPLOAD_MAX)
+        return refuse(ret_problem, 413, "too_large", "The file is too large", "An attachment may have 10485760 bytes.");
     if (h.content_length > 0 && h.method != HTTP_POST && h.method != HTTP_PUT)
         return malformed(ret_problem, "Only POST and PUT may have a body.");
     *ret = h;

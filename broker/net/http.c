@@ -693,7 +693,7 @@ static result open_front(struct http_front *f, struct why *why)
         f->free_slots[f->free_count++] = f->s.in_flight_max - 1 - i;
     evhttp_set_allowed_methods(f->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
     evhttp_set_max_headers_size(f->http, HEAD_BYTES_MAX + 2); /* the second line; the gate is the first */
-    evhttp_set_max_body_size(f->http, HTTP_BODY_MAX);
+    evhttp_set_max_body_size(f->http, HTTP_UPLOAD_MAX); /* the gate holds each call to its own */
     evhttp_set_default_content_type(f->http, NULL);
     evhttp_set_bevcb(f->http, make_connection, f);
     evhttp_set_gencb(f->http, on_complete_request, f);

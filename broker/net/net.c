@@ -110,7 +110,7 @@ static void forward(struct side *side, const struct http_incoming *in)
     if (is_ok(r))
         r = channel_send(n->core, MESSAGE_REQUEST, in->tag, buffer_slice(&n->message), &why);
     buffer_wipe(&n->message); /* passwords and tokens pass through here */
-    buffer_init(&n->message, HTTP_BODY_MAX + 8192);
+    buffer_init(&n->message, HTTP_UPLOAD_MAX + 8192);
     if (!is_ok(r)) {
         log_failure(LOG_WARNING, "request_not_forwarded", r, &why);
         http_front_refuse(side->front, in->tag, &busy, BUSY_RETRY_S);
@@ -283,7 +283,7 @@ static result prepare(struct net *n, struct why *why)
 {
     TRY(loop_new(&n->loop, why));
     own_origin(n->start->settings->people_url, n->own_origin);
-    buffer_init(&n->message, HTTP_BODY_MAX + 8192);
+    buffer_init(&n->message, HTTP_UPLOAD_MAX + 8192);
     TRY(portal_read(n->start->settings->portal_dir, &n->portal, why));
     TRY(open_fronts(n, why));
     TRY(channel_new(n->loop, n->start->core_fd, on_message, on_core_end, n, &n->core, why));

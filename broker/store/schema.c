@@ -165,6 +165,14 @@ static const char step_lists[] =
 /* The index learns whom entries concern: it is made again at the next start. */
 static const char step_concerned[] = "DELETE FROM log_terms; DELETE FROM log_indexed;";
 
+/* Files of an application.  The log has the commitment; salt, hash and content go when it is removed or erased. */
+#define STEP_ATTACHMENTS(BYTES)                                                                    \
+    "CREATE TABLE attachments (id TEXT PRIMARY KEY, application TEXT NOT NULL REFERENCES applications (id)," \
+    " account TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, size BIGINT NOT NULL, at_ms BIGINT NOT NULL," \
+    " commitment " BYTES " NOT NULL, salt " BYTES ", sha256 " BYTES ", content " BYTES ");"        \
+    "CREATE INDEX attachments_application ON attachments (application);"                           \
+    "CREATE INDEX attachments_account ON attachments (account);"
+
 const char *schema_step(unsigned version, bool bytea)
 {
     switch (version) {
@@ -179,6 +187,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 8: return bytea ? STEP_CASES("CAST(body AS json) ->> 'purpose'", "CAST(body AS json) ->> 'form'")
                          : STEP_CASES("json_extract(body, '$.purpose')", "json_extract(body, '$.form')");
     case 9: return step_concerned;
+    case 10: return bytea ? STEP_ATTACHMENTS("BYTEA") : STEP_ATTACHMENTS("BLOB");
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

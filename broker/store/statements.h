@@ -179,6 +179,33 @@
                      " c.organisation, a.ground FROM applications a JOIN accounts c ON c.account = a.account"          \
                      " WHERE a.received_ms > 0" NEWER_THAN("a.received_ms", "a.id")         \
                      " ORDER BY a.received_ms DESC, a.id LIMIT $4")                                                    \
+    S(REPORT_BY_FORM, "SELECT form, count(*) FROM applications WHERE received_ms >= $1 AND received_ms < $2 AND received_ms > 0"\
+      " GROUP BY form ORDER BY form")                                                                                  \
+    S(REPORT_BY_PURPOSE, "SELECT purpose, count(*) FROM applications WHERE received_ms >= $1 AND received_ms < $2 AND received_ms > 0"\
+      " GROUP BY purpose ORDER BY purpose")                                                                            \
+    S(REPORT_BY_OUTCOME, "SELECT outcome, count(*) FROM applications WHERE decided_ms >= $1 AND decided_ms < $2"       \
+      " GROUP BY outcome ORDER BY outcome")                                                                            \
+    S(REPORT_BY_GROUND, "SELECT ground, count(*) FROM applications WHERE decided_ms >= $1 AND decided_ms < $2"         \
+      " AND outcome = 'refused' GROUP BY ground ORDER BY ground")                                                      \
+    S(REPORT_PERMITS, "SELECT origin, count(*) FROM permits WHERE created_ms >= $1 AND created_ms < $2 AND state <> 0" \
+      " GROUP BY origin ORDER BY origin")                                                                              \
+    S(REPORT_WITHDRAWN, "SELECT count(*) FROM applications WHERE state = 'withdrawn' AND received_ms > 0"              \
+      " AND changed_ms >= $1 AND changed_ms < $2")                                                                     \
+    S(REPORT_APPEALED, "SELECT count(*) FROM applications WHERE decided_ms > 0 AND appealed_ms >= $1 AND appealed_ms < $2")\
+    S(REPORT_ENQUIRIES, "SELECT count(*) FROM enquiries WHERE created_ms >= $1 AND created_ms < $2")                   \
+    /* --- attachments --- */                                                                                          \
+    S(ATTACHMENT_ADD, "INSERT INTO attachments (id, application, account, name, type, size, at_ms, commitment, salt, sha256, content)"\
+      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")                                                        \
+    S(ATTACHMENT_LIST, "SELECT id, account, name, type, size, at_ms, sha256 FROM attachments WHERE application = $1"   \
+      " AND salt IS NOT NULL ORDER BY at_ms, id LIMIT $2")                                                             \
+    S(ATTACHMENT_OF, "SELECT application FROM attachments WHERE id = $1 AND salt IS NOT NULL")                         \
+    S(ATTACHMENT_GET, "SELECT name, type, content FROM attachments WHERE id = $1 AND salt IS NOT NULL")                \
+    S(ATTACHMENT_DROP, "UPDATE attachments SET salt = NULL, sha256 = NULL, content = NULL, name = ''"                  \
+      " WHERE id = $1 AND application = $2 AND salt IS NOT NULL RETURNING id")                                         \
+    S(ATTACHMENTS_OF_ACCOUNT_ERASE, "UPDATE attachments SET salt = NULL, sha256 = NULL, content = NULL, name = ''"     \
+      " WHERE account = $1 AND salt IS NOT NULL RETURNING id")                                                         \
+    S(ATTACHMENTS_OF_DOCUMENT_ERASE, "UPDATE attachments SET salt = NULL, sha256 = NULL, content = NULL, name = ''"    \
+      " WHERE (application = $1 OR id = $1) AND salt IS NOT NULL RETURNING id")                                        \
     /* --- enquiries --- */                                                                                            \
     S(ENQUIRY_ADD, "INSERT INTO enquiries (id, account, state, body, created_ms, changed_ms, version, application)"    \
       " VALUES ($1, $2, 'open', $3, $4, $5, 1, '')")                                                                   \
@@ -200,7 +227,7 @@
     S(ENQUIRY_EVENTS_OF_DOCUMENT_ERASE, "UPDATE enquiry_events SET text = '' WHERE enquiry = $1")                      \
     S(DECIDED_COUNT, "SELECT count(*) FROM applications WHERE decided_ms >= $1 AND decided_ms < $2")                   \
     S(DECIDED_NTH, "SELECT decided_ms - received_ms FROM applications WHERE decided_ms >= $1 AND decided_ms < $2"      \
-      " ORDER BY 1 LIMIT 1 OFFSET $3")                                                                                 \
+      " ORDER BY 1 LIMIT 2 OFFSET $3")                                                                                 \
     S(MEMBER_ADD, "INSERT INTO application_members (application, account, accepted_ms) VALUES ($1, $2, 0)"             \
                   " ON CONFLICT (application, account) DO NOTHING")                                                    \
     S(MEMBER_ACCEPT, "UPDATE application_members SET accepted_ms = $3 WHERE application = $1 AND account = $2")        \

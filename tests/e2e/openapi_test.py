@@ -74,7 +74,7 @@ class Caller:
         if media.startswith("text/plain"):
             document, errors = text.decode(), [] if "/checkpoint" in path else [f"text/plain from {path}"]
         elif media.startswith("application/octet-stream"):
-            document, errors = text, [] if "/tile/" in path and text else [f"{len(text)} bytes from {path}"]
+            document, errors = text, [] if ("/tile/" in path or "/attachments/" in path) and text else [f"{len(text)} bytes from {path}"]
         else:
             document = json.loads(text)
             errors = schema_check.answer(method, path, got, document)
@@ -214,6 +214,14 @@ def permits(c):
     enquiry = c.call("researcher", "POST", "/v1/enquiries", {"title": "A", "question": "B"}, 201)["id"]
     c.call("researcher", "POST", f"/v1/enquiries/{enquiry}/steps", {"command": "apply", "version": 1})
     c.call("researcher", "GET", f"/v1/enquiries/{enquiry}")
+    draft = c.call("researcher", "POST", apply + "?draft=1", application, 201)["id"]
+    file = c.call("researcher", "POST", f"{apply}/{draft}/attachments?version=1&name=plan.txt", "what we will do", 201)["attachment"]
+    c.call("researcher", "POST", f"{apply}/{draft}/attachments?version=2&name=plan.pdf", "what we will do", 400)
+    c.call("researcher", "POST", f"{apply}/{draft}/attachments?version=2&name=plan.txt", "x" * 10485761, 413)
+    c.call("researcher", "GET", f"/v1/attachments/{file}")
+    c.call("officer1", "GET", f"/v1/attachments/{file}", None, 404)
+    c.call("researcher", "GET", f"{apply}/{draft}")
+    step("researcher", draft, command="detach", version=2, attachment=file)
     c.call("officer1", "GET", f"{apply}/{first}/export")
     c.call("researcher2", "GET", f"{apply}/{first}/export", None, 404)
     step("researcher", refused, command="appeal", version=4, text="why not?")
@@ -221,6 +229,8 @@ def permits(c):
     c.call("researcher", "GET", f"{apply}/{refused}/letter?lang=nb&about=decision")
     c.call(None, "GET", "/v1/forms")
     c.call(None, "GET", "/v1/register")
+    c.call(None, "GET", "/v1/register/report")
+    c.call(None, "GET", "/v1/register/report?year=1999", None, 400)
     c.call(None, "GET", "/v1/register?limit=x", None, 400)
     c.call("officer1", "GET", apply)
     c.call("desk", "GET", apply, None, 403)

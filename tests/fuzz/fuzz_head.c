@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (len > size || (len && len < 4))
         abort();
     if (head_parse(slice_part(in, 0, len), &h, &p)) {
-        if (h.host.len == 0 || h.content_length > HTTP_BODY_MAX || memchr(data, 0, len))
+        if (h.host.len == 0 || h.content_length > HTTP_UPLOAD_MAX || memchr(data, 0, len))
             abort();
         if (head_path(h.target, path, &p) && (strstr(path, "/../") || strstr(path, "//") || path[0] != '/'))
             abort();

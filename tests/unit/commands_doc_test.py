@@ -6,7 +6,7 @@ import os
 import re
 import sys
 
-NOUNS = ("audit", "result")
+NOUNS = ("application", "audit", "enquiry", "permit", "register", "result")
 FILTERS = "account organisation dataset variable purpose permit query site outcome type from to".split()
 
 

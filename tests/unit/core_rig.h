@@ -322,7 +322,8 @@ static const char rig_catalogue[] =
     "{\"name\":\"age\",\"label\":\"age\",\"type\":\"integer\",\"unit\":\"years\",\"grid\":{\"origin\":0,\"step\":1},\"sensitive\":false}]},"
     "\"edition\":\"" RIG_EDITION "\",\"snapshot_at\":\"2026-01-01T00:00:00Z\"}]}";
 
-static inline void rig_open(struct rig *g, const char *store)
+/* A broker's folder and everybody's keys; the store is not opened yet. */
+static inline void rig_prepare(struct rig *g, const char *store)
 {
     *g = (struct rig){.tag = 0};
     scratch_make(g->dir, "core");
@@ -348,7 +349,12 @@ static inline void rig_open(struct rig *g, const char *store)
         assert_ok(signing_key_new(KEY_P256, &g->keys[i], NULL));
         assert_ok(signing_key_public(g->keys[i], &g->spki[i], NULL));
     }
+}
+
+static inline void rig_open(struct rig *g, const char *store)
+{
     struct why why = {0};
+    rig_prepare(g, store);
     result r = core_bootstrap(host_real(), &g->settings, slice_str("op"), slice_str(RIG_PASSWORD), &why);
     if (!is_ok(r))
         fail_msg("bootstrap: %s", why.text);

@@ -127,6 +127,11 @@ static void every_command_leaves_its_entry(void **state)
     assert_true(has_entry(&g, 0, "opinion", NULL));
     snprintf(path, sizeof path, "/v1/applications/%s/copies", application);
     DRIVE(COMMAND_APPLICATION_COPY, "application", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}"), 201, NULL));
+    a = rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/applications", NULL);
+    snprintf(path, sizeof path, "/v1/applications/%.*s/copies", SLICE_ARG(json_text(json_get(json_item(json_get(a->body, "items"), 0), "id"))));
+    a = rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}");
+    snprintf(path, sizeof path, "/v1/applications/%.*s/attachments?version=1&name=a.txt", SLICE_ARG(json_text(json_get(a->body, "id"))));
+    DRIVE(COMMAND_ATTACHMENT_ADD, "application", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "hello"), 201, NULL));
     DRIVE(COMMAND_ENQUIRY_ADD, "enquiry", a = rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/enquiries", "{\"title\":\"Hearts\",\"question\":\"could I?\"}"));
     snprintf(path, sizeof path, "/v1/enquiries/%.*s/steps", SLICE_ARG(json_text(json_get(a->body, "id"))));
     DRIVE(COMMAND_ENQUIRY_STEP, "enquiry", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{\"command\":\"apply\",\"version\":1}"), 200, NULL));

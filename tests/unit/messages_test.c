@@ -55,11 +55,11 @@ static void request_round_trip_and_every_cut(void **state)
 static void request_bounds(void **state)
 {
     (void)state;
-    static uint8_t many[HTTP_BODY_MAX + 1];
+    static uint8_t many[HTTP_UPLOAD_MAX + 1];
     struct buffer b CLEANUP(buffer_done);
-    buffer_init(&b, 2 * (size_t)HTTP_BODY_MAX);
+    buffer_init(&b, 2 * (size_t)HTTP_UPLOAD_MAX);
     struct http_request q = a_request(), got;
-    q.body = slice_of(many, HTTP_BODY_MAX);
+    q.body = slice_of(many, HTTP_UPLOAD_MAX);
     assert_ok(http_request_encode(&q, &b, NULL));
     assert_true(http_request_decode(buffer_slice(&b), &got));
     buffer_clear(&b);

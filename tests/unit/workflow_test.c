@@ -149,6 +149,13 @@ static const char *form_of(const char *extra, const char *people)
     return body;
 }
 
+static const struct rig_answer *attach(struct rig *g, int person, const char *id, int64_t version, const char *name, const char *content)
+{
+    char path[256];
+    snprintf(path, sizeof path, "/v1/applications/%s/attachments?version=%lld&name=%s", id, (long long)version, name);
+    return rig_call(g, person, HTTP_POST, path, content);
+}
+
 static const struct rig_answer *take_step(struct rig *g, int person, const char *id, const char *step, int64_t version, const char *more)
 {
     char path[128], body[8192];
@@ -163,7 +170,9 @@ static void must(struct rig *g, int person, const char *id, const char *step, in
     ++*version;
 }
 
-/* A fresh application in that state. */
+static char attached[DOCUMENT_ID_LEN + 1]; /* the file of the newest one */
+
+/* A fresh application in that state, with a member who has accepted and an attachment. */
 static void in_state(struct rig *g, enum application_state s, char id[DOCUMENT_ID_LEN + 1], int64_t *version)
 {
     const struct rig_answer *a = rig_call(g, W_APPLICANT, HTTP_POST, "/v1/applications?draft=1", form_of("", "\"researcher\",\"researcher2\""));
@@ -171,6 +180,9 @@ static void in_state(struct rig *g, enum application_state s, char id[DOCUMENT_I
     rig_text(a->body, "id", id, DOCUMENT_ID_LEN + 1);
     *version = 1;
     must(g, W_MEMBER, id, "accept", version, "");
+    a = attach(g, W_APPLICANT, id, (*version)++, "plan%20of%20it.txt", "what we will do");
+    EXPECT(a, 201, NULL);
+    rig_text(a->body, "attachment", attached, sizeof attached);
     if (s == APPLICATION_WITHDRAWN)
         must(g, W_APPLICANT, id, "submit", version, ""), must(g, W_APPLICANT, id, "withdraw", version, "");
     if (s == APPLICATION_DRAFT || s == APPLICATION_WITHDRAWN)
@@ -227,8 +239,13 @@ static void try_cell(struct rig *g, enum application_state s, enum step step, si
         snprintf(more, sizeof more, ",\"account\":\"researcher2\",\"text\":\"new post\"");
     else
         snprintf(more, sizeof more, ",\"text\":\"because\"");
-    const struct rig_answer *a = take_step(g, CALLERS[caller].person, id, step_name(step), *version, more);
-    if (CALLERS[caller].person < 0) {
+    if (step == STEP_DETACH)
+        snprintf(more, sizeof more, ",\"attachment\":\"%s\"", attached);
+    const struct rig_answer *a = step == STEP_ATTACH ? attach(g, CALLERS[caller].person, id, *version, "a.txt", "hello")
+                                                     : take_step(g, CALLERS[caller].person, id, step_name(step), *version, more);
+    if (step == STEP_ATTACH && (CALLERS[caller].person == P_OFFICER2 || CALLERS[caller].person == P_HOLDER1 || CALLERS[caller].person == P_HOLDER2)) {
+        EXPECT(a, 403, "wrong_role"); /* the call is for those who ask */
+    } else if (CALLERS[caller].person < 0) {
         EXPECT(a, 401, "not_signed_in");
     } else if (!CALLERS[caller].may_call) {
         EXPECT(a, 403, "wrong_role");
@@ -245,7 +262,7 @@ static void try_cell(struct rig *g, enum application_state s, enum step step, si
     } else if ((s == APPLICATION_AWAITING && step == STEP_REFUSE) || step == STEP_AGREE) {
         EXPECT(a, 409, "conflict"); /* listed, but its four weeks have not passed; or there is nothing new to agree to */
     } else {
-        EXPECT(a, 200, NULL);
+        EXPECT(a, step == STEP_ATTACH ? 201 : 200, NULL);
         assert_slice(json_text(json_get(a->body, "state")), application_state_name(row->next));
         check_stands(g, id, row->next, *version + 1);
         in_state(g, s, id, version);
@@ -650,6 +667,128 @@ static void a_case_is_exported_whole(void **state)
     rig_close(&g);
 }
 
+static void attachments_are_kept_apart(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1], path[128], file[DOCUMENT_ID_LEN + 1];
+    int64_t version;
+    rig_open(&g, NULL);
+    rig_network(&g);
+    in_state(&g, APPLICATION_DRAFT, id, &version);
+    snprintf(path, sizeof path, "/v1/attachments/%s", attached);
+    const struct rig_answer *a = rig_call(&g, W_MEMBER, HTTP_GET, path, NULL);
+    EXPECT(a, 200, NULL);
+    assert_slice(buffer_slice(&a->text), "what we will do");
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL), 404, "no_such_thing"); /* a draft's */
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_GET, path, NULL), 403, "wrong_role");
+    EXPECT(rig_call(&g, -1, HTTP_GET, path, NULL), 401, "not_signed_in");
+    /* false types, path tricks, stale, nothing */
+    EXPECT(attach(&g, W_APPLICANT, id, version, "plan.pdf", "no pdf"), 400, "malformed");
+    EXPECT(attach(&g, W_APPLICANT, id, version, "plan.txt", "%PDF-1.4\n%%EOF"), 400, "malformed");
+    EXPECT(attach(&g, W_APPLICANT, id, version, "..%2fplan.txt", "text"), 400, "malformed");
+    EXPECT(attach(&g, W_APPLICANT, id, version, "..%5c..%5cplan.txt", "text"), 400, "malformed");
+    EXPECT(attach(&g, W_APPLICANT, id, version, "plan%00.txt", "text"), 400, "malformed");
+    EXPECT(attach(&g, W_APPLICANT, id, version, "plan%zz.txt", "text"), 400, "malformed");
+    EXPECT(attach(&g, W_APPLICANT, id, version, "plan.txt", ""), 400, "malformed");
+    EXPECT(attach(&g, W_APPLICANT, id, version - 1, "plan.txt", "text"), 409, "conflict");
+    snprintf(path, sizeof path, "/v1/applications/%s/attachments", id);
+    EXPECT(rig_call(&g, W_APPLICANT, HTTP_POST, path, "text"), 400, "malformed");
+    /* the log has a commitment and neither name nor content nor its plain hash */
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    struct hash plain = sha256(slice_str("what we will do"));
+    char hex[2 * HASH_LEN + 1];
+    unsigned commitments = 0;
+    hash_print(&plain, hex);
+    assert_ok(STORE_RUN(core_store(g.core), LOG_RANGE, &rows, NULL, store_integer(0), store_integer(10000)));
+    while (rows_next(rows)) {
+        struct slice body = rows_bytes(rows, 0);
+        assert_null(memmem(body.at, body.len, "plan of it", 10));
+        assert_null(memmem(body.at, body.len, "what we will", 12));
+        assert_null(memmem(body.at, body.len, hex, 64));
+        commitments += memmem(body.at, body.len, "attachment_commitment", 21) != NULL;
+    }
+    assert_int_equal(commitments, 1);
+    /* as many as the form takes */
+    for (unsigned i = 1; i < 20; i++)
+        EXPECT(attach(&g, W_APPLICANT, id, version++, "more.txt", "more"), 201, NULL);
+    EXPECT(attach(&g, W_APPLICANT, id, version, "more.txt", "more"), 409, "conflict");
+    memcpy(file, attached, sizeof file);
+    snprintf(path, sizeof path, ",\"attachment\":\"%s\"", file);
+    must(&g, W_APPLICANT, id, "detach", &version, path);
+    EXPECT(take_step(&g, W_APPLICANT, id, "detach", version, path), 409, "conflict");
+    EXPECT(take_step(&g, W_APPLICANT, id, "detach", version, ",\"attachment\":\"f-1\""), 400, "malformed");
+    snprintf(path, sizeof path, "/v1/attachments/%s", file);
+    EXPECT(rig_call(&g, W_APPLICANT, HTTP_GET, path, NULL), 404, "no_such_thing");
+    /* of a received one they are read by who may see it; erased, by nobody */
+    in_state(&g, APPLICATION_PROCESSING, id, &version);
+    snprintf(path, sizeof path, "/v1/attachments/%s", attached);
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL), 200, NULL);
+    EXPECT(rig_call(&g, P_HOLDER1, HTTP_GET, path, NULL), 200, NULL);
+    EXPECT(rig_call(&g, P_HOLDER2, HTTP_GET, path, NULL), 404, "no_such_thing"); /* not asked for its site */
+    char body[128];
+    snprintf(body, sizeof body, "{\"document\":\"%s\"}", attached);
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/erasures", body), 200, NULL);
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL), 404, "no_such_thing");
+    assert_int_equal(json_size(json_get(look(&g, P_OFFICER1, id, "")->body, "attachments")), 0);
+    rig_close(&g);
+}
+
+static int64_t counted(const struct json *report, const char *list, const char *key, const char *value)
+{
+    const struct json *items = json_get(report, list);
+    for (size_t i = 0; i < json_size(items); i++)
+        if (slice_is(json_text(json_get(json_item(items, i), key)), value))
+            return json_integer(json_get(json_item(items, i), "count"));
+    return 0;
+}
+
+static void the_year_in_figures(void **state)
+{
+    (void)state;
+    struct rig g;
+    char id[DOCUMENT_ID_LEN + 1];
+    int64_t version;
+    static const enum application_state made[] = {APPLICATION_DRAFT, APPLICATION_SUBMITTED, APPLICATION_WITHDRAWN, APPLICATION_DECIDED, APPLICATION_DECIDED, APPLICATION_APPEALED};
+    rig_open(&g, NULL);
+    rig_network(&g);
+    const struct rig_answer *a = rig_call(&g, -1, HTTP_GET, "/v1/register/report", NULL); /* of nothing at all */
+    EXPECT(a, 200, NULL);
+    assert_int_equal(json_kind(json_get(a->body, "median_days")), JSON_NULL);
+    for (size_t i = 0; i < COUNT_OF(made); i++)
+        in_state(&g, made[i], id, &version);
+    in_state(&g, APPLICATION_PROCESSING, id, &version);
+    must(&g, P_OFFICER1, id, "grant", &version, ",\"text\":\"good\"");
+    in_state(&g, APPLICATION_PRE_SCREENING, id, &version);
+    must(&g, P_OFFICER1, id, "refuse", &version, ",\"text\":\"no\"");
+    a = rig_call(&g, -1, HTTP_GET, "/v1/register/report", NULL);
+    EXPECT(a, 200, NULL);
+    const struct json *r = a->body;
+    assert_int_equal(json_integer(json_get(r, "received")), 7); /* a draft is nobody's business */
+    assert_int_equal(counted(r, "by_purpose", "purpose", "53.1.e"), 7);
+    assert_int_equal(counted(r, "by_form", "form", "request-1"), 7);
+    assert_int_equal(json_integer(json_get(r, "decided")), 5);
+    assert_int_equal(counted(r, "by_outcome", "outcome", "granted"), 1);
+    assert_int_equal(counted(r, "by_outcome", "outcome", "refused"), 4);
+    assert_int_equal(counted(r, "refusals", "ground", "necessity"), 3);
+    assert_int_equal(counted(r, "refusals", "ground", "other"), 1);
+    assert_int_equal(json_integer(json_get(r, "withdrawn")), 1);
+    assert_int_equal(json_integer(json_get(r, "appealed")), 1);
+    assert_true(json_is_number(json_get(r, "median_days")) && json_number(json_get(r, "median_days")) < 1);
+    a = rig_call(&g, -1, HTTP_GET, "/v1/register/report?format=csv", NULL);
+    EXPECT(a, 200, NULL);
+    struct slice csv = buffer_slice(&a->text);
+    assert_true(slice_starts(csv, "measure,group,value\r\nyear,,20"));
+    assert_non_null(memmem(csv.at, csv.len, "\r\nrefusals,necessity,3\r\n", 24));
+    assert_non_null(memmem(csv.at, csv.len, "\r\nreceived,,7\r\n", 15));
+    a = rig_call(&g, -1, HTTP_GET, "/v1/register/report?year=2001", NULL);
+    assert_int_equal(json_integer(json_get(a->body, "received")), 0);
+    EXPECT(rig_call(&g, -1, HTTP_GET, "/v1/register/report?year=1999", NULL), 400, "malformed");
+    EXPECT(rig_call(&g, -1, HTTP_GET, "/v1/register/report?year=x", NULL), 400, "malformed");
+    EXPECT(rig_call(&g, -1, HTTP_GET, "/v1/register/report?format=xml", NULL), 400, "malformed");
+    rig_close(&g);
+}
+
 /* --- enquiries --- */
 
 static const char enquiry_body[] =
@@ -805,6 +944,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_refusal_is_appealed_once_and_judged_by_another),
         cmocka_unit_test(it_is_handed_over),
         cmocka_unit_test(a_case_is_exported_whole),
+        cmocka_unit_test(attachments_are_kept_apart),
+        cmocka_unit_test(the_year_in_figures),
         cmocka_unit_test(every_enquiry_cell),
         cmocka_unit_test(an_enquiry_becomes_an_application),
     };
