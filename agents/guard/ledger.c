@@ -605,24 +605,53 @@ static bool charges_json(const struct ledger *l, const struct ledger_ask *a, con
     return true;
 }
 
-result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct charge *c, const struct audited_box *box,
-                    struct slice cohort, bool answered, struct ledger_alarm *ret, struct why *why)
+static struct json *spent_json(struct ledger *l, const struct ledger_ask *a, const struct hash *question, bool answered, struct json *charges)
 {
-    struct json *v CLEANUP(json_freep) = json_object(), *charges = json_object();
-    *ret = (struct ledger_alarm){0};
-    json_set(v, "charges", charges); /* taken over, still good to fill */
-    if (charged_has(l, charge_mark(a->permit, a->question, a->edition)))
-        return DONE; /* charged before a crash */
-    if (!charges_json(l, a, c, answered, charges))
-        return FAIL_CODE(why, DENIED, "budget_exhausted", "", "the permit's information budget does not cover this question");
+    struct json *v = json_object();
     json_set(v, "innsyn", json_of_str("ledger/1"));
     json_set(v, "type", json_of_str("spent"));
     json_set(v, "at", json_of_instant(now(l)));
     json_set(v, "dataset", json_of_str(a->dataset));
     json_set(v, "permit", json_of_str(a->permit));
-    json_set(v, "question", json_of_hex(slice_of(a->question->at, HASH_LEN)));
+    json_set(v, "question", json_of_hex(slice_of(question->at, HASH_LEN)));
     json_set(v, "edition", json_of_hex(slice_of(a->edition->at, HASH_LEN)));
     json_set(v, "answered", json_of_bool(answered));
+    json_set(v, "charges", charges);
+    return v;
+}
+
+/* That a charge is more than what is left tells a noised figure: of many boxes, asked for nothing, they would add up.
+ * So it costs what a refusal costs, once a question; the question itself stays unpaid. */
+static result pay_for_the_end(struct ledger *l, const struct ledger_ask *a, const struct charge *c, struct ledger_alarm *ret, struct why *why)
+{
+    struct hash attempt = sha256_two(slice_of(a->question->at, HASH_LEN), slice_str("exhausted"));
+    if (charged_has(l, charge_mark(a->permit, &attempt, a->edition)))
+        return DONE;
+    struct json *charges = json_object();
+    for (unsigned i = 0; i < c->count; i++) {
+        const struct variable *v = &a->dictionary->variables[c->items[i].variable];
+        int64_t left = ledger_left(l, a->dataset, a->permit, v);
+        char variable[VARIABLE_MAX + 1];
+        if (name_of(v, variable))
+            json_set(charges, variable, json_of_integer(left < CHARGE_REFUSAL ? left : CHARGE_REFUSAL));
+    }
+    struct json *v CLEANUP(json_freep) = spent_json(l, a, &attempt, true, charges);
+    return append(l, v, ret, why);
+}
+
+result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct charge *c, const struct audited_box *box,
+                    struct slice cohort, bool answered, struct ledger_alarm *ret, struct why *why)
+{
+    *ret = (struct ledger_alarm){0};
+    if (charged_has(l, charge_mark(a->permit, a->question, a->edition)))
+        return DONE; /* charged before a crash */
+    struct json *charges = json_object();
+    if (!charges_json(l, a, c, answered, charges)) {
+        json_free(charges);
+        TRY(pay_for_the_end(l, a, c, ret, why));
+        return FAIL_CODE(why, DENIED, "budget_exhausted", "", "the permit's information budget does not cover this question");
+    }
+    struct json *v CLEANUP(json_freep) = spent_json(l, a, a->question, answered, charges);
     if (answered) {
         struct json *cohort_entry = cohort_json(box, cohort, a, why);
         if (!cohort_entry)

@@ -56,7 +56,7 @@ struct ledger_alarm {
 };
 /* Durable on return.  An answer takes the charge and remembers the cohort (text: question_cohort); a refusal takes
  * CHARGE_REFUSAL of each variable, or what is left, and counts towards the lock.
- * DENIED: the charge is more than what is left of a variable; nothing was written.
+ * DENIED: the charge is more than what is left of a variable; that costs CHARGE_REFUSAL, or what is left, once a question.
  * UNAVAILABLE: not synced, nothing was written: do not answer. */
 MUST_CHECK result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct charge *c, const struct audited_box *box,
                                struct slice cohort, bool answered, struct ledger_alarm *ret, struct why *why);

@@ -78,8 +78,10 @@ static void spends_to_the_cap_and_not_over(void **state)
     struct why why = {0};
     assert_status(spend(&b, l, PERMIT, 10, 105264, true, NULL, &why), DENIED);
     assert_string_equal(why.code, "budget_exhausted");
-    assert_status(spend(&b, l, PERMIT, 10, 105264, false, NULL, NULL), DENIED); /* whatever was decided */
-    assert_ok(spend(&b, l, PERMIT, 10, 52624, true, NULL, NULL)); /* to the last millionth */
+    assert_int_equal(ledger_left(l, "l", PERMIT, age), 52624 - CHARGE_REFUSAL); /* that it did not suffice tells something */
+    assert_status(spend(&b, l, PERMIT, 10, 105264, false, NULL, NULL), DENIED); /* whatever was decided; once a question */
+    assert_int_equal(ledger_left(l, "l", PERMIT, age), 52624 - CHARGE_REFUSAL);
+    assert_ok(spend(&b, l, PERMIT, 10, 52624 - CHARGE_REFUSAL, true, NULL, NULL)); /* to the last millionth */
     assert_int_equal(ledger_left(l, "l", PERMIT, age), 0);
     assert_int_equal(ledger_left(l, "l", OTHER, age), 1000000);
     assert_int_equal(ledger_left(l, "m", PERMIT, age), 1000000);
@@ -92,7 +94,7 @@ static void spends_to_the_cap_and_not_over(void **state)
 
     l = opened(&b);
     assert_int_equal(ledger_left(l, "l", PERMIT, age), 0);
-    assert_int_equal(ledger_entries(l), 10);
+    assert_int_equal(ledger_entries(l), 11);
     struct ledger_cohorts c = ledger_cohorts(l, "l");
     assert_int_equal(c.count, 1); /* the same box each time */
     assert_int_equal(c.boxes[0]->persons, 30);
@@ -185,7 +187,7 @@ static void survives_every_fault(void **state)
             assert_true(1000000 - left >= 300000 * (int64_t)told);
             for (unsigned i = 0; i < 4; i++) /* asked again: what was charged is not charged twice */
                 tolerate(spend(&b, l, PERMIT, i, 300000, true, NULL, NULL));
-            assert_int_equal(ledger_left(l, "l", PERMIT, &b.d->variables[1]), 100000);
+            assert_int_equal(ledger_left(l, "l", PERMIT, &b.d->variables[1]), 100000 - CHARGE_REFUSAL);
             ledger_free(l);
             if (!f.hit)
                 break;
