@@ -258,7 +258,6 @@ def a3(f, report, times):
 
 def a4(f, report, forms):
     draw = random.Random(4)
-    f.forget()
     f.new_permit()
     seen = {site: set() for site in f.net.sites}
     for _ in range(forms):
