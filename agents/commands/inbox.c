@@ -139,7 +139,7 @@ static result leave(const struct agent_settings *s, const char *word, const stru
 {
     struct held_answer h CLEANUP(held_answer_done) = {0}, after CLEANUP(held_answer_done) = {0};
     struct held_act a = *act, left;
-    struct hash shown;
+    struct hash shown = {0};
     TRY(find(s, word, &h, why));
     if (sha256_text && (!hex_parse(slice_str(sha256_text), shown.at, HASH_LEN) || !hash_equal(&shown, &h.result)))
         return FAIL(why, DENIED, "what waits is not what you were shown (--sha256); look again: innsyn-agent inbox show %.200s %s", s->dir, h.task.text);
