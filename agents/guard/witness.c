@@ -63,7 +63,6 @@ result witness_allows(const struct guard *g, const struct trust *next, struct wh
 static result go_over(struct guard *g, struct why *why)
 {
     char path[AGENT_PATH_SIZE], kept[AGENT_PATH_SIZE], name[64];
-    struct buffer last CLEANUP(buffer_done) = {0};
     const struct succession *s = &g->trust->successions[g->trust->succession_count - 1];
     if (g->held_note.len > 0) {
         (void)snprintf(name, sizeof name, "guard/checkpoint-of-log-%u", g->trust->succession_count);
