@@ -41,6 +41,8 @@ command_fn audit_reconcile, audit_recombine, audit_signals;
 command_fn audit_policy, audit_prove, audit_mirror, audit_witness; /* command_proof.c */
 command_fn policy_roles;
 command_fn policy_duo; /* command_duo.c */
+command_fn policy_show, policy_publish, organisation_add, organisations_show, training_record, terms_agree, attestations_show; /* command_access.c */
+command_fn policy_explain, application_assessment; /* command_explain.c, command_application.c */
 
 /* --- what they share (listing.c) --- */
 struct list_column {
@@ -60,5 +62,8 @@ int need_id(const struct arguments *a, unsigned index, char kind, struct documen
 
 /* query.c and result: shows a result document with labels from the catalogue. */
 int result_print(struct client *c, const struct json *document);
+
+/* command_explain.c: an assessment (policy/assess.h) in lines, or as it is under --json. */
+int assessment_show(struct client *c, const struct json *assessment);
 
 #endif

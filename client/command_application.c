@@ -167,8 +167,8 @@ int application_opinion(struct client *c, const struct arguments *a)
     struct why why = {0};
     const char *site, *opinion = a->words[1];
     struct site_id parsed;
-    if (strcmp(opinion, "approve") != 0 && strcmp(opinion, "deny") != 0)
-        return client_usage("the opinion must be approve or deny");
+    if (strcmp(opinion, "approve") != 0 && strcmp(opinion, "deny") != 0 && strcmp(opinion, "conditions") != 0)
+        return client_usage("the opinion must be approve, conditions (in --text; they become obligations) or deny");
     result r = arguments_need(a, "site", &site, &why);
     if (r.code == OK)
         r = site_id_parse(slice_str(site), &parsed, &why);
@@ -186,12 +186,14 @@ int application_decide(struct client *c, const struct arguments *a)
     if (strcmp(decision, "grant") != 0 && strcmp(decision, "refuse") != 0)
         return client_usage("the decision must be grant or refuse");
     struct why why = {0};
-    const char *reason, *ground = arguments_value(a, "ground");
+    const char *reason, *ground = arguments_value(a, "ground"), *deviation = arguments_value(a, "deviation");
     if (arguments_need(a, "reason", &reason, &why).code != OK)
         return client_fail(EXIT_USAGE, &why);
     struct json *body = text_body(reason);
     if (ground)
         json_set(body, "ground", json_of_str(ground));
+    if (deviation)
+        json_set(body, "deviation", json_of_str(deviation));
     return step(c, a, decision, body);
 }
 
@@ -239,6 +241,18 @@ int application_judge(struct client *c, const struct arguments *a)
     if (strcmp(judgement, "uphold") != 0 && strcmp(judgement, "reopen") != 0)
         return client_usage("the judgement must be uphold (the refusal stands) or reopen");
     return step_with_text(c, a, judgement, "reason");
+}
+
+int application_assessment(struct client *c, const struct arguments *a)
+{
+    struct document_id id;
+    char path[CALL_PATH_MAX];
+    struct json *document CLEANUP(json_freep) = NULL;
+    int code = need_id(a, 0, 'a', &id);
+    (void)snprintf(path, sizeof path, "/v1/applications/%s/assessment", code == EXIT_DONE ? id.text : "");
+    if (code == EXIT_DONE)
+        code = client_call(c, &(struct call){.method = "GET", .path = path}, &document);
+    return code == EXIT_DONE ? assessment_show(c, document) : code;
 }
 
 /* --- letter, forms, register --- */

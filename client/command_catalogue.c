@@ -4,6 +4,7 @@
 
 #include "client/clean_text.h"
 #include "client/condition_words.h"
+#include "client/dcat.h"
 #include "client/table_print.h"
 
 enum { LEVELS_SHOWN_MAX = 12 };
@@ -128,6 +129,42 @@ static result catalogue_page(const struct json *items, struct buffer *to, struct
     return table_print(t, true, to, why);
 }
 
+static result read_entry(const struct json *entry, struct dictionary **ret, struct why *why)
+{
+    struct json *tree CLEANUP(json_freep) = json_copy(json_get(entry, "dictionary"));
+    return dictionary_read(tree, NULL, PROFILE_CK, ret, why);
+}
+
+/* The whole catalogue, or one dataset of it (one != NULL), as JSON-LD. */
+static int print_dcat(struct client *c, const struct json *one, const struct json *items)
+{
+    struct why why = {0};
+    struct json *datasets = json_array(), *document CLEANUP(json_freep) = NULL;
+    for (size_t i = 0; i < (one ? 1 : json_size(items)); i++) {
+        struct json *entry CLEANUP(json_freep) = NULL;
+        struct dictionary *d CLEANUP(dictionary_freep) = NULL;
+        char path[CALL_PATH_MAX];
+        int code = EXIT_DONE;
+        (void)snprintf(path, sizeof path, "/v1/catalogue/%.*s", SLICE_ARG(json_text(json_get(json_item(items, i), "dataset"))));
+        if (!one)
+            code = client_call(c, &(struct call){.method = "GET", .path = path}, &entry);
+        if (code == EXIT_DONE && read_entry(one ? one : entry, &d, &why).code != OK)
+            code = client_fail(EXIT_UNREACHABLE, &why);
+        if (code != EXIT_DONE) {
+            json_free(datasets);
+            return code;
+        }
+        json_add(datasets, dcat_dataset(d, c->profile.url));
+    }
+    if (one) {
+        document = json_copy(json_item(datasets, 0));
+        json_free(datasets);
+    } else {
+        document = dcat_catalogue(datasets, c->profile.url);
+    }
+    return client_print_json(document);
+}
+
 int catalogue_run(struct client *c, const struct arguments *a)
 {
     struct why why = {0};
@@ -145,6 +182,8 @@ int catalogue_run(struct client *c, const struct arguments *a)
     int code = one ? client_call(c, &(struct call){.method = "GET", .path = path}, &document) : client_list(c, path, &document);
     if (code != EXIT_DONE)
         return code;
+    if (arguments_flag(a, "dcat"))
+        return print_dcat(c, one ? document : NULL, json_get(document, "items"));
     if (c->json)
         return client_print_json(document);
     result r = one ? dataset_page(document, &text, &why) : catalogue_page(json_get(document, "items"), &text, &why);

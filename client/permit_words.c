@@ -68,6 +68,11 @@ result permit_words(const struct permit *p, struct buffer *to, struct why *why)
     TRY(buffer_printf(to, why, "\n  from        %s\n  to          %s\n", from, until));
     for (unsigned i = 0; i < p->dataset_count; i++)
         TRY(dataset_words(&p->datasets[i], to, why));
+    for (unsigned i = 0; i < p->obligation_count; i++) {
+        TRY(buffer_printf(to, why, "  obligation  %s: ", p->obligations[i].site.text));
+        TRY(clean_text(p->obligations[i].text, to, why));
+        TRY(buffer_add_byte(to, '\n', why));
+    }
     for (unsigned i = 0; i < p->person_count; i++) {
         char key[2 * HASH_LEN + 1];
         public_key_id(&p->people[i].key, key);

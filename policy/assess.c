@@ -74,10 +74,25 @@ static void read_lists(struct assessing *a)
         a->from_ms = a->to_ms = 0;
 }
 
+/* Of whom training and terms are known. */
+static unsigned known_people(const struct assessing *a, const struct label **ret)
+{
+    const struct label *only = a->f->attestations_of;
+    *ret = only ? only : a->people;
+    if (!only)
+        return a->people_count;
+    for (unsigned i = 0; i < a->people_count; i++)
+        if (label_equal(&a->people[i], only))
+            return 1;
+    return 0;
+}
+
 static struct access_ask ask_of(const struct assessing *a)
 {
+    const struct label *people;
+    unsigned count = known_people(a, &people);
     return (struct access_ask){.purpose = text_of(a, "purpose"), .organisation = organisation_of(a), .from_ms = a->from_ms, .to_ms = a->to_ms,
-                               .people = a->people, .people_count = a->f->attestations_known ? a->people_count : 0,
+                               .people = people, .people_count = count,
                                .attestations = a->f->attestations, .attestation_count = a->f->attestation_count, .now_ms = a->f->now_ms};
 }
 

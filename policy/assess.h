@@ -17,7 +17,7 @@ struct assess_facts {
     const struct access_rules *network;
     const struct attestation *attestations;                      /* of the people named, as far as they may be seen */
     unsigned attestation_count;
-    bool attestations_known;                                     /* false: of others they are not; then nothing is said of them */
+    const struct label *attestations_of;                         /* the only account of which they are known; NULL: of everyone named */
     int64_t now_ms;
 };
 

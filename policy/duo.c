@@ -299,10 +299,13 @@ static bool is_settled(enum cell cell, const struct use_condition *c, const stru
 
 static void say(enum cell cell, unsigned request, const struct use_condition *c, const char *field, struct verdict *v)
 {
-    const char *what = c->code->argument > USE_ARGUMENT_DISEASES && c->code->argument < USE_ARGUMENT_NOTE ? use_argument_name(c->code->argument) : "";
+    static const char *const FACTS[] = {[USE_ARGUMENT_REGIONS] = "the region", [USE_ARGUMENT_INSTITUTIONS] = "the institution", [USE_ARGUMENT_USERS] = "who uses it",
+                                        [USE_ARGUMENT_PROJECTS] = "the project", [USE_ARGUMENT_MONTHS] = "the period", [USE_ARGUMENT_DATE] = "publication",
+                                        [USE_ARGUMENT_NOTE] = NULL};
+    const char *what = FACTS[c->code->argument] ? FACTS[c->code->argument] : "";
     verdict_add(v, cell == N ? VERDICT_DENY : VERDICT_REVIEW, "use_condition", field, c->note.len ? "see the condition's note" : NULL, "%s (%s): %s%s%s",
                 c->code->name, c->code->text, *what ? what : duo_request_name(request), *what ? "" : request == COMMERCIAL ? " use" : " research",
-                cell == N ? (*what ? " do not fit" : " is not covered") : " must be looked at by a human");
+                cell == N ? (*what ? " does not fit" : " is not covered") : " must be looked at by a human");
 }
 
 static void check_condition(const struct duo_request *r, const struct use_conditions *all, unsigned i, const struct use_conditions *accepted,

@@ -144,6 +144,24 @@ static result read_people(struct fields *f, struct permit *p)
     return DONE;
 }
 
+static result read_obligations(struct fields *f, struct permit *p)
+{
+    const struct json *list = NULL;
+    TRY(may_array(f, "obligations", PERMIT_SITES_MAX, &list));
+    p->obligations = arena_take_many(p->memory, json_size(list) + 1, sizeof *p->obligations);
+    if (!p->obligations)
+        return no_memory(f->why);
+    for (; p->obligation_count < json_size(list); p->obligation_count++) {
+        struct permit_obligation *o = &p->obligations[p->obligation_count];
+        struct fields item;
+        TRY(open_item(f, "obligations", list, p->obligation_count, &item));
+        TRY(need_site_id(&item, "site", &o->site));
+        TRY(need_text(&item, "text", OBLIGATION_BYTES_MAX, &o->text));
+        TRY(fields_close(&item));
+    }
+    return DONE;
+}
+
 static result read_optout_lists(struct fields *f, struct permit *p)
 {
     const struct json *lists = NULL;
@@ -191,6 +209,7 @@ result permit_read(struct slice payload, struct permit **ret, struct why *why)
     TRY(organisation_read(organisation, "/organisation", &p->organisation, why));
     TRY(read_datasets(&f, p));
     TRY(read_people(&f, p));
+    TRY(read_obligations(&f, p));
     TRY(read_optout_lists(&f, p));
     TRY(fields_close(&f));
     if (p->from_ms >= p->to_ms)

@@ -9,7 +9,7 @@
 #include "proto/question.h"
 #include "proto/trust.h"
 
-enum { PERMIT_PEOPLE_MAX = 64, PERMIT_DATASETS_MAX = 64, PERMIT_SITES_MAX = 64, PERMIT_BYTES_MAX = 256 * 1024,
+enum { PERMIT_PEOPLE_MAX = 64, PERMIT_DATASETS_MAX = 64, PERMIT_SITES_MAX = 64, OBLIGATION_BYTES_MAX = 4000, PERMIT_BYTES_MAX = 256 * 1024,
        PERMIT_OFFICERS = 2, PERMIT_STATUS_AGE_MAX_MS = 15 * 60 * 1000 };
 
 struct permit_dataset {
@@ -30,6 +30,11 @@ struct permit_optout_list {
     uint64_t version;
     struct hash hash;
 };
+/* What a site's holder asked for when approving it. */
+struct permit_obligation {
+    struct site_id site;
+    struct slice text;
+};
 struct permit {
     struct document_id id;
     struct document_id application;
@@ -42,6 +47,8 @@ struct permit {
     unsigned dataset_count;
     struct permit_person people[PERMIT_PEOPLE_MAX];
     unsigned person_count;
+    struct permit_obligation *obligations;
+    unsigned obligation_count;
     struct permit_optout_list *optout_lists; /* in force when it was granted; none for sites that keep none */
     unsigned optout_list_count;
     struct hash hash; /* of the payload */

@@ -19,7 +19,7 @@ static const char *const step_choices[] = {
 struct wanted {
     enum step step;
     int64_t version;
-    struct slice text, site;
+    struct slice text, site, deviation;
     unsigned opinion;
     int64_t fee;
     struct label to;            /* who becomes the applicant */
@@ -27,7 +27,7 @@ struct wanted {
     struct document_id attachment;
     const struct json *form;
 };
-static const char *const opinion_choices[] = {"approve", "deny", NULL};
+static const char *const opinion_choices[] = {"approve", "deny", "conditions", NULL};
 
 /* --- writing --- */
 
@@ -148,11 +148,15 @@ static result read_wanted(struct call *c, struct wanted *ret, struct why *why)
     TRY(may_text(&f, "text", STEP_TEXT_MAX, &w.text));
     if (w.step == STEP_EDIT)
         TRY(need_object(&f, "form", &w.form));
+    if (w.step == STEP_GRANT)
+        TRY(may_text(&f, "deviation", STEP_TEXT_MAX, &w.deviation));
     if (w.step == STEP_ANSWER)
         TRY(may_object(&f, "form", &w.form));
     if (w.step == STEP_OPINION) {
         TRY(need_text(&f, "site", SITE_ID_MAX, &w.site));
         TRY(need_choice(&f, "opinion", opinion_choices, &opinion));
+        if (strcmp(opinion_choices[opinion], "conditions") == 0 && !w.text.len)
+            return FAIL_AT(why, MALFORMED, "/text", "who approves with conditions says which: they become the permit's obligations");
     }
     w.opinion = opinion;
     if (w.step == STEP_ESTIMATE)
@@ -344,8 +348,10 @@ static result take_decision(struct call *c, struct application *a, const struct 
     if (a->state == APPLICATION_AWAITING && c->now_ms <= a->answer_due_ms)
         return FAIL_CODE(why, DENIED, "conflict", "/command", "the applicant has four weeks to answer; they have not passed");
     TRY(check_opinions(c, a, grant, why));
-    if (grant) {
+    if (grant)
         TRY(check_members(c, a, why));
+    TRY(assessment_settle(c, a, w->deviation, grant, fields, why));
+    if (grant) {
         TRY(application_check(c, a->body, a, true, why)); /* the catalogue may have changed since */
         TRY(permit_draft(c, a, &permit, why));
     }

@@ -50,6 +50,8 @@ void application_done(struct application *a)
 {
     rows_free(a->rows);
     json_free(a->body);
+    json_free(a->assessment);
+    a->assessment = NULL;
     a->rows = NULL;
     a->body = NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "base/instant.h"
 #include "broker/core/core.h"
+#include "policy/access_rules.h"
 #include "policy/roles.h"
 #include "policy/workflow.h"
 #include "proto/merkle.h"
@@ -101,6 +102,8 @@ struct core {
     int64_t lost_ms;           /* monotonic; when the store went away; 0: it is there */
     bool keys_gone;
     struct log log;
+    struct access_rules *rules; /* as parsed when last looked up (access.c); NULL: none, or not yet */
+    int64_t rules_version;
     struct trust *trust;       /* NULL until the first version arrives */
     struct buffer trust_text;  /* its envelope */
     struct dataset_entry *datasets;
@@ -349,6 +352,25 @@ MUST_CHECK result optouts_waiting(struct core *c, const struct site_id *site, st
 /* A permit's `optout_lists`: the versions in force at its sites now. */
 MUST_CHECK result optouts_in_force(struct core *c, const struct permit *p, struct json **ret, struct why *why);
 
+/* --- access.c: the network's rules, organisations, training and terms --- */
+enum { ATTESTATIONS_MAX = 200 /* of one account */ };
+handler_fn policy_get, policy_put, organisation_put, organisation_list, training_add, terms_sign, attestation_list;
+/* The newest rules; NULL: none were made.  Borrowed until the next call. */
+MUST_CHECK result rules_current(struct core *c, const struct access_rules **ret, struct why *why);
+void rules_forget(struct core *c);
+/* The registered organisation of an account; not given if there is none.  It borrows from *ret_tree, the caller's. */
+MUST_CHECK result organisation_of(struct core *c, struct slice account, struct json **ret_tree, struct organisation *ret, struct why *why);
+
+/* --- assessment.c --- */
+struct application;
+handler_fn application_assessment;
+MUST_CHECK result application_assess(struct core *c, const struct application *a, struct json **ret, enum verdict_kind *ret_kind, struct why *why);
+/* At a decision: makes a->assessment, keeps it, and says verdict and hash in the entry.  DENIED (deviation_unexplained):
+ * a grant that the assessment denies, without a written reason. */
+MUST_CHECK result assessment_settle(struct call *c, struct application *a, struct slice deviation, bool grant, struct json *fields, struct why *why);
+/* Does the assessment deny by this condition of use of this dataset (their indices in the form and the dictionary)? */
+bool assessment_denies(const struct json *assessment, unsigned dataset, unsigned condition);
+
 /* --- applications.c, application_form.c, application_steps.c, letter.c, register.c, permits.c --- */
 enum { PARTY_ACCOUNT = 0, PARTY_SITE = 1, APPLICATION_BYTES_MAX = 256 * 1024 };
 enum { DRAFT = STAGE_DRAFT, LIVE = STAGE_LIVE, SUSPENDED = STAGE_SUSPENDED, REVOKED = STAGE_REVOKED, EXPIRED = STAGE_EXPIRED,
@@ -356,6 +378,7 @@ enum { DRAFT = STAGE_DRAFT, LIVE = STAGE_LIVE, SUSPENDED = STAGE_SUSPENDED, REVO
 struct application {
     struct rows *rows;  /* owned; the slices below are its */
     struct json *body;  /* owned: the filled form */
+    struct json *assessment; /* owned: made when it is decided */
     struct document_id id;
     enum application_state state;
     int64_t version, created_ms, changed_ms, received_ms, decided_ms;

@@ -225,6 +225,7 @@ void core_free(struct core *c)
     lines_free(c);
     sealed_free(c);
     free(c->sealed);
+    rules_forget(c);
     catalogue_forget(c);
     trust_free(c->trust);
     login_guard_free(c->guard);

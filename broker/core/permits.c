@@ -76,20 +76,46 @@ static result check_predecessor(struct core *c, struct slice origin, struct slic
 }
 
 /* What each dataset asks of its use goes into the permit as it stands today: obligations that the signers see. */
-static result datasets_json(struct core *c, const struct json *asked, struct json **ret, struct why *why)
+static result datasets_json(struct core *c, const struct application *a, struct json **ret, struct why *why)
 {
     struct json *list CLEANUP(json_freep) = json_array();
+    const struct json *asked = json_get(a->body, "datasets");
     for (size_t i = 0; i < json_size(asked); i++) {
+        struct use_conditions carried;
         struct label dataset;
         struct dataset_entry *e;
         struct json *one = json_deep_copy(json_item(asked, i));
         json_add(list, one);
         TRY(label_parse(json_text(json_get(one, "dataset")), &dataset, why));
         TRY(catalogue_find(c, &dataset, "/datasets", &e, why));
-        if (e->dictionary->use_conditions.count)
-            json_set(one, "use_conditions", use_conditions_json(&e->dictionary->use_conditions));
+        carried = e->dictionary->use_conditions;
+        for (unsigned k = 0; k < carried.count; k++) /* decided against it, for reasons that are kept */
+            carried.at[k].deviation = assessment_denies(a->assessment, (unsigned)i, k);
+        if (carried.count)
+            json_set(one, "use_conditions", use_conditions_json(&carried));
     }
     *ret = MOVE(list);
+    return DONE;
+}
+
+/* Holders who approved with conditions: theirs are in the bytes that everyone signs. */
+static result obligations_json(struct core *c, const struct application *a, struct json *to, struct why *why)
+{
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c, OPINION_LIST, &rows, why, store_str(a->id.text)));
+    struct json *list = json_array();
+    while (rows_next(rows)) {
+        if (!slice_is(rows_text(rows, 2), "conditions"))
+            continue;
+        struct json *one = json_object();
+        json_set(one, "site", json_of_text(rows_text(rows, 0)));
+        json_set(one, "text", json_of_text(rows_text(rows, 3)));
+        json_add(list, one);
+    }
+    if (json_size(list))
+        json_set(to, "obligations", list);
+    else
+        json_free(list);
     return DONE;
 }
 
@@ -112,10 +138,16 @@ result permit_draft(struct call *c, const struct application *a, struct document
     json_set(v, "from", json_deep_copy(json_get(body, "from")));
     json_set(v, "to", json_deep_copy(json_get(body, "to")));
     struct json *datasets = NULL;
-    TRY(datasets_json(core, json_get(body, "datasets"), &datasets, why));
+    TRY(datasets_json(core, a, &datasets, why));
     json_set(v, "datasets", datasets);
     if (json_kind(json_get(body, "research")) == JSON_OBJECT)
         json_set(v, "research", json_deep_copy(json_get(body, "research")));
+    TRY(obligations_json(core, a, v, why));
+    struct organisation organisation;
+    struct json *organisation_tree = NULL;
+    TRY(organisation_of(core, a->account, &organisation_tree, &organisation, why));
+    if (organisation_tree)
+        json_set(v, "organisation", organisation_tree);
     TRY(people_json(core, json_get(body, "people"), people, id.text, c->now_ms, why));
     struct buffer payload CLEANUP(buffer_done);
     struct permit *permit CLEANUP(permit_freep) = NULL;

@@ -77,7 +77,7 @@ static result narrow_sites(struct intake *in, const struct site_id *sites, unsig
     return DONE;
 }
 
-static void decide_scope(struct call *c, struct intake *in)
+static result decide_scope(struct call *c, struct intake *in, struct why *why)
 {
     static const enum permit_state states[] = {[DRAFT] = PERMIT_SUSPENDED, [LIVE] = PERMIT_LIVE, [SUSPENDED] = PERMIT_SUSPENDED,
                                                [REVOKED] = PERMIT_REVOKED, [EXPIRED] = PERMIT_EXPIRED};
@@ -85,7 +85,15 @@ static void decide_scope(struct call *c, struct intake *in)
         .permit = in->permit.permit, .state = states[in->permit.state], .question = in->question, .account = &c->who.account,
         .now_ms = c->now_ms, .sites = in->sites, .site_count = in->site_count,
     };
+    const struct access_rules *rules;
     scope_check(&facts, &in->verdict);
+    TRY(rules_current(c->core, &rules, why));
+    if (!rules)
+        return DONE;
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c->core, QUERIES_OF_PERMIT_COUNT, &rows, why, store_str(in->permit.permit->id.text)));
+    scope_check_rules(rules, &facts, rows_next(rows) ? (uint64_t)rows_integer(rows, 0) : 0, "the network", &in->verdict);
+    return DONE;
 }
 
 static result check_times(const struct call *c, const struct query *q, struct why *why)
@@ -127,7 +135,7 @@ static result gather(struct call *c, struct intake *in, struct why *why)
     TRY(check_times(c, in->query, why));
     TRY(read_question(c, in, in->query->question, why));
     TRY(narrow_sites(in, in->query->sites, in->query->site_count, why));
-    decide_scope(c, in);
+    TRY(decide_scope(c, in, why));
     return json_print(envelope, &in->text, why);
 }
 
@@ -313,7 +321,7 @@ result query_check(struct call *c, struct why *why)
     const struct permit_dataset *d = permit_find_dataset(in.permit.permit, &in.dataset->dataset);
     if (d)
         TRY(narrow_sites(&in, d->sites, d->site_count, why));
-    decide_scope(c, &in);
+    TRY(decide_scope(c, &in, why));
     json_free(c->answer);
     c->answer = verdict_json(&in.verdict);
     struct json *canonical = NULL;

@@ -67,6 +67,7 @@ static result erase_account(struct core *c, const char *account, uint64_t *ret_t
     TRY(RUN(c, ENQUIRY_EVENTS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, OPINIONS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, DECISIONS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
+    TRY(RUN(c, DEVIATIONS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, EVENTS_OF_ACCOUNT_ERASE, NULL, why, store_str(account)));
     TRY(RUN(c, TOKENS_OF_ACCOUNT_DROP, NULL, why, store_str(account)));
     return RUN(c, ACCOUNT_ERASE, NULL, why, store_str(account));
@@ -85,6 +86,7 @@ static result erase_document(struct core *c, const char *document, uint64_t *ret
     TRY(RUN(c, ENQUIRY_EVENTS_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
     TRY(RUN(c, EVENTS_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
     TRY(RUN(c, OPINIONS_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
+    TRY(RUN(c, DEVIATION_OF_DOCUMENT_ERASE, NULL, why, store_str(document)));
     return RUN(c, DECISION_OF_DOCUMENT_ERASE, NULL, why, store_str(document));
 }
 

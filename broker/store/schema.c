@@ -172,6 +172,15 @@ static const char step_concerned[] = "DELETE FROM log_terms; DELETE FROM log_ind
     " commitment " BYTES " NOT NULL, salt " BYTES ", sha256 " BYTES ", content " BYTES ");"        \
     "CREATE INDEX attachments_application ON attachments (application);"                           \
     "CREATE INDEX attachments_account ON attachments (account);"
+/* Who may ask: rules, organisations, training and terms; the assessment that an application was decided on. */
+#define STEP_ACCESS(BYTES)                                                                         \
+    "CREATE TABLE access_rules (version BIGINT PRIMARY KEY, body TEXT NOT NULL, hash " BYTES " NOT NULL, at_ms BIGINT NOT NULL);" \
+    "CREATE TABLE organisations (id TEXT PRIMARY KEY, body TEXT NOT NULL, at_ms BIGINT NOT NULL);" \
+    "CREATE TABLE attestations (account TEXT NOT NULL, terms BIGINT NOT NULL, name TEXT NOT NULL," \
+    " at_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL, by_account TEXT NOT NULL, PRIMARY KEY (account, terms, name));" \
+    "CREATE TABLE assessments (application TEXT PRIMARY KEY REFERENCES applications (id), at_ms BIGINT NOT NULL," \
+    " account TEXT NOT NULL, assessment TEXT NOT NULL, deviation TEXT NOT NULL);"                  \
+    "CREATE INDEX assessments_account ON assessments (account);"
 
 const char *schema_step(unsigned version, bool bytea)
 {
@@ -188,6 +197,7 @@ const char *schema_step(unsigned version, bool bytea)
                          : STEP_CASES("json_extract(body, '$.purpose')", "json_extract(body, '$.form')");
     case 9: return step_concerned;
     case 10: return bytea ? STEP_ATTACHMENTS("BYTEA") : STEP_ATTACHMENTS("BLOB");
+    case 11: return bytea ? STEP_ACCESS("BYTEA") : STEP_ACCESS("BLOB");
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

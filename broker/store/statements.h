@@ -245,6 +245,25 @@
                    " account = excluded.account, opinion = excluded.opinion, text = excluded.text,"                    \
                    " at_ms = excluded.at_ms")                                                                          \
     S(OPINION_LIST, "SELECT site, account, opinion, text, at_ms FROM opinions WHERE application = $1 ORDER BY site")   \
+    S(ASSESSMENT_PUT, "INSERT INTO assessments (application, at_ms, account, assessment, deviation)"                   \
+      " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (application) DO UPDATE SET at_ms = excluded.at_ms,"                   \
+      " account = excluded.account, assessment = excluded.assessment, deviation = excluded.deviation")                 \
+    S(ASSESSMENT_GET, "SELECT at_ms, account, assessment, deviation FROM assessments WHERE application = $1")          \
+    S(DEVIATIONS_OF_ACCOUNT_ERASE, "UPDATE assessments SET deviation = '' WHERE account = $1")                         \
+    S(DEVIATION_OF_DOCUMENT_ERASE, "UPDATE assessments SET deviation = '' WHERE application = $1")                     \
+    /* --- who may ask: rules, organisations, training and terms --- */                                                \
+    S(RULES_ADD, "INSERT INTO access_rules (version, body, hash, at_ms) VALUES ($1, $2, $3, $4)")                      \
+    S(RULES_LAST, "SELECT version, body, hash, at_ms FROM access_rules ORDER BY version DESC LIMIT 1")                 \
+    S(ORGANISATION_PUT, "INSERT INTO organisations (id, body, at_ms) VALUES ($1, $2, $3)"                              \
+      " ON CONFLICT (id) DO UPDATE SET body = excluded.body, at_ms = excluded.at_ms")                                  \
+    S(ORGANISATION_GET, "SELECT body FROM organisations WHERE id = $1")                                                \
+    S(ORGANISATION_LIST, "SELECT id, body FROM organisations WHERE id > $1 ORDER BY id LIMIT $2")                      \
+    S(ATTESTATION_PUT, "INSERT INTO attestations (account, terms, name, at_ms, until_ms, by_account)"                  \
+      " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account, terms, name) DO UPDATE SET at_ms = excluded.at_ms,"      \
+      " until_ms = excluded.until_ms, by_account = excluded.by_account")                                               \
+    S(ATTESTATIONS_OF, "SELECT terms, name, at_ms, until_ms, by_account FROM attestations WHERE account = $1"          \
+      " ORDER BY terms, name LIMIT $2")                                                                                \
+    S(QUERIES_OF_PERMIT_COUNT, "SELECT count(*) FROM queries WHERE permit = $1")                                       \
     S(PERMIT_ADD, "INSERT INTO permits (id, application, state, serial, payload, hash, envelope, from_ms, to_ms,"      \
                   " created_ms, changed_ms, origin, succeeds, renewals)"                                               \
                   " VALUES ($1, $2, 0, 0, $3, $4, '', $5, $6, $7, $8, $9, $10, $11)")                                  \

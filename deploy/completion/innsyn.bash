@@ -3,11 +3,11 @@ _innsyn() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} noun= verb= i
     local log_filters="--account --organisation --dataset --variable --purpose --permit --query --site --outcome --type --from --to"
     local -A verbs=(
-        [profile]="create" [key]="new show" [account]="list create me" [token]="create list revoke"
-        [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend decide withdraw letter fee estimate agree transfer appeal judge attach detach attachment export" [permit]="list show sign revoke suspend resume amend renew"
+        [profile]="create" [key]="new show" [account]="list create me attestations" [token]="create list revoke"
+        [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend assessment decide withdraw letter fee estimate agree transfer appeal judge attach detach attachment export" [permit]="list show sign revoke suspend resume amend renew"
         [enquiry]="ask list show answer reply apply close"
         [query]="check run list show cancel" [result]="show verify" [site]="list add sign-rules"
-        [trust]="show pin publish root-key make sign" [audit]="verify recombine reconcile signals search show watch export prove mirror policy witness" [optout]="register withdraw show list-versions" [policy]="roles duo"
+        [trust]="show pin publish root-key make sign" [audit]="verify recombine reconcile signals search show watch export prove mirror policy witness" [optout]="register withdraw show list-versions" [policy]="roles show publish explain duo" [organisation]="list add" [training]="record" [terms]="sign"
         [register]="report" [login]="" [logout]="" [catalogue]="" [help]=""
     )
     local -A options=(
@@ -17,15 +17,16 @@ _innsyn() {
         ["application decline"]="--version" ["application screen"]="--version --text" ["application complete"]="--version --text"
         ["application ask"]="--version --text" ["application answer"]="--version --text --form"
         ["application opinion"]="--version --site --text" ["application extend"]="--version --reason"
-        ["application decide"]="--version --reason --ground" ["application withdraw"]="--version --reason" ["application letter"]="--lang"
+        ["application decide"]="--version --reason --ground --deviation" ["application withdraw"]="--version --reason" ["application letter"]="--lang"
         ["application fee"]="--lang" ["application estimate"]="--version --fee --text" ["application agree"]="--version"
         ["application transfer"]="--version --text" ["application appeal"]="--version --text" ["application judge"]="--version --reason"
         ["application attach"]="--version --name" ["application detach"]="--version" ["application attachment"]="--out"
         ["application export"]="--out" ["register "]="--year --csv" ["permit sign"]="--yes" ["permit revoke"]="--reason"
         ["permit suspend"]="--reason" ["permit resume"]="--reason" ["permit renew"]="--to"
-        ["profile create"]="--url --ca --account --network --trust" ["login "]="--password-file"
+        ["profile create"]="--url --ca --account --network --trust" ["login "]="--password-file" ["catalogue "]="--dcat"
         ["account create"]="--roles --password-file --organisation --key" ["token create"]="--days --scopes"
-        ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title" ["site sign-rules"]="--out"
+        ["policy explain"]="--permit" ["policy duo"]="--research --conditions --organisation" ["organisation add"]="--name --kind --country --number --mandate"
+        ["training record"]="--until" ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title" ["site sign-rules"]="--out"
         ["optout register"]="--id-kind --id-file --receipt --purposes --sites"
         ["trust make"]="--network --version --root-public --threshold --officer --desk --holder --site-public --witness --succession --broker-public --out"
         ["trust sign"]="--key" ["audit show"]="--from --to"
@@ -49,7 +50,7 @@ _innsyn() {
     done
     case $before in
         --profile) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
-        --ca | --password-file | --root-public | --site-public | --succession | --broker-public | --out)
+        --ca | --password-file | --root-public | --site-public | --succession | --broker-public | --out | --research | --conditions)
             mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     esac
     if [[ $word == -* ]]; then

@@ -169,10 +169,30 @@ def sites(c, folder):
     c.call("desk", "GET", "/v1/catalogue/none", None, 404)
 
 
+def access(c):
+    rules = {"innsyn": "access-rules/1", "title": "As agreed", "countries": ["EEA"], "organisations": {"company": {"effect": "review", "terms": ["use-1"]}}}
+    c.call("desk", "GET", "/v1/policy")
+    c.call(None, "GET", "/v1/policy", None, 401)
+    c.call("operator", "PUT", "/v1/policy", rules)
+    c.call("operator", "PUT", "/v1/policy", dict(rules, countries=["Norway"]), 400)
+    c.call("desk", "GET", "/v1/policy")
+    uni = {"id": "uni", "name": "The university", "kind": "research", "country": "NO", "number": "0192:971035854"}
+    c.call("operator", "POST", "/v1/organisations", uni, 201)
+    c.call("operator", "POST", "/v1/organisations", dict(uni, kind="club"), 400)
+    c.call("desk", "GET", "/v1/organisations")
+    c.call("desk", "GET", "/v1/organisations?limit=x", None, 400)
+    c.call("operator", "POST", "/v1/training", {"account": "researcher", "training": "privacy", "until": instant(86400)}, 201)
+    c.call("operator", "POST", "/v1/training", {"account": "nobody-here", "training": "privacy"}, 400)
+    c.call("researcher", "POST", "/v1/terms", {"terms": "use-1"}, 201)
+    c.call("researcher", "POST", "/v1/terms", {"terms": "Use 1"}, 400)
+    c.call("researcher", "GET", "/v1/attestations")
+    c.call("researcher", "GET", "/v1/attestations?account=researcher2", None, 403)
+
+
 def permits(c):
     """A permit from its application to its end."""
     application = {"title": "A study", "purpose": "53.1.e", "from": instant(-60), "to": instant(40 * 86400), "summary": "short",
-                   "statistical_content": "counts", "safeguards": "few people", "legal_basis": "6(1)(e)",
+                   "research": {"kinds": ["health"], "commercial": False}, "prohibited_uses": [], "statistical_content": "counts", "safeguards": "few people", "legal_basis": "6(1)(e)",
                    "datasets": [{"dataset": c.net.data.name, "sites": c.net.sites, "variables": ["*"],
                                  "statistics": ["count", "table", "histogram", "summary"]}], "people": ["researcher"]}
     apply = "/v1/applications"
@@ -194,6 +214,8 @@ def permits(c):
     for version, site in enumerate(c.net.sites, 4):
         step("holder-" + site, first, command="opinion", version=version, site=site, opinion="approve", text="good")
     version = 4 + len(c.net.sites)
+    c.call("officer1", "GET", f"{apply}/{first}/assessment")
+    c.call("researcher", "GET", f"{apply}/{first}/assessment", None, 403)
     permit = step("officer1", first, command="grant", version=version, text="good")["permit"]
     step("officer1", first, 409, command="grant", version=version + 1, text="good")
     c.call("officer1", "POST", f"{apply}/{first}/copies", {}, 403)
@@ -388,6 +410,7 @@ def main():
             c = Caller(net, checks)
             accounts(c)
             sites(c, folder)
+            access(c)
             permit = permits(c)
             agents(c, permit, queries(c, permit), folder)
             c.call("officer1", "POST", f"/v1/permits/{permit}/status", {"state": "revoked", "reason": "the end"})

@@ -132,6 +132,12 @@ static void every_command_leaves_its_entry(void **state)
     a = rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}");
     snprintf(path, sizeof path, "/v1/applications/%.*s/attachments?version=1&name=a.txt", SLICE_ARG(json_text(json_get(a->body, "id"))));
     DRIVE(COMMAND_ATTACHMENT_ADD, "application", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "hello"), 201, NULL));
+    DRIVE(COMMAND_POLICY_PUT, "rules", EXPECT(rig_call(&g, P_OPERATOR, HTTP_PUT, "/v1/policy", "{\"innsyn\":\"access-rules/1\"}"), 200, NULL));
+    DRIVE(COMMAND_ORGANISATION_PUT, "organisation",
+          EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/organisations", "{\"id\":\"uni\",\"name\":\"U\",\"kind\":\"research\",\"country\":\"NO\"}"), 201, NULL));
+    DRIVE(COMMAND_TRAINING_ADD, "attestation",
+          EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/training", "{\"account\":\"researcher\",\"training\":\"privacy\"}"), 201, NULL));
+    DRIVE(COMMAND_TERMS_SIGN, "attestation", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/terms", "{\"terms\":\"use-1\"}"), 201, NULL));
     DRIVE(COMMAND_ENQUIRY_ADD, "enquiry", a = rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/enquiries", "{\"title\":\"Hearts\",\"question\":\"could I?\"}"));
     snprintf(path, sizeof path, "/v1/enquiries/%.*s/steps", SLICE_ARG(json_text(json_get(a->body, "id"))));
     DRIVE(COMMAND_ENQUIRY_STEP, "enquiry", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{\"command\":\"apply\",\"version\":1}"), 200, NULL));
