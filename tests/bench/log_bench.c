@@ -14,7 +14,7 @@
 #include "broker/core/call.h"
 #include "broker/keys/signer.h"
 
-enum { TURN = 256, FILL_TURN = 4096, ACCOUNTS = 100, DATASETS = 10, SITES = 8, KINDS = 6, ROUNDS = 5, BARE = 200 };
+enum { TURN = 256, FILL_TURN = 65536, ACCOUNTS = 100, DATASETS = 10, SITES = 8, KINDS = 6, ROUNDS = 5, BARE = 200 };
 
 struct bench {
     struct signer signer;
