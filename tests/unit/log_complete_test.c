@@ -6,6 +6,7 @@
  */
 #include "broker/core/entries.h"
 #include "core_rig.h"
+#include "proto/optout.h"
 #include "policy/roles.h"
 
 #define COUNT_Q "{\"innsyn\":\"question/1\",\"dataset\":\"heart\",\"where\":{\"age\":{\"from\":40}},\"statistic\":{\"count\":{}}}"
@@ -67,6 +68,72 @@ static void renew(struct rig *g, int site)
     memcpy(g->certificate[site], facts.sha256.at, 32);
 }
 
+/* The first entry says exactly which program runs, and with which settings. */
+static void a_start_says_what_started(struct rig *g)
+{
+    struct buffer text CLEANUP(buffer_done), program CLEANUP(buffer_done), again CLEANUP(buffer_done);
+    struct json *entry CLEANUP(json_freep) = NULL, *next CLEANUP(json_freep) = NULL;
+    char build[64], program_hash[2 * HASH_LEN + 1], want[2 * HASH_LEN + 1], settings[2 * HASH_LEN + 1], changed[2 * HASH_LEN + 1];
+    buffer_init(&text, RIG_TEXT);
+    buffer_init(&again, RIG_TEXT);
+    buffer_init(&program, 256 * 1024 * 1024);
+    assert_true(has_entry(g, 0, "startup", &text));
+    assert_ok(json_parse(buffer_slice(&text), RIG_TEXT, &entry, NULL));
+    assert_ok(host_read_file(host_real(), "/proc/self/exe", 256 * 1024 * 1024, &program, NULL));
+    struct hash h = sha256(buffer_slice(&program));
+    hash_print(&h, want);
+    assert_true(strlen(rig_text(entry, "build", build, sizeof build)) > 0);
+    assert_string_equal(rig_text(entry, "program_sha256", program_hash, sizeof program_hash), want);
+    assert_int_equal(strlen(rig_text(entry, "settings_sha256", settings, sizeof settings)), 2 * HASH_LEN);
+    /* other settings: another hash, in the next start's entry */
+    uint64_t before = log_size(g);
+    core_free(g->core);
+    g->settings.lease_ms++;
+    rig_start_core(g);
+    assert_true(has_entry(g, before, "startup", &again));
+    assert_ok(json_parse(buffer_slice(&again), RIG_TEXT, &next, NULL));
+    assert_string_equal(rig_text(next, "program_sha256", program_hash, sizeof program_hash), want);
+    assert_string_not_equal(rig_text(next, "settings_sha256", changed, sizeof changed), settings);
+}
+
+/* What a site says of its opt-outs in its poll. */
+static void report_optouts(struct rig *g, int site)
+{
+    struct optout_report r = {.version = 1, .at_ms = host_now_ms(host_real()), .list = sha256(slice_str("list"))};
+    struct buffer payload CLEANUP(buffer_done), body CLEANUP(buffer_done);
+    struct envelope e CLEANUP(envelope_done);
+    buffer_init(&payload, RIG_TEXT);
+    buffer_init(&body, RIG_TEXT);
+    envelope_init(&e);
+    assert_ok(label_parse(slice_str("demo"), &r.network, NULL));
+    assert_ok(site_id_parse(slice_str(rig_sites[site]), &r.site, NULL));
+    assert_ok(optout_report_print(&r, &payload, NULL));
+    assert_ok(envelope_make(TYPE_OPTOUT_REPORT, buffer_slice(&payload), &e, NULL));
+    assert_ok(envelope_sign(&e, g->keys[site ? SITE2 : SITE1], NULL));
+    assert_ok(buffer_add_str(&body, "{\"checkpoint\":0,\"trust\":1,\"running\":[],\"paused\":false,\"wait_ms\":0,\"build\":\"test\",\"optouts\":{\"taken\":[],\"list\":", NULL));
+    assert_ok(envelope_print(&e, &body, NULL));
+    assert_ok(buffer_add_str(&body, "}}", NULL));
+    EXPECT(rig_site_call(g, site, HTTP_POST, "/v1/poll", buffer_str(&body)), 200, NULL);
+}
+
+/* Every type of the table was written, but for those that another test writes. */
+static void every_type_was_written(struct rig *g)
+{
+    static const char *const elsewhere[] = {
+        "clock",          /* a_clock_that_jumps_is_noted */
+        "log_succession", /* tests/show/audit-log-10 */
+        "optout", "optout_answer",                               /* need a desk and its sites' keys: tests/show/governance-4 */
+        "site_pause", "site_block", "site_rules", "site_waits", /* tests/e2e/holder_test.py */
+    };
+    for (unsigned i = 0; entry_type_at(i); i++) {
+        bool away = false;
+        for (size_t k = 0; k < COUNT_OF(elsewhere); k++)
+            away = away || strcmp(elsewhere[k], entry_type_at(i)->name) == 0;
+        if (!away && !has_entry(g, 0, entry_type_at(i)->name, NULL))
+            fail_msg("nothing here writes a '%s': drive it, or say where it is written", entry_type_at(i)->name);
+    }
+}
+
 static void every_command_leaves_its_entry(void **state)
 {
     (void)state;
@@ -75,6 +142,7 @@ static void every_command_leaves_its_entry(void **state)
     rig_open(&g, NULL);
     if (!has_entry(&g, 0, "startup", NULL) || !has_entry(&g, 0, "account", NULL))
         fail_msg("a start leaves no entry");
+    a_start_says_what_started(&g);
     DRIVE(COMMAND_ACCOUNT_ADD, "account", rig_people(&g));
     driven[COMMAND_LOGIN] = has_entry(&g, 0, "login", NULL);
     DRIVE(COMMAND_LOGIN, "login_failed",
@@ -106,6 +174,18 @@ static void every_command_leaves_its_entry(void **state)
     EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
     snprintf(path, sizeof path, "/v1/queries/%s/cancel", id);
     DRIVE(COMMAND_QUERY_CANCEL, "cancel", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}"), 200, NULL));
+    /* a site that refuses says so, signed, and the log says which code */
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    uint64_t refusing = log_size(&g);
+    struct buffer refusal CLEANUP(buffer_done);
+    struct json *refused CLEANUP(json_freep) = NULL;
+    buffer_init(&refusal, RIG_TEXT);
+    DRIVE(COMMAND_TASK_RESULT, "site_result", rig_answer_task(&g, 0, NULL));
+    assert_true(has_entry(&g, refusing, "site_result", &refusal));
+    assert_ok(json_parse(buffer_slice(&refusal), RIG_TEXT, &refused, NULL));
+    assert_slice(json_text(json_get(refused, "status")), "refused");
+    assert_slice(json_text(json_get(refused, "code")), "statistic_not_allowed");
+    DRIVE(COMMAND_POLL, "optout_list", report_optouts(&g, 0));
     snprintf(path, sizeof path, "/v1/permits/%s/status", permit);
     DRIVE(COMMAND_PERMIT_STATUS, "permit_status",
           EXPECT(rig_call(&g, P_OFFICER2, HTTP_POST, path, "{\"state\":\"revoked\",\"reason\":\"asked\"}"), 200, NULL));
@@ -125,6 +205,8 @@ static void every_command_leaves_its_entry(void **state)
     rig_draft(&g, "[\"count\"]", DAY_MS, permit);
     driven[COMMAND_APPLICATION_ADD] = true; /* rig_draft: its entry has the commitment, looked at below */
     assert_true(has_entry(&g, 0, "opinion", NULL));
+    snprintf(path, sizeof path, "/v1/applications/%s/export", application);
+    DRIVE(COMMAND_APPLICATION_EXPORT, "case_export", EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, path, NULL), 200, NULL));
     snprintf(path, sizeof path, "/v1/applications/%s/copies", application);
     DRIVE(COMMAND_APPLICATION_COPY, "application", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, path, "{}"), 201, NULL));
     a = rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/applications", NULL);
@@ -153,10 +235,11 @@ static void every_command_leaves_its_entry(void **state)
     DRIVE(COMMAND_ERASE, "erasure", EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/erasures", path), 200, NULL));
     DRIVE(COMMAND_LOGOUT, "token", EXPECT(rig_call(&g, P_AUDITOR, HTTP_POST, "/v1/logout", "{}"), 200, NULL));
     /* these change nothing that is kept; an entry a cosignature would never let the log rest */
-    driven[COMMAND_POLL] = driven[COMMAND_QUERY_CHECK] = driven[COMMAND_LOG_COSIGNATURE] = true;
+    driven[COMMAND_QUERY_CHECK] = driven[COMMAND_LOG_COSIGNATURE] = true;
     for (unsigned c = 0; c < COMMAND_COUNT; c++)
         if (!driven[c] && strcmp(command_rule(c)->method, "GET") != 0)
             fail_msg("%s %s is not driven here: add a DRIVE line with the entry it leaves", command_rule(c)->method, command_rule(c)->path);
+    every_type_was_written(&g);
     rig_close(&g);
 }
 
