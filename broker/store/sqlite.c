@@ -165,7 +165,7 @@ static result connect_db(struct sqlite_store *s, struct why *why)
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
     TRY(sqlite_execute(s, "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
-                          "PRAGMA trusted_schema=OFF;PRAGMA cell_size_check=ON;PRAGMA cache_size=-65536", why));
+                          "PRAGMA trusted_schema=OFF;PRAGMA cell_size_check=ON", why));
     return DONE;
 }
 
