@@ -363,6 +363,16 @@ class Network:
         finally:
             connection.close()
 
+    def head_status(self, method, path, headers):
+        """The status of a call whose body is announced and not sent; 0: no answer."""
+        context = ssl.create_default_context(cafile=self.path("broker", "server-ca.pem"))
+        with socket.create_connection(("127.0.0.1", self.state["people_port"]), timeout=30) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as s:
+            lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"] + [f"{k}: {v}" for k, v in headers.items()]
+            s.sendall("\r\n".join(lines + ["", ""]).encode())
+            words = s.recv(4096).split()
+            return int(words[1]) if len(words) > 1 else 0
+
     def signed_query(self, person, question, permit, sites=None, seconds=3600):
         """(id, envelope) of a query signed with the person's key by another program than ours."""
         now = time.time()

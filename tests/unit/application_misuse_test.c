@@ -609,8 +609,14 @@ static void another_principal_investigator(void **state)
     rig_close(&g);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const struct CMUnitTest cells[] = {
+        cmocka_unit_test(every_permit_cell),
+        cmocka_unit_test(every_call_by_every_role),
+    };
+    if (argc > 1 && strcmp(argv[1], "--cells") == 0)
+        return cmocka_run_group_tests(cells, NULL, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_step_twice_at_once),
         cmocka_unit_test(every_field_of_every_form),

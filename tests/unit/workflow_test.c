@@ -861,6 +861,11 @@ int main(int argc, char **argv)
         print_table(stdout);
         return 0;
     }
+    const struct CMUnitTest cells[] = {
+        cmocka_unit_test(the_document_is_the_table),
+        cmocka_unit_test(every_cell),
+        cmocka_unit_test(every_enquiry_cell),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_document_is_the_table),
         cmocka_unit_test(every_state_is_reached_and_left),
@@ -880,5 +885,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_enquiry_cell),
         cmocka_unit_test(an_enquiry_becomes_an_application),
     };
+    if (argc > 1 && strcmp(argv[1], "--cells") == 0)
+        return cmocka_run_group_tests(cells, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
