@@ -24,7 +24,7 @@ enum { ENDING_COUNT = sizeof ENDINGS / sizeof ENDINGS[0] };
 
 static bool has(struct slice s, const char *text)
 {
-    return s.len && memmem(s.at, s.len, text, strlen(text)) != NULL;
+    return s.at && memmem(s.at, s.len, text, strlen(text)) != NULL;
 }
 
 static bool begins(struct slice s, const char *bytes, size_t len)
