@@ -461,6 +461,8 @@ struct permit_row {
     int64_t renewals;
     struct permit *permit; /* owned */
 };
+/* What sites are told of a stage: a draft is suspended, a replaced permit revoked. */
+enum permit_state permit_state_of(int64_t stage);
 void permit_row_done(struct permit_row *p);
 MUST_CHECK result permit_load(struct core *c, struct slice id, struct permit_row *ret, struct why *why);
 /* The sealed status of a permit, at most STATUS_RENEW_MS old.  Borrowed until the next call. */

@@ -22,6 +22,13 @@ static const char *state_name(int64_t state)
     return stage_name((enum permit_stage)state);
 }
 
+enum permit_state permit_state_of(int64_t stage)
+{
+    static const enum permit_state states[STAGES] = {[DRAFT] = PERMIT_SUSPENDED, [LIVE] = PERMIT_LIVE, [SUSPENDED] = PERMIT_SUSPENDED,
+                                                     [REVOKED] = PERMIT_REVOKED, [EXPIRED] = PERMIT_EXPIRED, [REPLACED] = PERMIT_REVOKED};
+    return stage >= 0 && stage < STAGES ? states[stage] : PERMIT_REVOKED;
+}
+
 /* --- the draft --- */
 
 static result people_json(struct core *c, const struct json *accounts, struct json *to, const char *document, int64_t created_ms,
@@ -634,8 +641,6 @@ static struct sealed *sealed_slot(struct core *c, const struct document_id *perm
 
 result permit_sealed_status(struct core *c, const struct permit_row *p, struct slice *ret, struct why *why)
 {
-    static const enum permit_state states[] = {[LIVE] = PERMIT_LIVE, [SUSPENDED] = PERMIT_SUSPENDED, [REVOKED] = PERMIT_REVOKED, [EXPIRED] = PERMIT_EXPIRED,
-                                               [REPLACED] = PERMIT_REVOKED};
     struct sealed *s = sealed_slot(c, &p->permit->id);
     if (!s)
         return FAIL(why, LIMIT, "no memory for a status");
@@ -644,7 +649,7 @@ result permit_sealed_status(struct core *c, const struct permit_row *p, struct s
     if (misbehaves("old_status") && s->envelope.len)
         fresh = true;
     if (!fresh) {
-        struct permit_status status = {.permit = p->permit->id, .permit_hash = p->permit->hash, .state = states[p->state],
+        struct permit_status status = {.permit = p->permit->id, .permit_hash = p->permit->hash, .state = permit_state_of(p->state),
                                        .serial = p->serial, .at_ms = now};
         struct buffer payload CLEANUP(buffer_done), ask CLEANUP(buffer_done), answer CLEANUP(buffer_done);
         buffer_init(&payload, STATUS_TEXT_MAX);

@@ -79,10 +79,8 @@ static result narrow_sites(struct intake *in, const struct site_id *sites, unsig
 
 static result decide_scope(struct call *c, struct intake *in, struct why *why)
 {
-    static const enum permit_state states[] = {[DRAFT] = PERMIT_SUSPENDED, [LIVE] = PERMIT_LIVE, [SUSPENDED] = PERMIT_SUSPENDED,
-                                               [REVOKED] = PERMIT_REVOKED, [EXPIRED] = PERMIT_EXPIRED};
     struct scope_facts facts = {
-        .permit = in->permit.permit, .state = states[in->permit.state], .question = in->question, .account = &c->who.account,
+        .permit = in->permit.permit, .state = permit_state_of(in->permit.state), .question = in->question, .account = &c->who.account,
         .now_ms = c->now_ms, .sites = in->sites, .site_count = in->site_count,
     };
     const struct access_rules *rules;
