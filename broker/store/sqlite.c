@@ -42,7 +42,8 @@ static result refuse(struct sqlite_store *s, int code, const char *doing, struct
         return FAIL(why, BROKEN, "%s: %s", doing, says);
     if (primary == SQLITE_TOOBIG || primary == SQLITE_NOMEM)
         return FAIL(why, LIMIT, "%s: %s", doing, says);
-    return FAIL(why, UNAVAILABLE, "%s: %s", doing, says);
+    return FAIL(why, UNAVAILABLE, "%s: %s (%.120s%s)", doing, says, s->path,
+                primary == SQLITE_FULL || primary == SQLITE_IOERR ? "; is the disk full?" : "");
 }
 
 static result sqlite_execute(void *self, const char *sql, struct why *why)
