@@ -10,6 +10,7 @@
 #include "client/log_file.h"
 #include "client/table_print.h"
 #include "client/trust_store.h"
+#include "proto/tiles.h"
 
 enum { PAGE_ENTRIES = 1000, SHOW_DEFAULT = 50 };
 
@@ -312,6 +313,42 @@ static int verify_file(struct client *c, const struct arguments *arguments, cons
     return r.code == OK ? say_verified(c, &audit, &now, trust, &policy, &verdict) : client_fail(EXIT_UNVERIFIED, &why);
 }
 
+/* Something is wrong: which entry is the first that is not the one whose hash stands in the log's tiles? */
+struct holding {
+    struct client *client;
+    uint64_t size, tile; /* tile: the one at hand, counted from 1; 0: none */
+    struct buffer hashes;
+};
+
+static result hold_to_tile(void *self, uint64_t index, struct slice bytes, struct why *why)
+{
+    struct holding *h = self;
+    if (h->tile != index / TILE_WIDTH + 1) {
+        char name[TILE_PATH_SIZE], path[CALL_PATH_MAX];
+        struct tile t = tile_of(false, 0, index / TILE_WIDTH, h->size);
+        tile_print(&t, name);
+        (void)snprintf(path, sizeof path, "/v1/log/%s", name);
+        buffer_clear(&h->hashes);
+        if (client_bytes(h->client, path, true, &h->hashes) != EXIT_DONE || h->hashes.len != (size_t)t.width * HASH_LEN)
+            return FAIL(why, DENIED, "%s cannot be read whole: the first bad entry cannot be named", name);
+        h->tile = index / TILE_WIDTH + 1;
+    }
+    struct hash leaf = merkle_leaf(bytes);
+    if (memcmp(leaf.at, h->hashes.at + index % TILE_WIDTH * HASH_LEN, HASH_LEN) != 0)
+        return FAIL(why, DENIED, "the first bad entry: entry %llu is not the one whose hash stands in its tile", (unsigned long long)index);
+    return DONE;
+}
+
+static int name_first_bad(struct client *c, uint64_t size)
+{
+    struct holding h = {.client = c, .size = size};
+    buffer_init(&h.hashes, (size_t)TILE_WIDTH * HASH_LEN);
+    if (each_entry(c, 0, size, hold_to_tile, &h) == EXIT_DONE)
+        client_say(c, "Every entry is the one whose hash stands in its tile: the hashes were altered with the entries, or the checkpoint is of another history.");
+    buffer_done(&h.hashes);
+    return EXIT_UNVERIFIED;
+}
+
 static int verify_log(struct client *c, const struct arguments *arguments)
 {
     struct why why = {0};
@@ -343,10 +380,12 @@ static int verify_log(struct client *c, const struct arguments *arguments)
         code = check_start(c, &trust->successions[i], &now);
     if (code == EXIT_DONE)
         code = each_entry(c, 0, now.size, verify_entry, &audit);
+    if (code == EXIT_DONE && audit_end(&audit, &now, &why).code != OK)
+        code = client_fail(EXIT_UNVERIFIED, &why);
+    if (code == EXIT_UNVERIFIED && audit.tree.size > 0) /* found while the entries were read */
+        return name_first_bad(c, now.size);
     if (code != EXIT_DONE)
         return code;
-    if (audit_end(&audit, &now, &why).code != OK)
-        return client_fail(EXIT_UNVERIFIED, &why);
     code = store_seen(c, buffer_slice(&note));
     return code == EXIT_DONE ? say_verified(c, &audit, &now, trust, &policy, &verdict) : code;
 }
