@@ -305,6 +305,14 @@ bool site_rules_optouts_at_grant(const struct site_rules *r, const struct label 
     return r && (p && p->has_optouts ? p->at_grant : r->whole.at_grant);
 }
 
+bool site_rules_say_at_grant(const struct site_rules *r)
+{
+    bool any = r && r->whole.at_grant;
+    for (unsigned i = 0; r && i < r->part_count; i++)
+        any = any || r->parts[i].at_grant;
+    return any;
+}
+
 static bool has_label(const struct label *list, unsigned count, const struct label *label)
 {
     for (unsigned i = 0; i < count; i++)

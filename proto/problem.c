@@ -74,6 +74,7 @@ static const struct problem_code CODES[] = {
     {"replayed", PROBLEM_CLOCK, 409, "The document was used before."},
 
     {"optout_list_too_old", PROBLEM_CONSENT, 403, "The list of opt-outs is too old."},
+    {"optout_list_gone", PROBLEM_CONSENT, 403, "The list of opt-outs that the permit keeps cannot be made again."},
     {"disclosure", PROBLEM_DISCLOSURE, 403, "The answer is withheld to protect the persons in the data."},
     {"paused", PROBLEM_PAUSED, 409, "The site has paused."},
 

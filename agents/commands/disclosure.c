@@ -78,7 +78,7 @@ static result open_edition(struct explaining *x, const struct hash *snapshot, st
     TRY(optouts_open(host_real(), &x->settings, NULL, &o, why));
     result r = optouts_name_editions(o, &d, false, &changed, why);
     if (is_ok(r))
-        r = optouts_left_out(o, &d.held[0], slice_str(""), &keys, why);
+        r = optouts_left_out(o, &d.held[0], NULL, slice_str(""), &keys, why);
     if (is_ok(r))
         r = left_out_apply(&x->left_out, buffer_slice(&keys), x->snapshot, why);
     hash_print(&d.held[0].edition, x->edition);

@@ -1,4 +1,6 @@
 /* consent.c - the guard's dealings with opt-outs: what a poll brings, and when editions change. */
+#include <stdlib.h>
+
 #include "agents/guard/inside.h"
 #include "base/log.h"
 
@@ -42,6 +44,7 @@ static void name_editions(struct guard *g, bool apply)
 {
     struct why why = {0};
     bool changed = false;
+    optouts_keep_versions(g->optouts, site_rules_say_at_grant(g->rules));
     result r = optouts_name_editions(g->optouts, &g->datasets, apply, &changed, &why);
     if (!is_ok(r)) { /* without names that hold nothing may be answered */
         log_failure(LOG_ERROR, "editions_not_named", r, &why);
@@ -57,6 +60,27 @@ static void name_editions(struct guard *g, bool apply)
         hash_print(&g->datasets.held[i].edition, edition);
         log_event(LOG_NOTICE, "edition", "dataset", g->datasets.held[i].dictionary->dataset.text, "edition", edition, NULL);
     }
+}
+
+bool consent_choose(struct guard *g, struct verified *v, struct refusal *ret)
+{
+    const struct permit_optout_list *l = NULL;
+    struct why why = {0};
+    bool at_grant = site_rules_optouts_at_grant(g->rules, &v->dataset->dictionary->dataset);
+    for (unsigned i = 0; i < v->permit->optout_list_count; i++)
+        if (site_id_equal(&v->permit->optout_lists[i].site, &g->settings->site))
+            l = &v->permit->optout_lists[i];
+    if (!at_grant || !l || v->dataset->dictionary->profile != PROFILE_OPEN)
+        return true; /* the one in force */
+    v->own = calloc(1, sizeof *v->own);
+    if (!v->own)
+        return refuse(ret, "site", "fault", "", "no memory for an edition");
+    *v->own = *v->dataset;
+    if (!is_ok(optouts_edition_at(g->optouts, v->dataset, l->version, &l->hash, &v->own->edition, &why)))
+        return refuse_why(ret, "consent", "optout_list_gone", "/permit/optout_lists", &why);
+    v->dataset = v->own;
+    v->own_version = l->version;
+    return true;
 }
 
 void consent_settle(struct guard *g)

@@ -222,6 +222,8 @@ MUST_CHECK result consent_open(struct guard *g, struct why *why);
 void consent_take(struct guard *g, const struct json *items);
 /* Names editions anew if the list, a dataset or the holder's wish has changed.  Does nothing while the engine computes. */
 void consent_settle(struct guard *g);
+/* Chooses the edition by the rule of the site: the one in force, or that of the permit's grant.  False: it cannot be made. */
+MUST_CHECK bool consent_choose(struct guard *g, struct verified *v, struct refusal *ret);
 /* Looks for the holder's wish (innsyn-agent optout apply) and for batches that are due. */
 void consent_upkeep(struct guard *g);
 

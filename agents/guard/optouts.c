@@ -69,6 +69,8 @@ struct optouts {
     bool report_due;
     struct buffer report; /* the envelope */
     int64_t checked_ms;
+    bool keep;               /* what earlier versions held is not forgotten */
+    uint64_t forgotten;      /* the highest version at which an entry ended that is forgotten: no version before it can be made again */
 };
 
 static void columns_clear(struct optouts *o)
@@ -147,6 +149,7 @@ static struct json *index_json(const struct optouts *o)
     }
     json_set(v, "entries", entries);
     json_set(v, "in_force", in_force);
+    json_set(v, "forgotten", json_of_integer((int64_t)o->forgotten));
     return v;
 }
 
@@ -199,13 +202,16 @@ static result read_index_from(struct optouts *o, const struct json *v, struct wh
 {
     struct fields f, one;
     const struct json *entries, *in_force;
+    int64_t forgotten = -1;
     TRY(fields_open(v, "", &f, why));
     TRY(need_kind(&f, "optouts/1"));
     TRY(need_version(&f, "version", &o->newest.version));
     TRY(need_hash(&f, "list_sha256", o->newest.hash.at));
     TRY(need_array(&f, "entries", OPTOUTS_MAX, &entries));
     TRY(need_array(&f, "in_force", IN_FORCE_MAX, &in_force));
+    TRY(may_integer(&f, "forgotten", 0, INT64_C(1) << 53, &forgotten)); /* an index of before this was kept: take all as forgotten */
     TRY(fields_close(&f));
+    o->forgotten = forgotten < 0 ? o->newest.version : (uint64_t)forgotten;
     for (; o->count < json_size(entries); o->count++) {
         TRY(open_item(&f, "entries", entries, o->count, &one));
         TRY(read_entry(&one, &o->entries[o->count]));
@@ -571,10 +577,12 @@ static void forget(struct optouts *o)
         oldest = o->in_force[i].list.version < oldest ? o->in_force[i].list.version : oldest;
     for (size_t i = 0; i < o->count; i++) {
         char path[AGENT_PATH_SIZE];
-        if (o->entries[i].removed == 0 || o->entries[i].removed > oldest) {
+        if (o->keep || o->entries[i].removed == 0 || o->entries[i].removed > oldest) {
             o->entries[kept++] = o->entries[i];
             continue;
         }
+        if (o->entries[i].removed > o->forgotten)
+            o->forgotten = o->entries[i].removed;
         sealed_path(o, &o->entries[i].id, path);
         tolerate(host_remove_file(o->host, path, NULL)); /* nobody looks for it any more */
     }
@@ -631,6 +639,22 @@ result optouts_name_editions(struct optouts *o, struct datasets *d, bool apply, 
     return write_index(o, why);
 }
 
+result optouts_edition_at(const struct optouts *o, const struct held_dataset *d, uint64_t version, const struct hash *list,
+                          struct hash *ret, struct why *why)
+{
+    if (version > o->newest.version)
+        return FAIL(why, DENIED, "this site never had version %llu of its list of opt-outs, which the permit names", (unsigned long long)version);
+    if (version < o->forgotten)
+        return FAIL(why, DENIED, "version %llu of the list of opt-outs, which the permit keeps, is forgotten here: ask for an amendment",
+                    (unsigned long long)version);
+    return edition_of(&d->snapshot, d->dictionary, list, ret, why);
+}
+
+void optouts_keep_versions(struct optouts *o, bool keep)
+{
+    o->keep = keep;
+}
+
 /* --- who is left out --------------------------------------------------------------------------- */
 
 static result key_of(struct optouts *o, const struct entry *e, const struct label *dataset, uint64_t *ret, struct why *why)
@@ -676,7 +700,7 @@ static int rising(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-result optouts_left_out(struct optouts *o, const struct held_dataset *d, struct slice purpose, struct buffer *to, struct why *why)
+result optouts_left_out(struct optouts *o, const struct held_dataset *d, const uint64_t *version, struct slice purpose, struct buffer *to, struct why *why)
 {
     const struct in_force *f = find_in_force(o, &d->dictionary->dataset);
     struct column *c;
@@ -690,7 +714,7 @@ result optouts_left_out(struct optouts *o, const struct held_dataset *d, struct 
     if (!keys)
         return FAIL(why, LIMIT, "no memory for an edition");
     for (size_t i = 0; i < o->count; i++)
-        if (holds(&o->entries[i], f->list.version) &&
+        if (holds(&o->entries[i], version ? *version : f->list.version) &&
             (d->dictionary->profile != PROFILE_OPEN || optout_purposes_cover(&o->entries[i].purposes, purpose)))
             keys[n++] = c->keys[i];
     qsort(keys, n, sizeof *keys, rising);

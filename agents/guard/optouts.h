@@ -15,6 +15,11 @@
  * one with which its edition was made, until the holder applies it, a snapshot is loaded, or `batch_ms` have passed since
  * the first change, because a new edition is a new draw of noise.  Under open a person is left out for the purposes
  * named; under the others for all, so that two purposes never differ by the persons who opted out of one.
+ *
+ * The site's rules may say `optouts: at_grant` (policy/site_rules.h): a permit is then answered under the version that it
+ * names (that of its grant), as long as the dataset is open and nothing of that version was forgotten.  Protected datasets
+ * follow their batch always: an edition a permit would be a draw of noise a permit.  With that rule in force what a version
+ * held is not forgotten.
  */
 #ifndef INNSYN_AGENTS_GUARD_OPTOUTS_H
 #define INNSYN_AGENTS_GUARD_OPTOUTS_H
@@ -50,11 +55,19 @@ int64_t optouts_checked_ms(const struct optouts *o); /* 0: not since start */
 struct json *optouts_say(const struct optouts *o);
 void optouts_said(struct optouts *o); /* the broker has it */
 
+/* The edition of an open dataset with an earlier version of the list, which a permit keeps.  DENIED: this site never had that
+ * version, or has forgotten what it held. */
+MUST_CHECK result optouts_edition_at(const struct optouts *o, const struct held_dataset *d, uint64_t version, const struct hash *list,
+                                     struct hash *ret, struct why *why);
+/* keep: entries that only earlier versions hold are kept (a rule of at_grant is in force). */
+void optouts_keep_versions(struct optouts *o, bool keep);
+
 /* Names the editions anew.  apply: the holder wants the newest version everywhere.  *ret_changed: an edition got another name. */
 MUST_CHECK result optouts_name_editions(struct optouts *o, struct datasets *d, bool apply, bool *ret_changed, struct why *why);
 
-/* Record keys of the persons left out of this dataset's edition for this purpose, in the form of a plan. */
-MUST_CHECK result optouts_left_out(struct optouts *o, const struct held_dataset *d, struct slice purpose, struct buffer *to, struct why *why);
+/* Record keys of the persons left out of this dataset's edition for this purpose, in the form of a plan.  version: NULL for
+ * the one in force. */
+MUST_CHECK result optouts_left_out(struct optouts *o, const struct held_dataset *d, const uint64_t *version, struct slice purpose, struct buffer *to, struct why *why);
 
 uint64_t optouts_version(const struct optouts *o);
 

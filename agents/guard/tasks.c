@@ -341,7 +341,7 @@ static result ask_engine(struct guard *g, const struct verified *v, struct why *
     buffer_init(&bytes, PLAN_BYTES_MAX);
     buffer_wipe(&g->left_out);
     buffer_init(&g->left_out, LEFT_OUT_MAX * RECORD_KEY_LEN);
-    TRY(optouts_left_out(g->optouts, v->dataset, v->permit->purpose, &g->left_out, why));
+    TRY(optouts_left_out(g->optouts, v->dataset, v->own ? &v->own_version : NULL, v->permit->purpose, &g->left_out, why));
     p.left_out = buffer_slice(&g->left_out);
     if (!slice_copy_str(slice_str(v->dataset->dictionary->dataset.text), p.dataset, sizeof p.dataset))
         return FAIL(why, LIMIT, "the dataset's name is too long");
@@ -548,6 +548,10 @@ void task_take(struct guard *g, const struct json *bundle)
         return;
     }
     v.taken_ms = host_monotonic_ms(g->host);
+    if (!consent_choose(g, &v, &refusal)) {
+        fail_task(g, &v, &refusal);
+        return;
+    }
     if (!journal_asked(g, &v) || answer_as_before(g, &v))
         return;
     enqueue(g, &v);

@@ -25,6 +25,7 @@ void verified_done(struct verified *v)
     question_free(v->question);
     query_free(v->query);
     permit_free(v->permit);
+    free(v->own);
     verified_init(v);
 }
 

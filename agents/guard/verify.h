@@ -75,7 +75,9 @@ struct verified {
     struct permit *permit;
     struct permit_status status;
     struct query *query;
-    const struct held_dataset *dataset; /* borrowed from the facts */
+    const struct held_dataset *dataset; /* borrowed from the facts, or `own` */
+    struct held_dataset *own;           /* another edition than the current one: with the list of opt-outs that the permit keeps */
+    uint64_t own_version;               /* of that list */
     struct question *question;
     struct label account;
     int64_t taken_ms; /* monotonic; set by who took it */

@@ -182,7 +182,7 @@ static bool leaves_out(struct optouts *o, const struct held_dataset *h, const ch
     assert_ok(recordkey_new(s, LABEL_RECORD_KEY, &rk, &why));
     assert_ok(recordkey_of(rk, slice_str(h->dictionary->dataset.text), slice_str(person), &key, &why));
     buffer_init(&keys, 100000);
-    assert_ok(optouts_left_out(o, h, slice_str(purpose), &keys, &why));
+    assert_ok(optouts_left_out(o, h, NULL, slice_str(purpose), &keys, &why));
     for (size_t i = 0; i < keys.len; i += 8) {
         uint64_t k = 0;
         for (unsigned b = 0; b < 8; b++)
@@ -275,6 +275,33 @@ static void batch_is_due(void **state)
     dictionary_free(d.dictionaries[0]);
 }
 
+/* The edition of an earlier version, as long as nothing of it was forgotten. */
+static void an_earlier_version_can_be_made_again(void **state)
+{
+    struct optouts *o = opened(host_real());
+    struct datasets d = {0};
+    struct hash first, again, list = sha256((struct slice){0});
+    uint64_t zero = 0;
+    struct buffer keys = {0};
+    (void)state;
+    held(&d, 0, "open", PROFILE_OPEN, "a");
+    optouts_keep_versions(o, true);
+    assert_true(name_editions(o, &d, false));
+    first = d.held[0].edition;
+    (void)registered(o, "p1", NULL);
+    assert_true(name_editions(o, &d, false));
+    assert_true(leaves_out(o, &d.held[0], "53.1.e", "p1"));
+    assert_ok(optouts_edition_at(o, &d.held[0], 0, &list, &again, &why));
+    assert_true(hash_equal(&first, &again));
+    buffer_init(&keys, 1024);
+    assert_ok(optouts_left_out(o, &d.held[0], &zero, slice_str("53.1.e"), &keys, &why));
+    assert_int_equal(keys.len, 0);
+    buffer_done(&keys);
+    assert_status(optouts_edition_at(o, &d.held[0], 2, &list, &again, &why), DENIED); /* it never had that one */
+    optouts_free(o);
+    dictionary_free(d.dictionaries[0]);
+}
+
 static void strange_requests(void **state)
 {
     struct optouts *o = opened(host_real());
@@ -357,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(versions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(batch_is_due, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_earlier_version_can_be_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strange_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(torture, set_up, tear_down),
     };
