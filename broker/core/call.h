@@ -298,6 +298,8 @@ MUST_CHECK result offer_settle(struct core *c, struct why *why);
 uint64_t offer_size(const struct core *c);
 /* Cosigned by a majority of the trust document's witnesses (true where it names none). */
 bool offer_is_cosigned(const struct core *c);
+/* How many have cosigned the offer, how many must, and who has not (as far as there is room). */
+void offer_missing(const struct core *c, unsigned *ret_have, unsigned *ret_need, char *names, size_t size);
 /* Does this site's agent stand among the witnesses, and is it still asked? */
 bool offer_asks(const struct core *c, const struct line *line, uint64_t held_size);
 int64_t offer_next_ms(const struct core *c); /* until offer_settle should look again; -1: no need */

@@ -346,6 +346,8 @@ static result task_states(struct core *c, struct slice id, struct json **ret, st
         struct json *reason = NULL, *edition = NULL;
         if (waits || rows_integer(rows, 2) == TASK_REFUSED || rows_integer(rows, 2) == TASK_ANSWERED)
             TRY(site_result_said(rows_text(rows, 4), &reason, &edition, why));
+        else if (rows_text(rows, 7).len)
+            TRY(json_parse(rows_text(rows, 7), QUESTION_BYTES_MAX, &reason, why));
         json_set(site, "reason", reason ? reason : json_of_null()); /* I10: also where the result is another's, or there is none */
         json_set(site, "edition", edition ? edition : json_of_null());
     }

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "stats/combine.h"
 
-enum { REASON_TEXT_MAX = 1000, CODE_TEXT_MAX = 64, RESULT_TEXT_MAX = 8 * 1024 * 1024, WAIT_GRACE_MS = 5 * 60 * 1000 };
+enum { REASON_TEXT_MAX = 1000, REASON_BYTES_MAX = 2048, CODE_TEXT_MAX = 64, RESULT_TEXT_MAX = 8 * 1024 * 1024, WAIT_GRACE_MS = 5 * 60 * 1000 };
 static const int64_t WAIT_MAX_MS = INT64_C(31) * 24 * 60 * 60 * 1000;
 
 struct site_result {
@@ -392,6 +392,35 @@ static result end_without(struct core *c, struct slice id, const struct rows *qu
                store_integer(host_now_ms(c->host)), store_str(""), store_integer((int64_t)index));
 }
 
+/* Why nothing came from a site: nobody cosigned the log, the site is away, or it was too slow.  I10: rule and remedy. */
+static result missing_reason(struct core *c, struct slice site_text, bool waited, struct buffer *to, struct why *why)
+{
+    char text[400], names[160], seen[INSTANT_TEXT_SIZE] = "this broker's start";
+    unsigned have = 0, need = 0;
+    struct site_id site;
+    TRY(site_id_parse(site_text, &site, why));
+    struct line *line = line_of(c, &site);
+    bool log = !offer_is_cosigned(c) && !waited, away = !log && (!line || !line->poll);
+    offer_missing(c, &have, &need, names, sizeof names);
+    if (line && line->seen_ms)
+        instant_print(line->seen_ms, seen);
+    if (log)
+        snprintf(text, sizeof text, "%u of the log's witnesses have cosigned its newest checkpoint and %u must before a site is asked; not heard of: %s. "
+                                    "Their operators must bring them back (innsyn site list), or the root quorum names others; then ask again", have, need, names);
+    else if (away)
+        snprintf(text, sizeof text, "the site has not been connected since %s; its operator must start its agent (innsyn-agent check); then ask again", seen);
+    else if (waited)
+        snprintf(text, sizeof text, "the site did not say before its deadline whether its holder releases the answer; ask again");
+    else
+        snprintf(text, sizeof text, "the site did not answer before the query's deadline; ask again with a longer --timeout");
+    struct json *v CLEANUP(json_freep) = json_object();
+    json_set(v, "class", json_of_str(log ? "log" : waited ? "policy" : "site"));
+    json_set(v, "code", json_of_str(log ? "not_cosigned" : waited ? "release_lapsed" : "unavailable"));
+    json_set(v, "field", json_of_str(log ? "/checkpoint" : ""));
+    json_set(v, "text", json_of_str(text));
+    return json_print(v, to, why);
+}
+
 static result end_open_tasks(struct core *c, struct slice id, int64_t as, struct why *why)
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
@@ -399,7 +428,13 @@ static result end_open_tasks(struct core *c, struct slice id, int64_t as, struct
     while (rows_next(rows)) {
         if (rows_integer(rows, 2) != TASK_OPEN)
             continue;
+        struct buffer reason CLEANUP(buffer_done) = {0};
+        buffer_init(&reason, REASON_BYTES_MAX);
+        if (as == TASK_MISSING)
+            TRY(missing_reason(c, rows_text(rows, 1), rows_integer(rows, 6) != 0, &reason, why));
         TRY(RUN(c, TASK_FINISH, NULL, why, store_text(rows_text(rows, 0)), store_integer(as), store_str(""), store_null(), store_integer(-1)));
+        if (reason.len)
+            TRY(RUN(c, TASK_REASON, NULL, why, store_text(rows_text(rows, 0)), store_text(buffer_slice(&reason))));
         TRY(line_wake(c, rows_text(rows, 1), why)); /* tell the agent to stop */
     }
     return DONE;

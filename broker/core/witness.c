@@ -58,6 +58,20 @@ bool offer_is_cosigned(const struct core *c)
     return c->log.offer->count >= witnesses_majority(witness_count(c));
 }
 
+void offer_missing(const struct core *c, unsigned *ret_have, unsigned *ret_need, char *names, size_t size)
+{
+    const struct offer *o = c->log.offer;
+    size_t len = 0;
+    *ret_have = o->count;
+    *ret_need = witnesses_majority(witness_count(c));
+    names[0] = 0;
+    for (unsigned i = 0; i < witness_count(c); i++) {
+        const char *name = c->trust->witnesses[i].name;
+        if (o->held[i].time_s == 0 && len + strlen(name) + 3 < size)
+            len += (size_t)snprintf(names + len, size - len, "%s%s", len ? ", " : "", name);
+    }
+}
+
 void offer_want(struct core *c)
 {
     if (c->log.offer)

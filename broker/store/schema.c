@@ -181,6 +181,8 @@ static const char step_concerned[] = "DELETE FROM log_terms; DELETE FROM log_ind
     "CREATE TABLE assessments (application TEXT PRIMARY KEY REFERENCES applications (id), at_ms BIGINT NOT NULL," \
     " account TEXT NOT NULL, assessment TEXT NOT NULL, deviation TEXT NOT NULL);"                  \
     "CREATE INDEX assessments_account ON assessments (account);"
+/* Why nothing came of a task: what the broker knows of it (JSON), '' where the site itself said something. */
+static const char step_reason[] = "ALTER TABLE tasks ADD COLUMN reason TEXT NOT NULL DEFAULT '';";
 
 const char *schema_step(unsigned version, bool bytea)
 {
@@ -198,6 +200,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 9: return step_concerned;
     case 10: return bytea ? STEP_ATTACHMENTS("BYTEA") : STEP_ATTACHMENTS("BLOB");
     case 11: return bytea ? STEP_ACCESS("BYTEA") : STEP_ACCESS("BLOB");
+    case 12: return step_reason;
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

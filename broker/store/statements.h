@@ -311,8 +311,9 @@
     S(TASKS_OPEN, "SELECT t.id, t.query, t.entry, t.issued_ms, t.expires_ms, q.permit, q.envelope, q.hash"             \
                   " FROM tasks t JOIN queries q ON q.id = t.query WHERE t.site = $1 AND t.state = 0 AND t.waits_ms = 0" \
                   " ORDER BY t.entry LIMIT $2")                                                                        \
-    S(TASKS_OF_QUERY, "SELECT id, site, state, entry, result, result_hash, waits_ms FROM tasks WHERE query = $1"       \
+    S(TASKS_OF_QUERY, "SELECT id, site, state, entry, result, result_hash, waits_ms, reason FROM tasks WHERE query = $1" \
                       " ORDER BY site")                                                                                \
+    S(TASK_REASON, "UPDATE tasks SET reason = $2 WHERE id = $1")                                                       \
     S(TASK_WAITS, "UPDATE tasks SET result = $2, waits_ms = $3, result_entry = $4 WHERE id = $1 AND state = 0")        \
     S(QUERY_EXTEND, "UPDATE queries SET deadline_ms = $2 WHERE id = $1 AND deadline_ms < $2")                          \
     S(TASK_FINISH, "UPDATE tasks SET state = $2, result = $3, result_hash = $4, result_entry = $5"                     \

@@ -263,6 +263,11 @@ static void a_site_that_stays_away(void **state)
     const struct json *sites = json_get(json_get(a->body, "result"), "sites");
     assert_slice(json_text(json_get(json_item(sites, 0), "status")), "answered");
     assert_slice(json_text(json_get(json_item(sites, 1), "status")), "missing");
+    /* and why: it was never heard of */
+    const struct json *reason = json_get(json_item(json_get(a->body, "sites"), 1), "reason");
+    assert_slice(json_text(json_get(reason, "code")), "unavailable");
+    struct slice text = json_text(json_get(reason, "text"));
+    assert_non_null(memmem(text.at, text.len, "innsyn-agent check", 18));
     rig_close(&g);
 }
 
