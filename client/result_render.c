@@ -27,8 +27,8 @@ struct page {
     const struct json *document, *dictionary;
     const struct json *withheld; /* protection.withheld */
     const struct render_options *options;
-    bool protected;
-    int floor; /* the smallest count above 0 that is published */
+    bool protected, private; /* private: profile dp */
+    int floor; /* the smallest count above 0 that is published; 0: a 0 stands for itself */
     struct seen seen;
     struct buffer *to;
     struct why *why;
@@ -131,7 +131,7 @@ static void count_text(struct page *p, const struct json *v, bool partial, char 
         return;
     }
     p->seen.partial = p->seen.partial || partial;
-    if (p->protected && json_number(v) == 0) {
+    if (p->floor > 0 && json_number(v) == 0) {
         p->seen.small = true;
         (void)snprintf(to, CELL_TEXT, "<%d%s", p->floor, mark);
     } else {
@@ -159,7 +159,7 @@ static result render_count(struct page *p, const struct json *r, bool of_site)
     result_count_sites(p->document, &answered, &asked);
     if (json_kind(n) == JSON_NULL)
         TRY(buffer_add_str(p->to, "The number is withheld", p->why));
-    else if (p->protected && json_number(n) == 0)
+    else if (p->floor > 0 && json_number(n) == 0)
         TRY(buffer_printf(p->to, p->why, "Fewer than %d persons at each site", p->floor));
     else
         TRY(buffer_printf(p->to, p->why, "%s%s %s", p->protected ? "About " : "", text, json_number(n) == 1 ? "person" : "persons"));
@@ -529,6 +529,27 @@ static result render_by_site(struct page *p)
     return DONE;
 }
 
+/* What is left of the permit's budget, in the words of each meter. */
+static result render_budget(struct page *p)
+{
+    const struct json *budget = json_get(json_get(p->document, "protection"), "budget");
+    for (size_t i = 0; i < json_size(budget); i++) {
+        const struct json *b = json_item(budget, i), *rho = json_get(b, "rho"), *left = json_get(b, rho ? "rho_left" : "left");
+        TRY(buffer_add_str(p->to, "Budget at ", p->why));
+        TRY(clean_text(json_text(json_get(b, "site")), p->to, p->why));
+        if (rho) {
+            double questions = json_number(rho) > 0 ? floor(json_number(left) / json_number(rho) + 1e-6) : 0;
+            TRY(buffer_printf(p->to, p->why, ": this question took %.4g of rho, %.4g is left to the permit: %.0f more such question%s; what was answered stays free\n",
+                              json_number(rho), json_number(left), questions, questions == 1 ? "" : "s"));
+        } else {
+            TRY(buffer_printf(p->to, p->why, ": %.3g is left to the permit for ", json_number(left)));
+            TRY(clean_text(json_text(json_get(b, "variable")), p->to, p->why));
+            TRY(buffer_add_str(p->to, ", the variable with the least\n", p->why));
+        }
+    }
+    return DONE;
+}
+
 static result render_notes(struct page *p)
 {
     const struct json *protection = json_get(p->document, "protection"), *sd = json_get(protection, "noise_sd_per_site");
@@ -539,9 +560,12 @@ static result render_notes(struct page *p)
         TRY(buffer_add_str(p->to, "Protected (profile ", p->why));
         TRY(clean_text(json_text(json_get(protection, "profile")), p->to, p->why));
         TRY(buffer_add_str(p->to, ")", p->why));
-        if (json_is_number(sd))
+        if (json_is_number(sd) && p->private)
+            TRY(buffer_printf(p->to, p->why, ": every cell carries noise of its own, standard deviation %.3g a site, also where nobody is, so it may be below 0; a sum of k cells, as margins and totals are, has %.3g times the root of k", json_number(sd), json_number(sd)));
+        else if (json_is_number(sd))
             TRY(buffer_printf(p->to, p->why, ": every figure carries its own noise, standard deviation %.3g a site; margins do not add up", json_number(sd)));
         TRY(buffer_add_str(p->to, ".\n", p->why));
+        TRY(render_budget(p));
     }
     if (p->seen.small)
         TRY(buffer_printf(p->to, p->why, "<%d%s published as 0: a small number or none\n", p->floor, p->floor < 10 ? " " : ""));
@@ -614,7 +638,9 @@ result result_render(const struct json *document, const struct json *dictionary,
     p.withheld = json_get(protection, "withheld");
     /* What does not say that it is open is treated as protected. */
     p.protected = !slice_is(json_text(json_get(protection, "profile")), "open");
-    p.floor = slice_is(json_text(json_get(protection, "profile")), "strict") ? FLOOR_STRICT : FLOOR_CK;
+    /* Under open and dp a 0 is a 0 (under dp with its noise, as any other figure). */
+    p.private = slice_is(json_text(json_get(protection, "profile")), "dp");
+    p.floor = !p.protected || p.private ? 0 : slice_is(json_text(json_get(protection, "profile")), "strict") ? FLOOR_STRICT : FLOOR_CK;
     if (json_kind(r) == JSON_OBJECT) {
         TRY(render_statistic(&p, r, false));
         TRY(render_by_site(&p));

@@ -35,9 +35,9 @@ double moments_variance(const struct moments *m)
 void cells_combine(int64_t *into, unsigned *missing, const int64_t *other, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (other[i] < 0)
+        if (other[i] == CELL_WITHHELD)
             missing[i]++;
-        else if (into[i] < 0)
+        else if (into[i] == CELL_WITHHELD)
             into[i] = other[i];
         else if (!ck_add(into[i], other[i], &into[i]))
             into[i] = INT64_MAX; /* sites are bounded to 2^53 each; this holds whatever they say */

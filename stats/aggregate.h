@@ -23,8 +23,8 @@ void moments_combine(struct moments *into, const struct moments *other);
 /* NAN when n < 2. */
 double moments_variance(const struct moments *m);
 
-/* Counts of cells; a withheld cell is CELL_WITHHELD. */
-#define CELL_WITHHELD INT64_C(-1)
+/* Counts of cells; a withheld cell is CELL_WITHHELD.  Under profile dp a count with its noise may be negative. */
+#define CELL_WITHHELD INT64_MIN
 /* Sums `other` into `into`; a withheld cell adds nothing and is marked in `missing[i]` (count of sites
  * that withheld it).  `into` starts as CELL_WITHHELD and stays so while no site published the cell. */
 void cells_combine(int64_t *into, unsigned *missing, const int64_t *other, size_t count);

@@ -13,21 +13,25 @@
 
 /* --- checking one site's statistic --- */
 
-static result check_count(const struct json *v, const char *path, struct why *why)
+#define COUNT_MAX (INT64_C(1) << 48)
+
+/* Under profile dp a count carries noise that may be more than itself. */
+static result check_count(const struct question *q, const struct json *v, const char *path, struct why *why)
 {
+    int64_t least = q->dictionary->profile == PROFILE_DP ? -COUNT_MAX : 0;
     if (json_kind(v) == JSON_NULL)
         return DONE; /* withheld */
-    if (json_kind(v) != JSON_INTEGER || json_integer(v) < 0 || json_integer(v) > INT64_C(1) << 48)
+    if (json_kind(v) != JSON_INTEGER || json_integer(v) < least || json_integer(v) > COUNT_MAX)
         return FAIL_AT(why, MALFORMED, path, "must be a count or null");
     return DONE;
 }
 
-static result check_counts(const struct json *array, uint64_t count, const char *path, struct why *why)
+static result check_counts(const struct question *q, const struct json *array, uint64_t count, const char *path, struct why *why)
 {
     if (json_kind(array) != JSON_ARRAY || json_size(array) != count)
         return FAIL_AT(why, MALFORMED, path, "must have %llu cells, as the question asks", (unsigned long long)count);
     for (size_t i = 0; i < count; i++)
-        TRY(check_count(json_item(array, i), path, why));
+        TRY(check_count(q, json_item(array, i), path, why));
     return DONE;
 }
 
@@ -42,27 +46,27 @@ static result check_cells(const struct question *q, const struct json *v, const 
     const struct json *cells, *margins = NULL, *count;
     TRY(fields_open(v, path, &f, why));
     TRY(need_any(&f, "cells", &cells));
-    TRY(check_counts(cells, question_cells(q), path, why));
+    TRY(check_counts(q, cells, question_cells(q), path, why));
     TRY(may_array(&f, "margins", TABLE_DIMENSIONS_MAX, &margins));
     if (q->statistic == STATISTIC_HISTOGRAM) {
         count = NULL;
         TRY(may_any(&f, "below", &count));
-        TRY(check_count(count, path, why));
+        TRY(check_count(q, count, path, why));
         count = NULL;
         TRY(may_any(&f, "above", &count));
-        TRY(check_count(count, path, why));
+        TRY(check_count(q, count, path, why));
     }
     count = NULL;
     TRY(may_any(&f, "total", &count));
-    TRY(check_count(count, path, why));
+    TRY(check_count(q, count, path, why));
     count = NULL;
     TRY(may_any(&f, "n_missing", &count));
-    TRY(check_count(count, path, why));
+    TRY(check_count(q, count, path, why));
     if (has_margins(q)) {
         if (json_size(margins) != q->dimension_count)
             return FAIL_AT(why, MALFORMED, path, "must have a margin for each dimension");
         for (unsigned d = 0; d < q->dimension_count; d++)
-            TRY(check_counts(json_item(margins, d), dimension_cells(q, d), path, why));
+            TRY(check_counts(q, json_item(margins, d), dimension_cells(q, d), path, why));
     }
     return fields_close(&f);
 }
@@ -73,13 +77,13 @@ static unsigned group_count(const struct question *q)
 }
 
 /* Under protection each may be withheld; mean and variance together. */
-static result check_protected(struct fields *one, const char *path, struct why *why)
+static result check_protected(const struct question *q, struct fields *one, const char *path, struct why *why)
 {
     const struct json *n, *n_missing, *mean, *variance;
     TRY(need_any(one, "n", &n));
-    TRY(check_count(n, path, why));
+    TRY(check_count(q, n, path, why));
     TRY(need_any(one, "n_missing", &n_missing));
-    TRY(check_count(n_missing, path, why));
+    TRY(check_count(q, n_missing, path, why));
     TRY(need_any(one, "mean", &mean));
     TRY(need_any(one, "variance", &variance));
     bool numbers = json_is_number(mean) && json_is_number(variance) && json_kind(n) == JSON_INTEGER && json_number(variance) >= 0;
@@ -116,7 +120,7 @@ static result check_summary(const struct question *q, const struct json *v, cons
                 TRY(need_number(&one, "mean", &x));
                 TRY(need_number(&one, "m2", &x));
             } else {
-                TRY(check_protected(&one, path, why));
+                TRY(check_protected(q, &one, path, why));
             }
             TRY(may_array(&one, "quantiles", QUANTILES_MAX, &quantiles));
             TRY(fields_close(&one));
@@ -461,8 +465,13 @@ static struct json *budget_json(const struct site_said *said, unsigned count)
             continue;
         struct json *left = json_object();
         json_set(left, "site", json_of_str(said[i].site.text));
-        json_set(left, "variable", json_of_text(json_text(json_get(budget, "variable"))));
-        json_set(left, "left", json_of_number(json_number(json_get(budget, "left"))));
+        if (json_get(budget, "rho")) { /* profile dp */
+            json_set(left, "rho", json_of_number(json_number(json_get(budget, "rho"))));
+            json_set(left, "rho_left", json_of_number(json_number(json_get(budget, "rho_left"))));
+        } else {
+            json_set(left, "variable", json_of_text(json_text(json_get(budget, "variable"))));
+            json_set(left, "left", json_of_number(json_number(json_get(budget, "left"))));
+        }
         all = all ? all : json_array();
         json_add(all, left);
     }
@@ -478,6 +487,7 @@ static struct json *protection(const struct question *q, struct json *withheld, 
     /* The square roots of the variances that parameters.inc of the agents gives, to two decimals. */
     json_set(v, "noise_sd_per_site", profile == PROFILE_CK       ? json_of_number(2.65)
                                      : profile == PROFILE_STRICT ? json_of_number(5.48)
+                                     : profile == PROFILE_DP     ? json_of_number(10)
                                                                  : json_of_null());
     json_set(v, "withheld", withheld);
     json_set(v, "budget", budget);

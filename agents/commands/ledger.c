@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "agents/commands/commands.h"
+#include "agents/disclosure/zcdp.h"
 #include "agents/guard/ledger.h"
 #include "base/codec.h"
 
@@ -29,12 +30,13 @@ static result show(const struct agent_settings *s, bool json, struct why *why)
         json_set(o, "permit", json_of_text(a.permit));
         json_set(o, "dataset", json_of_text(a.dataset));
         json_set(o, "variable", json_of_text(a.variable));
-        json_set(o, "spent", json_of_number((double)a.spent / CHARGE_ONE));
+        double spent = slice_is(a.variable, LEDGER_RHO) ? (double)a.spent / (double)ZCDP_UNITS_A_RHO : (double)a.spent / CHARGE_ONE;
+        json_set(o, "spent", json_of_number(spent));
         json_set(o, "added", json_of_number((double)a.extra / CHARGE_ONE));
         json_add(accounts, o);
         if (!json)
             printf("%-30.*s %-20.*s %-20.*s %10.6f %10.6f\n", SLICE_ARG(slice_is(a.permit, "*") ? slice_str("all, this year") : a.permit),
-                   SLICE_ARG(a.dataset), SLICE_ARG(a.variable), (double)a.spent / CHARGE_ONE, (double)a.extra / CHARGE_ONE);
+                   SLICE_ARG(a.dataset), SLICE_ARG(a.variable), spent, (double)a.extra / CHARGE_ONE);
     }
     for (size_t i = 0; ledger_permit_at(l, i, &p); i++) {
         struct json *o = json_object();
@@ -47,8 +49,9 @@ static result show(const struct agent_settings *s, bool json, struct why *why)
             printf("%-30s %u refusals in 30 days%s%s\n", p.permit, p.refusals, p.locked ? ", locked" : "", p.frozen ? ", frozen" : "");
     }
     if (!json) {
-        printf("%llu entries; a permit has %.2f of each variable, %.2f of a sensitive one\n", (unsigned long long)ledger_entries(l),
-               (double)LEDGER_CAP / CHARGE_ONE, (double)LEDGER_CAP_SENSITIVE / CHARGE_ONE);
+        printf("%llu entries; a permit has %.2f of each variable, %.2f of a sensitive one; under profile dp %.2f of rho, and a dataset %.2f a year\n",
+               (unsigned long long)ledger_entries(l), (double)LEDGER_CAP / CHARGE_ONE, (double)LEDGER_CAP_SENSITIVE / CHARGE_ONE,
+               1.0 / DP_PERMIT_RHO_INVERSE, 1.0 / DP_YEAR_RHO_INVERSE);
         return DONE;
     }
     buffer_init(&text, JSON_BYTES_MAX);

@@ -12,6 +12,7 @@
 #include "agents/commands/commands.h"
 #include "agents/disclosure/cellkey.h"
 #include "agents/loader/load.h"
+#include "agents/snapshot/snapshot.h"
 #include "base/channel.h"
 #include "base/role.h"
 #include "base/sandbox.h"
@@ -137,6 +138,25 @@ static void show_report(const struct load_command *l, const struct load_report *
                (unsigned long long)r->rows, (unsigned long long)r->persons, profile_name(l->dictionary->profile), name);
 }
 
+/* Answers under ck and strict are the same for ever and draw on nothing fresh: beside them dp would promise what is not so. */
+static result profile_may_follow(const struct load_command *l, const char *folder, struct why *why)
+{
+    struct hash name;
+    struct snapshot_facts facts;
+    struct dictionary *before = NULL;
+    result r = snapshot_current(host_real(), folder, &name, why);
+    if (r.code == ABSENT)
+        return DONE;
+    TRY(r);
+    TRY(snapshot_describe(host_real(), folder, &name, &facts, &before, why));
+    enum profile was = before->profile, is = l->dictionary->profile;
+    dictionary_free(before);
+    if (was != is && (was == PROFILE_DP || is == PROFILE_DP))
+        return FAIL(why, DENIED, "'%s' was loaded under profile %s: profile dp cannot share a dataset with another; load it under another name (--as)",
+                    l->dictionary->dataset.text, profile_name(was));
+    return DONE;
+}
+
 static result load(struct load_command *l, struct why *why)
 {
     char folder[LOAD_PATH_MAX];
@@ -144,6 +164,7 @@ static result load(struct load_command *l, struct why *why)
     struct load_report report = {0};
     snprintf(folder, sizeof folder, "%s/data/%s", l->settings.dir, l->dictionary->dataset.text);
     TRY(channel_new(NULL, l->loader_fd, NULL, NULL, NULL, &c, why));
+    TRY(profile_may_follow(l, folder, why));
     if (!l->dry_run)
         TRY(host_make_folder(host_real(), folder, 0700, why));
     TRY(sandbox_enter(SANDBOX_FILES_READ | SANDBOX_FILES_WRITE, why));
@@ -176,8 +197,6 @@ static result read_dictionary(struct load_command *l, const char *path, const ch
         TRY(profile_parse(slice_str(profile), &wanted, why));
     if (wanted == PROFILE_OPEN && !public_data)
         return FAIL(why, DENIED, "profile open publishes true counts: it is only for data that are public anyway; if they are, add --public-data");
-    if (wanted == PROFILE_DP)
-        return FAIL(why, DENIED, "profile dp is not offered yet; ck, strict and open are");
     TRY(host_read_file(host_real(), path, DICTIONARY_BYTES_MAX, &text, why));
     struct why inner = {0};
     result r = json_parse(buffer_slice(&text), DICTIONARY_BYTES_MAX, &tree, &inner);
@@ -190,8 +209,8 @@ static result read_dictionary(struct load_command *l, const char *path, const ch
     if (!is_ok(r))
         return FAIL_AT(why, r.code, path, "%s: %s", inner.field, inner.text);
     enum profile said = l->dictionary->profile;
-    if (said == PROFILE_DP)
-        return FAIL_AT(why, DENIED, path, "/profile: dp is not offered yet; ck, strict and open are");
+    if (said == PROFILE_DP && l->dictionary->event_table)
+        return FAIL_AT(why, DENIED, path, "/profile: dp counts persons, each once; the rows of this table are events: ck and strict are offered");
     if (said == PROFILE_OPEN && !public_data && json_get(tree, "innsyn")) /* the published form does not say that data are public */
         return FAIL_AT(why, DENIED, path, "/profile: open publishes true counts; if the data are public anyway, add --public-data");
     if (profile && said != wanted)
@@ -228,7 +247,7 @@ static result set_clamps(struct dictionary *d, const char *text, struct why *why
 
 int command_load(int argc, char **argv)
 {
-    static const char usage[] = "load DIR DICTIONARY.json FILE.csv [--as NAME] [--profile ck|strict|open] [--clamps NAME=LOW:HIGH,...] [--public-data] [--dry-run]";
+    static const char usage[] = "load DIR DICTIONARY.json FILE.csv [--as NAME] [--profile ck|strict|dp|open] [--clamps NAME=LOW:HIGH,...] [--public-data] [--dry-run]";
     const char *words[3], *as = NULL, *profile = NULL, *clamps = NULL;
     bool public_data = false;
     struct load_command l = {.csv_fd = -1};

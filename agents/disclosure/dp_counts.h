@@ -7,6 +7,7 @@
 #define INNSYN_AGENTS_DISCLOSURE_DP_COUNTS_H
 
 #include "agents/disclosure/cells.h"
+#include "agents/disclosure/counts.h"
 #include "agents/disclosure/dp_noise.h"
 #include "agents/disclosure/zcdp.h"
 
@@ -19,5 +20,10 @@ MUST_CHECK result dp_counts(const struct question *q, const struct cube *c, uint
 
 /* Sum of noised slots over a part: a cell, a margin's cell, the total. */
 int64_t dp_part(const struct cube *c, const int64_t *slots, const struct part *p);
+
+/* Count, table or histogram as it leaves: cells, margins, total, below, above and missing are sums of the noised slots.
+ * Nothing is withheld: what nobody is in has its noise too.  The statuses of dp_counts; DENIED: another statistic. */
+MUST_CHECK result dp_protect(const struct question *q, const struct engine_answer *a, uint64_t units, const struct random_words *w,
+                             struct published *ret, struct why *why);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agents/disclosure/profile.h"
+#include "agents/disclosure/zcdp.h"
 #include "agents/guard/inside.h"
 #include "agents/guard/weakened.h"
 #include "base/log.h"
@@ -27,7 +28,9 @@ bool decide_may_ask(const struct guard *g, const struct verified *v, struct refu
     struct charge variables;
     struct ledger_ask a = ask_of(v);
     charge_variables(v->question, &variables);
-    switch (decide_is_metered(v) ? ledger_may(g->ledger, &a, &variables) : LEDGER_OPEN) {
+    if (v->dataset->dictionary->profile == PROFILE_DP)
+        variables.count = 0; /* frozen or locked; the budget is looked at when it is taken */
+    switch (v->dataset->dictionary->profile != PROFILE_OPEN ? ledger_may(g->ledger, &a, &variables) : LEDGER_OPEN) {
     case LEDGER_OPEN: return true;
     case LEDGER_FROZEN:
         return refuse(ret, "policy", "permit_frozen", "", "the site's custodian has frozen this permit; ask the custodian");
@@ -36,6 +39,23 @@ bool decide_may_ask(const struct guard *g, const struct verified *v, struct refu
     case LEDGER_EXHAUSTED: break;
     }
     return refuse(ret, "policy", "budget_exhausted", "", "the permit's information budget for a variable of this question is used up; what was answered stays free, the custodian can add more");
+}
+
+uint64_t decide_rho_units(void)
+{
+    uint64_t units;
+    if (!is_ok(zcdp_units(1, DP_QUERY_RHO_INVERSE, &units, NULL)))
+        abort();
+    return units;
+}
+
+result decide_reserve(struct guard *g, const struct verified *v, bool stored, struct refusal *ret, struct why *why)
+{
+    struct ledger_ask a = ask_of(v);
+    result r = ledger_reserve(g->ledger, &a, decide_rho_units(), stored, why);
+    if (r.code == DENIED)
+        refuse(ret, "policy", "budget_exhausted", "", "%s", why->text);
+    return r;
 }
 
 result decide_compare(struct guard *g, struct job *j, struct why *why)
@@ -188,8 +208,19 @@ result decide_spend(struct guard *g, struct job *j, bool answered, struct why *w
     return tell(g, &j->v, &alarm) ? DONE : FAIL(why, UNAVAILABLE, "the journal cannot be written");
 }
 
+static struct json *rho_budget(const struct guard *g, const struct verified *v)
+{
+    struct ledger_ask a = ask_of(v);
+    struct json *budget = json_object();
+    json_set(budget, "rho", json_of_number((double)decide_rho_units() / (double)ZCDP_UNITS_A_RHO));
+    json_set(budget, "rho_left", json_of_number((double)ledger_rho_left(g->ledger, a.dataset, a.permit) / (double)ZCDP_UNITS_A_RHO));
+    return budget;
+}
+
 struct json *decide_budget(const struct guard *g, const struct verified *v)
 {
+    if (v->dataset->dictionary->profile == PROFILE_DP)
+        return rho_budget(g, v);
     struct charge variables;
     const struct variable *least = NULL;
     int64_t left = INT64_MAX;

@@ -167,6 +167,11 @@ void jobs_done(struct guard *g);
 bool decide_is_metered(const struct verified *v);
 /* Frozen, locked or used up: false, and why.  Nothing of the data decides. */
 bool decide_may_ask(const struct guard *g, const struct verified *v, struct refusal *ret);
+/* Profile dp: takes the budget before anything is computed (or, stored, before what another permit was told is told
+ * again).  DENIED: it is used up, and *ret says so.  Else: do not answer. */
+MUST_CHECK result decide_reserve(struct guard *g, const struct verified *v, bool stored, struct refusal *ret, struct why *why);
+/* Units of budget that a question takes under profile dp. */
+uint64_t decide_rho_units(void);
 /* After the engine's answer: which earlier cohorts are near.  BROKEN: the answer has another shape. */
 MUST_CHECK result decide_compare(struct guard *g, struct job *j, struct why *why);
 /* Asks the engine for the next differences; *ret_asked: false when all are known. */
@@ -176,7 +181,8 @@ MUST_CHECK result decide_take(struct job *j, struct slice payload, struct why *w
 MUST_CHECK result decide_holds(struct guard *g, const struct job *j, bool *ret, struct why *why);
 /* Charges; durable on return.  DENIED: not enough is left, whatever was decided.  Else: do not answer. */
 MUST_CHECK result decide_spend(struct guard *g, struct job *j, bool answered, struct why *why);
-/* {"variable","left"}: of the variable with the least left, after this question; NULL for none. */
+/* {"variable","left"}: of the variable with the least left, after this question; NULL for none.
+ * Profile dp: {"rho","rho_left"}: what the question took and what the permit may still spend. */
 struct json *decide_budget(const struct guard *g, const struct verified *v);
 /* Does what the custodian left in guard/ledger-act.json. */
 void decide_acts(struct guard *g);

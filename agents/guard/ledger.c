@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agents/disclosure/zcdp.h"
 #include "base/codec.h"
 #include "base/instant.h"
 #include "base/secret.h"
@@ -369,6 +370,39 @@ static result spent_apply(struct ledger *l, const struct json *v, struct ledger_
     return answered ? DONE : refusal_apply(l, permit, at_ms, &alarm->locked, why);
 }
 
+/* Years count from the epoch: what one spent, the next does not lack. */
+static result rho_apply(struct ledger *l, const struct json *v, struct why *why)
+{
+    struct fields f;
+    char dataset[LABEL_MAX + 1], permit[DOCUMENT_ID_LEN + 1], word[32];
+    struct hash question, edition;
+    struct account *own, *all;
+    int64_t at_ms, units;
+    bool stored;
+    TRY(fields_open(v, "", &f, why));
+    TRY(need_word(&f, "innsyn", word, sizeof word, why));
+    TRY(need_word(&f, "type", word, sizeof word, why));
+    TRY(need_instant(&f, "at", &at_ms));
+    TRY(need_word(&f, "dataset", dataset, sizeof dataset, why));
+    TRY(need_word(&f, "permit", permit, sizeof permit, why));
+    TRY(need_hash(&f, "question", question.at));
+    TRY(need_hash(&f, "edition", edition.at));
+    TRY(need_integer(&f, "units", 1, INT64_C(1) << 50, &units));
+    TRY(need_bool(&f, "stored", &stored));
+    TRY(fields_close(&f));
+    TRY(charged_add(l, charge_mark(permit, &question, &edition), why));
+    TRY(account_get(l, dataset, permit, LEDGER_RHO, &own, why));
+    own->spent += units;
+    TRY(account_get(l, dataset, ALL_PERMITS, LEDGER_RHO, &all, why)); /* own may have moved */
+    if (all->year != at_ms / YEAR_MS) {
+        all->year = at_ms / YEAR_MS;
+        all->spent = 0;
+    }
+    all->spent += stored ? 0 : units;
+    l->last_ms = at_ms > l->last_ms ? at_ms : l->last_ms;
+    return DONE;
+}
+
 static bool act_seen(const struct ledger *l, const char *id)
 {
     for (unsigned i = 0; i < ACTS_SEEN; i++)
@@ -404,6 +438,7 @@ static result apply(struct ledger *l, const struct json *v, struct ledger_alarm 
     if (!slice_is(json_text(json_get(v, "innsyn")), "ledger/1"))
         return FAIL(why, BROKEN, "not a ledger entry");
     TRY(slice_is(type, "spent") ? spent_apply(l, v, alarm, why)
+        : slice_is(type, "rho") ? rho_apply(l, v, why)
         : slice_is(type, "act") ? act_apply(l, v, why) : FAIL(why, BROKEN, "an entry of an unknown type"));
     l->entries++;
     return DONE;
@@ -659,6 +694,67 @@ result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct c
         json_set(v, "cohort", cohort_entry);
     }
     return append(l, v, ret, why);
+}
+
+/* So many whole questions: what a question takes is rounded up, and the last one shall not fail by a unit. */
+static uint64_t rho_questions(uint64_t questions)
+{
+    uint64_t units;
+    if (!is_ok(zcdp_units(1, DP_QUERY_RHO_INVERSE, &units, NULL)))
+        abort();
+    return questions * units;
+}
+
+/* A top-up is in millionths of a rho, rounded up; the dataset's year is not topped up. */
+static uint64_t rho_cap(const struct account *own)
+{
+    uint64_t extra = own ? (uint64_t)own->extra : 0;
+    return rho_questions(DP_QUERY_RHO_INVERSE / DP_PERMIT_RHO_INVERSE) + (extra * (ZCDP_UNITS_A_RHO / CHARGE_ONE + 1));
+}
+
+static uint64_t rho_year_left(const struct ledger *l, const char *dataset, int64_t at_ms)
+{
+    const struct account *all = account_find(l, dataset, ALL_PERMITS, LEDGER_RHO);
+    uint64_t spent = all && all->year == at_ms / YEAR_MS ? (uint64_t)all->spent : 0, cap = rho_questions(DP_QUERY_RHO_INVERSE / DP_YEAR_RHO_INVERSE);
+    return spent < cap ? cap - spent : 0;
+}
+
+static uint64_t rho_permit_left(const struct ledger *l, const char *dataset, const char *permit)
+{
+    const struct account *own = account_find(l, dataset, permit, LEDGER_RHO);
+    uint64_t cap = rho_cap(own), spent = own ? (uint64_t)own->spent : 0;
+    return spent < cap ? cap - spent : 0;
+}
+
+uint64_t ledger_rho_left(const struct ledger *l, const char *dataset, const char *permit)
+{
+    int64_t at = host_now_ms(l->host);
+    uint64_t year = rho_year_left(l, dataset, at > l->last_ms ? at : l->last_ms), own = rho_permit_left(l, dataset, permit);
+    return own < year ? own : year;
+}
+
+result ledger_reserve(struct ledger *l, const struct ledger_ask *a, uint64_t units, bool stored, struct why *why)
+{
+    struct json *v CLEANUP(json_freep) = NULL;
+    struct ledger_alarm ignored = {0};
+    int64_t at = now(l);
+    if (charged_has(l, charge_mark(a->permit, a->question, a->edition)))
+        return DONE;
+    if (units > rho_permit_left(l, a->dataset, a->permit))
+        return FAIL_CODE(why, DENIED, "budget_exhausted", "", "the permit's privacy budget for this dataset is used up; what was answered stays free, and the site's custodian can add to it");
+    if (!stored && units > rho_year_left(l, a->dataset, at))
+        return FAIL_CODE(why, DENIED, "budget_exhausted", "", "the dataset's privacy budget of this year is used up; what was answered to anyone stays free, and a new year begins anew");
+    v = json_object();
+    json_set(v, "innsyn", json_of_str("ledger/1"));
+    json_set(v, "type", json_of_str("rho"));
+    json_set(v, "at", json_of_instant(at));
+    json_set(v, "dataset", json_of_str(a->dataset));
+    json_set(v, "permit", json_of_str(a->permit));
+    json_set(v, "question", json_of_hex(slice_of(a->question->at, HASH_LEN)));
+    json_set(v, "edition", json_of_hex(slice_of(a->edition->at, HASH_LEN)));
+    json_set(v, "units", json_of_integer((int64_t)units));
+    json_set(v, "stored", json_of_bool(stored));
+    return append(l, v, &ignored, why);
 }
 
 struct ledger_cohorts ledger_cohorts(const struct ledger *l, const char *dataset)

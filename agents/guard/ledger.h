@@ -61,6 +61,16 @@ struct ledger_alarm {
 MUST_CHECK result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct charge *c, const struct audited_box *box,
                                struct slice cohort, bool answered, struct ledger_alarm *ret, struct why *why);
 
+/* --- profile dp ---  Amounts are units of 2^-40 rho (agents/disclosure/zcdp.h), of a permit for a dataset
+ * (DP_PERMIT_RHO_INVERSE) and of a dataset in a year (DP_YEAR_RHO_INVERSE).  Their account has no variable's name. */
+#define LEDGER_RHO "(rho)"
+/* What a permit may still spend: the smaller of what is left of its own and of the dataset's year. */
+uint64_t ledger_rho_left(const struct ledger *l, const char *dataset, const char *permit);
+/* Takes the units before anything is computed; durable on return.  A question is taken once per permit and edition.
+ * stored: the answer was released before, to another permit: it adds to what this one knows, not to the dataset's year.
+ * DENIED: more than is left; nothing was written.  UNAVAILABLE: not synced: do not compute. */
+MUST_CHECK result ledger_reserve(struct ledger *l, const struct ledger_ask *a, uint64_t units, bool stored, struct why *why);
+
 /* Cohorts that were answered of a dataset, all permits and editions. Borrowed until the next ledger_spend. */
 struct ledger_cohorts {
     struct audited_box *const *boxes;

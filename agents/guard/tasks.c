@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agents/disclosure/dp_counts.h"
 #include "agents/guard/inside.h"
 #include "agents/guard/weakened.h"
 #include "base/instant.h"
@@ -178,7 +179,7 @@ static result answer(struct guard *g, const struct verified *v, struct json *sta
     struct outcome o = {.task = &v->task.id, .query = &v->query->id, .query_hash = &v->query->hash,
                         .question_hash = &v->question->hash, .refusal = why_not, .dataset = v->dataset,
                         .statistic = statistic, .engine_us = engine_us,
-                        .budget = why_not || !decide_is_metered(v) ? NULL : decide_budget(g, v)};
+                        .budget = why_not || v->dataset->dictionary->profile == PROFILE_OPEN ? NULL : decide_budget(g, v)};
     TRY(result_sign(g, &o, &text, &hash, why));
     if (v->by_hand[0] && !why_not)
         return inbox_hold(g, v, buffer_slice(&text), &hash, why);
@@ -216,6 +217,24 @@ static void disclosure_refusal(struct refusal *r)
     refuse(r, "disclosure", "disclosure", "", "%s", disclosure_text);
 }
 
+/* Profile dp: budget is taken, durably, before anything is computed.  False: it was refused. */
+static bool reserves(struct guard *g, const struct verified *v, bool stored)
+{
+    struct refusal refusal;
+    struct why why = {0};
+    if (v->dataset->dictionary->profile != PROFILE_DP)
+        return true;
+    result r = decide_reserve(g, v, stored, &refusal, &why);
+    if (is_ok(r))
+        return true;
+    if (r.code != DENIED) {
+        log_failure(LOG_ERROR, "budget_not_taken", r, &why);
+        refuse(&refusal, "site", "fault", "", "the site's ledger cannot be written; its operator has been told why");
+    }
+    fail_task(g, v, &refusal);
+    return false;
+}
+
 /* What was decided for this question on this edition before (I6).  True: it was, and is sent. */
 static bool answer_as_before(struct guard *g, const struct verified *v)
 {
@@ -239,6 +258,8 @@ static bool answer_as_before(struct guard *g, const struct verified *v)
     }
     const struct json *statistic = json_get(record, "statistic");
     struct json *copy = NULL;
+    if (statistic && !reserves(g, v, true))
+        return true;
     if (statistic) {
         struct buffer again CLEANUP(buffer_done) = {0};
         buffer_init(&again, STATISTIC_BYTES_MAX);
@@ -272,6 +293,14 @@ static result protect(struct guard *g, const struct verified *v, const struct en
         return counts_open(v->question, a, ret, why);
     if (weakened("all"))
         return weakened_counts(v->question, a, ret, why);
+    if (v->dataset->dictionary->profile == PROFILE_DP) {
+        struct system_words words;
+        system_words_init(&words, g->host);
+        struct random_words w = system_words(&words);
+        result r = dp_protect(v->question, a, decide_rho_units(), &w, ret, why);
+        system_words_done(&words);
+        return r;
+    }
     hash_print(&v->dataset->edition, edition);
     if (weakened("memory"))
         snprintf(edition, sizeof edition, "%llu", (unsigned long long)host_monotonic_ms(g->host));
@@ -373,6 +402,11 @@ static void next_job(struct guard *g)
             continue;
         }
         consent_settle(g);
+        if (!reserves(g, &j->v, false)) {
+            g->job_count--;
+            job_free(j);
+            continue;
+        }
         result r = ask_engine(g, &j->v, &why);
         if (is_ok(r)) {
             g->computing = j;

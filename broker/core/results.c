@@ -74,8 +74,14 @@ static result read_budget(const struct json *budget, struct why *why)
 {
     struct fields f;
     struct slice variable;
-    double left;
+    double left, spent;
     TRY(fields_open(budget, "/budget", &f, why));
+    if (json_get(budget, "rho")) { /* profile dp */
+        TRY(need_number(&f, "rho", &spent));
+        TRY(need_number(&f, "rho_left", &left));
+        TRY(fields_close(&f));
+        return spent >= 0 && left >= 0 ? DONE : FAIL_AT(why, MALFORMED, "/budget", "must not be negative");
+    }
     TRY(need_text(&f, "variable", VARIABLE_MAX, &variable));
     TRY(need_number(&f, "left", &left));
     TRY(fields_close(&f));

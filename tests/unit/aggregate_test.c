@@ -94,6 +94,12 @@ static void withheld_cells(void **state)
     const unsigned want_missing[4] = {0, 1, 1, 2};
     assert_memory_equal(into, want, sizeof want);
     assert_memory_equal(missing, want_missing, sizeof want_missing);
+    int64_t noised[1] = {W}; /* profile dp: below 0, and nothing is withheld */
+    const int64_t low[1] = {-7}, up[1] = {4};
+    unsigned none[1] = {0};
+    cells_combine(noised, none, low, 1);
+    cells_combine(noised, none, up, 1);
+    assert_true(noised[0] == -3 && none[0] == 0);
     int64_t high[1] = {INT64_MAX - 1};
     const int64_t more[1] = {5};
     cells_combine(high, missing, more, 1);

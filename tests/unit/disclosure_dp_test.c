@@ -251,6 +251,46 @@ static void counts_get_noise_a_slot_and_sums_are_sums(void **state)
     assert_null(slots);
 }
 
+/* What leaves is sums of noised slots, as the same random words give them. */
+static void published_values_are_sums_of_slots(void **state)
+{
+    (void)state;
+    enum { SLOTS = 5 * 6 };
+    uint64_t persons[SLOTS], units;
+    struct level_dictionary {
+        struct variable variables[2];
+        struct dictionary d;
+    } l = {.variables = {{.name = slice_str("a"), .type = VARIABLE_CATEGORY, .level_count = 2}, {.name = slice_str("b"), .type = VARIABLE_CATEGORY, .level_count = 3}}};
+    l.d = (struct dictionary){.profile = PROFILE_DP, .variables = l.variables, .variable_count = 2};
+    struct question q = {.dictionary = &l.d, .statistic = STATISTIC_TABLE, .dimension_count = 2, .dimensions = {{.variable = 0}, {.variable = 1}}};
+    struct engine_answer a = {.base = {2, {5, 6}, SLOTS, persons, NULL}};
+    struct trace t = {.label = slice_str("published")}, same = t;
+    struct random_words words = {trace_next, &t}, again = {trace_next, &same};
+    struct published p CLEANUP(published_done);
+    int64_t *slots = NULL, missing = 0, total = 0;
+    assert_ok(zcdp_units(1, DP_QUERY_RHO_INVERSE, &units, NULL));
+    for (unsigned i = 0; i < SLOTS; i++)
+        persons[i] = i;
+    published_init(&p);
+    assert_ok(dp_protect(&q, &a, units, &words, &p, NULL));
+    assert_ok(dp_counts(&q, &a.base, units, &again, &slots, NULL));
+    for (unsigned i = 0; i < SLOTS; i++)
+        missing += i / 6 == 4 || i % 6 == 5 ? slots[i] : 0;
+    assert_int_equal(p.cell_count, 6);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(p.cells[i], slots[i / 3 * 6 + i % 3]);
+        total += p.cells[i];
+    }
+    assert_int_equal(p.total, total);
+    assert_int_equal(p.n_missing, missing);
+    assert_int_equal(p.margins[0][1], p.cells[3] + p.cells[4] + p.cells[5]);
+    assert_int_equal(p.margins[1][2], p.cells[2] + p.cells[5]);
+    free(slots);
+    q.statistic = STATISTIC_SUMMARY;
+    struct published none = {0};
+    assert_status(dp_protect(&q, &a, units, &words, &none, NULL), DENIED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +300,7 @@ int main(void)
         cmocka_unit_test(epsilon_and_rho_equal_vectors),
         cmocka_unit_test(budget_adds_up_as_the_vectors),
         cmocka_unit_test(counts_get_noise_a_slot_and_sums_are_sums),
+        cmocka_unit_test(published_values_are_sums_of_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* Aim: what was spent is never less than what was answered and never more than the cap; a question is charged
  * once; locks and freezes last; and all of this survives a fault at any call into the world, and a restart. */
+#include "agents/disclosure/zcdp.h"
 #include "agents/guard/ledger.h"
 #include "tests/unit/agent_data.h"
 #include "tests/unit/fault_host.h"
@@ -112,6 +113,59 @@ static void spends_to_the_cap_and_not_over(void **state)
     ledger_free(l);
 }
 
+static result reserve(struct bench *b, struct ledger *l, const char *permit, unsigned n, uint64_t units, bool stored, struct why *why)
+{
+    memcpy(b->question.at, &n, sizeof n);
+    struct ledger_ask a = {"l", permit, &b->question, &b->edition, b->d};
+    return ledger_reserve(l, &a, units, stored, why);
+}
+
+/* Profile dp: 20 questions a permit, 200 a dataset and year, each once, and all of it still there after a restart. */
+static void rho_is_reserved_to_the_cap_and_not_over(void **state)
+{
+    (void)state;
+    struct bench b CLEANUP(bench_done);
+    bench_init(&b);
+    struct ledger *l = opened(&b);
+    struct why why = {0};
+    uint64_t units;
+    char permit[sizeof PERMIT];
+    memcpy(permit, PERMIT, sizeof permit);
+    assert_ok(zcdp_units(1, DP_QUERY_RHO_INVERSE, &units, NULL));
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(ledger_rho_left(l, "l", PERMIT), (20 - i) * units);
+        assert_ok(reserve(&b, l, PERMIT, i, units, false, NULL));
+        assert_ok(reserve(&b, l, PERMIT, i, units, false, NULL)); /* once */
+    }
+    assert_status(reserve(&b, l, PERMIT, 20, units, false, &why), DENIED);
+    assert_string_equal(why.code, "budget_exhausted");
+    ledger_free(l);
+    l = opened(&b);
+    assert_int_equal(ledger_rho_left(l, "l", PERMIT), 0);
+    assert_ok(reserve(&b, l, PERMIT, 19, units, false, NULL)); /* what a crash interrupted is computed again for nothing */
+    struct ledger_act top_up = {.kind = ACT_TOP_UP, .id = "0b", .dataset = "l", .variable = LEDGER_RHO, .micro = 5000, .reason = "a reason"};
+    bool new;
+    memcpy(top_up.permit, PERMIT, sizeof PERMIT);
+    assert_ok(ledger_do(l, &top_up, &new, NULL));
+    assert_ok(reserve(&b, l, PERMIT, 20, units, false, NULL));
+    assert_status(reserve(&b, l, PERMIT, 21, units, false, NULL), DENIED);
+    /* Another permit that is told the same: its own budget pays, the dataset's year does not. */
+    for (unsigned i = 0; i < 20; i++)
+        assert_ok(reserve(&b, l, OTHER, i, units, true, NULL));
+    assert_status(reserve(&b, l, OTHER, 20, units, true, NULL), DENIED);
+    /* Many permits: the year's end. */
+    for (unsigned i = 21; i < 200; i++) {
+        permit[sizeof PERMIT - 2] = (char)('3' + i / 20 % 7);
+        permit[sizeof PERMIT - 3] = (char)('0' + i / 140);
+        assert_ok(reserve(&b, l, permit, i, units, false, NULL));
+    }
+    permit[sizeof PERMIT - 4] = '9';
+    assert_int_equal(ledger_rho_left(l, "l", permit), 0);
+    assert_status(reserve(&b, l, permit, 300, units, false, &why), DENIED);
+    assert_int_equal(ledger_rho_left(l, "m", permit), 20 * units); /* another dataset */
+    ledger_free(l);
+}
+
 static void refusals_lock_until_released(void **state)
 {
     (void)state;
@@ -220,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spends_to_the_cap_and_not_over),
+        cmocka_unit_test(rho_is_reserved_to_the_cap_and_not_over),
         cmocka_unit_test(refusals_lock_until_released),
         cmocka_unit_test(many_permits_ring_the_alarm),
         cmocka_unit_test(survives_every_fault),

@@ -125,12 +125,12 @@ function protectionBox(set, result) {
   const answered = result.sites.filter((s) => s.status === "answered").length;
   const strict = p.profile === "strict";
   const said = [el("p", {}, codeWords("profile.text", p.profile, p.profile))];
-  if (p.profile !== "open") said.push(el("p", {}, el("strong", {}, t(strict ? "protection.zero.strict" : "protection.zero"))));
+  if (p.profile !== "open" && p.profile !== "dp") said.push(el("p", {}, el("strong", {}, t(strict ? "protection.zero.strict" : "protection.zero"))));
   if (typeof p.noise_sd_per_site === "number") {
     said.push(el("p", {}, t("protection.noise", { sd: number(p.noise_sd_per_site) })));
     if (answered > 1) said.push(el("p", {}, t("protection.noise_sum", { n: number(answered),
       sd: number(Number((p.noise_sd_per_site * Math.sqrt(answered)).toFixed(1))) })));
-    said.push(el("p", {}, t("protection.not_additive")));
+    if (p.profile !== "dp") said.push(el("p", {}, t("protection.not_additive")));
   }
   const withheld = p.withheld ?? [];
   if (withheld.length) said.push(el("p", {}, plural("protection.withheld", withheld.length)),
