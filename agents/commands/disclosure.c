@@ -2,6 +2,7 @@
  * What disclosure control would do with a question, and why.  For the custodian, at the site: it prints true
  * counts.  Nothing is charged, remembered or sent.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,8 +174,16 @@ static result explain(struct explaining *x, struct why *why)
     struct buffer text CLEANUP(buffer_done) = {0};
     struct why inner = {0};
     published_init(&p);
+    if (q->dictionary->profile == PROFILE_DP) { /* what nobody is told is not drawn: noise is fresh, and the first answer stays */
+        printf("profile       dp, edition %.12s\n", x->edition);
+        printf("release       every cell with discrete Gaussian noise, standard deviation %.3g; nothing is withheld\n",
+               sqrt(DP_QUERY_RHO_INVERSE / 2.0));
+        printf("budget        %.4g of rho, of the permit's %.4g and the dataset's %.4g a year; asked again, nothing\n", 1.0 / DP_QUERY_RHO_INVERSE,
+               1.0 / DP_PERMIT_RHO_INVERSE, 1.0 / DP_YEAR_RHO_INVERSE);
+        return DONE;
+    }
     if (!rules)
-        return FAIL(why, DENIED, "profile %s is neither audited nor charged by this ledger", profile_name(q->dictionary->profile));
+        return FAIL(why, DENIED, "profile %s protects nothing: what is asked is answered", profile_name(q->dictionary->profile));
     TRY(q->statistic == STATISTIC_SUMMARY ? weighted_summary(x->snapshot, q, x->jitter, slice_str(x->edition), &x->answer, why)
                                           : engine_compute(x->snapshot, q, true, &x->answer, why));
     printf("profile       %s, edition %.12s\n", profile_name(q->dictionary->profile), x->edition);
