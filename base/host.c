@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -38,9 +39,29 @@ static int64_t clock_ms(clockid_t clock)
 }
 
 #ifdef INNSYN_TEST_HOOKS
+/* The shift of INNSYN_TEST_CLOCK_FILE, mapped: a test writes another number there, and every process that has
+ * the file open is at another hour at once.  NULL: no such file. */
+static const volatile int64_t *moved_ms;
+
+static void test_clock_open(void)
+{
+    static bool tried;
+    const char *path = getenv("INNSYN_TEST_CLOCK_FILE");
+    if (tried || !path)
+        return;
+    tried = true;
+    int fd CLEANUP(fd_close) = open(path, O_RDONLY | O_CLOEXEC);
+    void *at = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *moved_ms, PROT_READ, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED)
+        abort(); /* a test that believes to move the clock and does not would prove nothing */
+    moved_ms = at;
+}
+
 static int64_t test_shift_ms(void)
 {
     uint64_t seconds;
+    if (moved_ms)
+        return *moved_ms;
     const char *text = getenv("INNSYN_TEST_CLOCK");
     if (!text || (text[0] != '+' && text[0] != '-') ||
         !slice_parse_u64(slice_str(text + 1), TEST_CLOCK_SECONDS_MAX, &seconds))
@@ -48,6 +69,10 @@ static int64_t test_shift_ms(void)
     return (text[0] == '-' ? -1 : 1) * (int64_t)seconds * SECOND_MS;
 }
 #else
+static void test_clock_open(void)
+{
+}
+
 static int64_t test_shift_ms(void)
 {
     return 0;
@@ -270,6 +295,7 @@ const struct host *host_real(void)
         .rename = real_rename,
     };
     static const struct host real = {&calls, NULL};
+    test_clock_open(); /* before a role closes itself in */
     return &real;
 }
 

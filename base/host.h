@@ -35,7 +35,8 @@ struct host_calls {
 };
 
 /* The real world.  In builds with -Dtest_hooks=true, INNSYN_TEST_CLOCK="+SECONDS" or "-SECONDS"
- * shifts now_ms; in a release build the variable is not looked at. */
+ * shifts now_ms, and INNSYN_TEST_CLOCK_FILE names a file of 8 bytes, the shift in ms (int64, the machine's byte
+ * order), which a test may rewrite while programs run; in a release build neither is looked at. */
 const struct host *host_real(void);
 
 int64_t host_now_ms(const struct host *h);

@@ -11,6 +11,7 @@
  *   split_view       every second site (by name) is shown a history in which one entry is another, signed by the
  *                    log's key; tasks go out without cosignatures; whoever had one is shown the other history
  *   old_status       a change of a permit's status is not passed on
+ *   keep_running     the queries of a permit that ended go on
  *   hold_optouts     opt-outs are not passed on, nor is it said that there are none
  *   other_sum        a count is released that is one more than the sites' answers make
  */

@@ -243,7 +243,7 @@ static result change(struct core *c, const struct permit_row *p, int64_t state, 
     TRY(log_append(c, "permit_status", entry, NULL, why));
     if (state == LIVE && permit->to_ms < c->next_due_ms)
         c->next_due_ms = permit->to_ms;
-    if (state != LIVE)
+    if (state != LIVE && !misbehaves("keep_running"))
         TRY(queries_cancel_of_permit(c, slice_str(permit->id.text), account, why));
     return wake_sites(c, permit, why);
 }
