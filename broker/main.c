@@ -29,6 +29,8 @@ static const char usage[] =
     "                          [--agents-url URL] [--people-url URL]\n"
     "       innsyn-broker bootstrap DIR --account NAME --password-file FILE\n"
     "       innsyn-broker run DIR\n"
+    "       innsyn-broker mail DIR --url smtp[s]://HOST:PORT --from ADDRESS [--tls required|none] [--user NAME\n"
+    "                          --password-file FILE] [--ca FILE]      (then start it again; --url \"\" ends it)\n"
     "       innsyn-broker renew-server DIR      (then start it again)\n"
     "       innsyn-broker successor DIR [--checkpoint NOTE]      (the log is to be followed by another: what the root keys sign)\n"
     "       innsyn-broker succeed DIR --trust FILE                (with the signed trust document; then start it again)\n"
@@ -211,6 +213,29 @@ static result command_succeed(const char *dir, int argc, char **argv, struct why
     return DONE;
 }
 
+/* Where notifications are submitted.  The password stays in its file, which the process that sends reads. */
+static result command_mail(const char *dir, int argc, char **argv, struct why *why)
+{
+    const char *url = NULL, *from = "", *tls = "required", *user = "", *password = "", *ca = "";
+    const struct option_word known[] = {{"--url", &url}, {"--from", &from}, {"--tls", &tls}, {"--user", &user},
+                                        {"--password-file", &password}, {"--ca", &ca}, {NULL, NULL}};
+    struct broker_settings s;
+    TRY(read_options(argc, argv, known, why));
+    if (!url)
+        return FAIL(why, MALFORMED, "--url is needed");
+    TRY(broker_settings_read(host_real(), dir, &s, why));
+    TRY(copy_word(url, s.mail_url, sizeof s.mail_url, "--url", why));
+    TRY(copy_word(from, s.mail_from, sizeof s.mail_from, "--from", why));
+    TRY(copy_word(tls, s.mail_tls, sizeof s.mail_tls, "--tls", why));
+    TRY(copy_word(user, s.mail_user, sizeof s.mail_user, "--user", why));
+    TRY(copy_word(password, s.mail_password_file, sizeof s.mail_password_file, "--password-file", why));
+    TRY(copy_word(ca, s.mail_ca, sizeof s.mail_ca, "--ca", why));
+    TRY(broker_settings_check_mail(&s, why));
+    TRY(broker_settings_write(host_real(), &s, why));
+    (void)printf(url[0] ? "notifications go to %s; start the broker again to use it\n" : "no notifications are sent%s\n", url);
+    return DONE;
+}
+
 /* --- run ---------------------------------------------------------------------------------------------------------- */
 
 struct running {
@@ -218,8 +243,9 @@ struct running {
     int agents_fd, people_fd;
     struct keys_start keys;
     struct core_start core;
+    struct mail_start mail;
     struct net_start nets[NET_PROCESSES_MAX];
-    struct role roles[NET_PROCESSES_MAX + 2];
+    struct role roles[NET_PROCESSES_MAX + 3];
     unsigned role_count;
 };
 
@@ -301,13 +327,21 @@ static result arrange(struct running *r, const char *dir, struct why *why)
     fill_url(s->people_url, sizeof s->people_url, s->people_listen, r->people_fd);
     TRY(channel_pair(pair, why));
     r->keys = (struct keys_start){s, pair[1]};
-    r->core = (struct core_start){.settings = s, .net_count = s->net_processes, .keys_fd = pair[0]};
+    r->core = (struct core_start){.settings = s, .net_count = s->net_processes, .keys_fd = pair[0], .mail_fd = -1};
     r->roles[r->role_count++] = (struct role){"keys", keys_main, &r->keys, {pair[1], -1}};
     struct role core = {"core", core_main, &r->core, {pair[0], -1}};
     for (unsigned i = 0; i < s->net_processes; i++) {
         TRY(add_net(r, i, why));
         core.keep_fds[i + 1] = r->core.net_fds[i];
         core.keep_fds[i + 2] = -1;
+    }
+    if (s->mail_url[0]) {
+        TRY(channel_pair(pair, why));
+        r->mail = (struct mail_start){s, pair[1]};
+        r->core.mail_fd = pair[0];
+        core.keep_fds[s->net_processes + 1] = pair[0];
+        core.keep_fds[s->net_processes + 2] = -1;
+        r->roles[r->role_count++] = (struct role){"mail", mail_main, &r->mail, {pair[1], -1}};
     }
     r->roles[r->role_count++] = core;
     return write_ports(r, why);
@@ -334,6 +368,8 @@ static result run_command(int argc, char **argv, int *ret_status, struct why *wh
         return command_init(dir, rest, words, why);
     if (strcmp(command, "bootstrap") == 0)
         return command_bootstrap(dir, rest, words, why);
+    if (strcmp(command, "mail") == 0)
+        return command_mail(dir, rest, words, why);
     if (strcmp(command, "renew-server") == 0)
         return command_renew_server(dir, rest, words, why);
     if (strcmp(command, "successor") == 0)

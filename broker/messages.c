@@ -94,3 +94,42 @@ bool http_reply_decode(struct slice payload, struct http_reply *ret)
     *ret = p;
     return true;
 }
+
+/* --- mail --- */
+
+enum { LANGUAGE_MAX = 2 };
+
+result mail_order_encode(const struct mail_order *m, struct buffer *to, struct why *why)
+{
+    TRY(put(to, m->id, DOCUMENT_ID_LEN, "id", why));
+    TRY(put(to, m->address, MAIL_ADDRESS_MAX, "address", why));
+    TRY(put(to, m->language, LANGUAGE_MAX, "language", why));
+    TRY(put(to, m->subject, MAIL_SUBJECT_MAX, "subject", why));
+    return put(to, m->text, MAIL_TEXT_MAX, "text", why);
+}
+
+bool mail_order_decode(struct slice payload, struct mail_order *ret)
+{
+    struct reader r = reader_of(payload);
+    struct mail_order m = {0};
+    if (!reader_bytes(&r, DOCUMENT_ID_LEN, &m.id) || !reader_bytes(&r, MAIL_ADDRESS_MAX, &m.address) ||
+        !reader_bytes(&r, LANGUAGE_MAX, &m.language) || !reader_bytes(&r, MAIL_SUBJECT_MAX, &m.subject) ||
+        !reader_bytes(&r, MAIL_TEXT_MAX, &m.text) || !reader_ends(&r))
+        return false;
+    *ret = m;
+    return true;
+}
+
+static bool is_mail_letter(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("._+-=!#$%&'*/?^`{|}~", c) != NULL;
+}
+
+result mail_address_check(struct slice address, const char *field, struct why *why)
+{
+    size_t at = slice_find(address, '@');
+    bool good = at > 0 && at <= 64 && at + 3 < address.len && address.len <= MAIL_ADDRESS_MAX && address.at[0] != '-';
+    for (size_t i = 0; i < address.len && good; i++)
+        good = i == at || (address.at[i] != 0 && is_mail_letter(address.at[i]) && (i < at || address.at[i] != '%'));
+    return good ? DONE : FAIL_AT(why, MALFORMED, field, "must be one mail address, as in kari@example.org");
+}

@@ -1,6 +1,6 @@
 /*
  * messages.h - what the broker's roles say to one another, packed by base/wire.h.
- * net <-> core: requests and their answers.  core <-> keys: things to sign.  Nothing else is permitted;
+ * net <-> core: requests and their answers.  core <-> keys: things to sign.  core <-> mail: notifications.  Nothing else is permitted;
  * a role that receives another kind treats its peer as captured and ends.
  */
 #ifndef INNSYN_BROKER_MESSAGES_H
@@ -31,6 +31,12 @@ enum broker_message {
     MESSAGE_LAST_CHECKPOINT = 21, /* empty -> u64 size, bytes root[32] that keys signed last (size 0: none, root zero) */
     MESSAGE_SIGNED = 32,          /* keys' answer, as named after the arrow */
     MESSAGE_REFUSED = 33,         /* keys' answer: u8 status, bytes text */
+
+    /* core <-> mail (broker/mail/mail.c): one notification at a time, named by the tag. */
+    MESSAGE_MAIL = 48,            /* core -> mail: struct mail_order */
+    MESSAGE_MAIL_READY = 49,      /* mail -> core: the server waits for the text; empty */
+    MESSAGE_MAIL_GO = 50,         /* core -> mail: that it leaves is written; empty */
+    MESSAGE_MAIL_ENDED = 51,      /* mail -> core: u8 enum smtp_end */
 };
 
 enum { HTTP_PATH_MAX = 512, HTTP_QUERY_MAX = 1024, HTTP_TOKEN_MAX = 128, HTTP_BODY_MAX = 4 * 1024 * 1024, HTTP_UPLOAD_MAX = 10 * 1024 * 1024 /* an attachment */, HTTP_REPLY_MAX = 12 * 1024 * 1024 };
@@ -65,5 +71,19 @@ struct http_reply {
 };
 MUST_CHECK result http_reply_encode(const struct http_reply *r, struct buffer *to, struct why *why);
 bool http_reply_decode(struct slice payload, struct http_reply *ret);
+
+/* A notification to be sent.  All slices are borrowed. */
+enum { MAIL_ADDRESS_MAX = 254, MAIL_SUBJECT_MAX = 200, MAIL_TEXT_MAX = 4000 };
+struct mail_order {
+    struct slice id;       /* "n-..." */
+    struct slice address;
+    struct slice language; /* "nb", "en" */
+    struct slice subject, text; /* UTF-8; lines end in LF */
+};
+MUST_CHECK result mail_order_encode(const struct mail_order *m, struct buffer *to, struct why *why);
+bool mail_order_decode(struct slice payload, struct mail_order *ret);
+/* One address of ASCII letters, digits and what mail allows unquoted, with one '@'; nothing that could end a line
+ * or name a second addressee.  MALFORMED at `field`. */
+MUST_CHECK result mail_address_check(struct slice address, const char *field, struct why *why);
 
 #endif

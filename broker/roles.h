@@ -26,10 +26,19 @@ struct broker_settings {
     unsigned poll_wait_ms_max;
     unsigned lease_ms;        /* a task not finished by then is handed out again */
     unsigned query_deadline_ms; /* a query ends at the earlier of this and its expires */
+    /* Mail submission; with an empty mail_url no notification is written and no process sends. */
+    char mail_url[200];       /* "smtp://mail.example.org:587", or smtps:// */
+    char mail_tls[16];        /* "required" (STARTTLS; default) or "none" */
+    char mail_from[255];
+    char mail_user[128];      /* empty: the server asks for no login */
+    char mail_password_file[256];
+    char mail_ca[256];        /* certificates of the server's CA; empty: the system's */
 };
 /* dir is made absolute.  ABSENT: no broker there.  MALFORMED: with the path in the file and the rule. */
 MUST_CHECK result broker_settings_read(const struct host *host, const char *dir, struct broker_settings *ret, struct why *why);
 
+/* MALFORMED: what is set of mail does not go together. */
+MUST_CHECK result broker_settings_check_mail(const struct broker_settings *settings, struct why *why);
 MUST_CHECK result broker_settings_write(const struct host *host, const struct broker_settings *settings, struct why *why);
 
 struct core_start {
@@ -37,6 +46,7 @@ struct core_start {
     int net_fds[NET_PROCESSES_MAX]; /* channels to net processes */
     unsigned net_count;
     int keys_fd;
+    int mail_fd;  /* -1: no mail */
 };
 int core_main(void *core_start); /* broker/core/core.c */
 
@@ -80,5 +90,11 @@ struct net_start {
     unsigned index;
 };
 int net_main(void *net_start); /* broker/net/net.c */
+
+struct mail_start {
+    const struct broker_settings *settings;
+    int core_fd;
+};
+int mail_main(void *mail_start); /* broker/mail/mail.c */
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "broker/messages.h"
 #include "proto/id.h"
 #include "proto/json.h"
 
@@ -37,6 +38,19 @@ static result number(struct fields *f, const char *key, unsigned min, unsigned m
     return DONE;
 }
 
+result broker_settings_check_mail(const struct broker_settings *s, struct why *why)
+{
+    if (!s->mail_url[0])
+        return DONE;
+    if (!slice_starts(slice_str(s->mail_url), "smtp://") && !slice_starts(slice_str(s->mail_url), "smtps://"))
+        return FAIL_AT(why, MALFORMED, "/mail_url", "must be smtp://HOST:PORT or smtps://HOST:PORT");
+    if (s->mail_tls[0] && strcmp(s->mail_tls, "required") != 0 && strcmp(s->mail_tls, "none") != 0)
+        return FAIL_AT(why, MALFORMED, "/mail_tls", "must be required or none");
+    if (strcmp(s->mail_tls, "none") == 0 && s->mail_user[0])
+        return FAIL_AT(why, MALFORMED, "/mail_user", "no password goes over a line without TLS");
+    return mail_address_check(slice_str(s->mail_from), "/mail_from", why);
+}
+
 static result read_fields(const struct json *tree, struct broker_settings *s, struct why *why)
 {
     struct fields f;
@@ -55,7 +69,14 @@ static result read_fields(const struct json *tree, struct broker_settings *s, st
     TRY(number(&f, "poll_wait_ms_max", 100, 5 * 60 * 1000, &s->poll_wait_ms_max));
     TRY(number(&f, "lease_ms", 1000, DAY_OF_MS, &s->lease_ms));
     TRY(number(&f, "query_deadline_ms", 1000, DAY_OF_MS, &s->query_deadline_ms));
+    TRY(text(&f, "mail_url", false, s->mail_url, sizeof s->mail_url));
+    TRY(text(&f, "mail_tls", false, s->mail_tls, sizeof s->mail_tls));
+    TRY(text(&f, "mail_from", false, s->mail_from, sizeof s->mail_from));
+    TRY(text(&f, "mail_user", false, s->mail_user, sizeof s->mail_user));
+    TRY(text(&f, "mail_password_file", false, s->mail_password_file, sizeof s->mail_password_file));
+    TRY(text(&f, "mail_ca", false, s->mail_ca, sizeof s->mail_ca));
     TRY(fields_close(&f));
+    TRY(broker_settings_check_mail(s, why));
     if (!slice_starts(slice_str(s->store), "sqlite:") && !slice_starts(slice_str(s->store), "postgres:"))
         return FAIL_AT(why, MALFORMED, "/store", "must be sqlite:<path> or postgres:<conninfo>");
     return DONE;
@@ -101,6 +122,13 @@ result broker_settings_write(const struct host *host, const struct broker_settin
     json_set(tree, "poll_wait_ms_max", json_of_integer(s->poll_wait_ms_max ? s->poll_wait_ms_max : POLL_WAIT_MS_DEFAULT));
     json_set(tree, "lease_ms", json_of_integer(s->lease_ms ? s->lease_ms : LEASE_MS_DEFAULT));
     json_set(tree, "query_deadline_ms", json_of_integer(s->query_deadline_ms ? s->query_deadline_ms : QUERY_DEADLINE_MS_DEFAULT));
+    const struct {
+        const char *key, *value;
+    } mail[] = {{"mail_url", s->mail_url},   {"mail_tls", s->mail_tls}, {"mail_from", s->mail_from},
+                {"mail_user", s->mail_user}, {"mail_password_file", s->mail_password_file}, {"mail_ca", s->mail_ca}};
+    for (size_t i = 0; i < sizeof mail / sizeof mail[0]; i++)
+        if (mail[i].value[0])
+            json_set(tree, mail[i].key, json_of_str(mail[i].value));
     TRY(json_print(tree, &bytes, why));
     TRY(buffer_add_byte(&bytes, '\n', why));
     (void)snprintf(path, sizeof path, "%s/broker.json", s->dir);

@@ -20,7 +20,7 @@ struct command_entry {
 };
 
 command_fn profile_create, key_new, key_show;
-command_fn login_run, logout_run, account_list, account_create, account_me, token_create, token_list, token_revoke;
+command_fn login_run, logout_run, account_list, account_create, account_me, account_mail, token_create, token_list, token_revoke;
 command_fn catalogue_run;
 command_fn application_submit, application_list, application_show, application_opinion, application_decide;
 command_fn application_create, application_edit, application_accept, application_decline, application_screen, application_complete;

@@ -116,6 +116,15 @@ int account_me(struct client *c, const struct arguments *a)
     return show_document(c, "/v1/me");
 }
 
+int account_mail(struct client *c, const struct arguments *a)
+{
+    const char *language = arguments_value(a, "lang");
+    struct json *body CLEANUP(json_freep) = json_object();
+    json_set(body, "mail", json_of_str(a->word_count ? a->words[0] : ""));
+    json_set(body, "language", json_of_str(language ? language : "nb"));
+    return send_and_show(c, &(struct call){.method = "PUT", .path = "/v1/me/mail", .body = body});
+}
+
 int token_create(struct client *c, const struct arguments *a)
 {
     struct why why = {0};

@@ -23,6 +23,7 @@ static const struct command_entry commands[] = {
     {"account", "list", 0, 0, true, "", "", "the accounts (operator)", account_list},
     {"account", "create", 1, 1, true, "roles= password-file= organisation= key=", "NAME --roles R,R [--password-file FILE] [--organisation TEXT] [--key SPKI]", "make an account (operator)", account_create},
     {"account", "me", 0, 0, true, "", "", "who one is", account_me},
+    {"account", "mail", 0, 1, true, "lang=", "[ADDRESS] [--lang nb|en]", "where one wants notifications; without ADDRESS: nowhere", account_mail},
     {"account", "erase", 1, 1, true, "", "NAME", "erase an account's texts and close it (operator)", account_erase},
     {"text", "erase", 1, 1, true, "", "DOCUMENT", "erase the free text of a document (operator)", text_erase},
     {"token", "create", 1, 1, true, "days= scopes=", "NAME --days N [--scopes S,S]", "make an API token", token_create},

@@ -72,6 +72,7 @@ static const struct command_rule RULES[COMMAND_COUNT] = {
     {COMMAND_LOGIN, "POST", "/v1/login", CALLER_ANYONE, NULL},
     {COMMAND_LOGOUT, "POST", "/v1/logout", SIGNED_IN, NULL},
     {COMMAND_ME, "GET", "/v1/me", SIGNED_IN, NULL},
+    {COMMAND_ME_MAIL, "PUT", "/v1/me/mail", SIGNED_IN, NULL},
     {COMMAND_TOKEN_ADD, "POST", "/v1/tokens", SIGNED_IN, NULL},
     {COMMAND_TOKEN_LIST, "GET", "/v1/tokens", SIGNED_IN, "its own tokens"},
     {COMMAND_TOKEN_REMOVE, "DELETE", "/v1/tokens/{id}", SIGNED_IN, "its own token"},

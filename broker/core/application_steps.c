@@ -68,6 +68,7 @@ static result write_row(struct call *c, struct application *a, enum step step, c
     json_set(entry, "version", json_of_integer(a->version));
     if (text.len)
         TRY(entry_text(core, entry, a, account, step == STEP_GRANT || step == STEP_REFUSE ? "reason" : "text", text, why));
+    TRY(outbox_of_step(core, a, step, account, why));
     return log_append(core, step == STEP_OPINION ? "opinion" : "application", MOVE(entry), NULL, why);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/instant.h"
 #include "broker/core/core.h"
+#include "broker/core/outbox.h"
 #include "policy/access_rules.h"
 #include "policy/roles.h"
 #include "policy/workflow.h"
@@ -124,6 +125,7 @@ struct core {
     bool clock_known;          /* clock_base_ms: wall clock less monotonic clock, when last looked at and committed */
     int64_t clock_base_ms, clock_next_ms;
     bool effect;               /* the request at hand changed something that must be in the log */
+    struct outbox outbox;
     struct watch watches[WATCHES_MAX];
     struct repeat repeats[REPEATS_MAX];
     unsigned repeat_next;
@@ -325,7 +327,7 @@ MUST_CHECK result password_check_form(struct slice password, const char *field, 
 struct json *roles_json(unsigned roles);
 MUST_CHECK result roles_read(const struct json *array, const char *field, unsigned *ret, struct why *why);
 handler_fn session_login, session_logout, session_me, token_create, token_list, token_drop;
-handler_fn account_create, account_list;
+handler_fn account_create, account_list, account_mail;
 
 /* --- trust.c, sites.c, catalogue.c --- */
 MUST_CHECK result trust_load(struct core *c, struct why *why);

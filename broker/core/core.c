@@ -122,6 +122,7 @@ static result load(struct core *c, struct why *why)
     catalogue_forget(c);
     sealed_free(c);
     TRY(read_next_due(c, why));
+    outbox_forget(c);
     c->stale = false;
     return DONE;
 }
@@ -175,6 +176,7 @@ static result start(struct core *c, struct why *why)
     }
     TRY(store_begin(c->store, why));
     TRY(start_entry(c, why));
+    TRY(outbox_recover(c, why));
     TRY(index_mark(c, why));
     TRY(store_commit(c->store, why));
     TRY(log_sign(c, why));
@@ -191,6 +193,8 @@ result core_new(const struct broker_settings *settings, const struct host *host,
     c->settings = settings;
     c->host = host;
     c->ports = *ports;
+    c->outbox.on = ports->mail != NULL;
+    buffer_init(&c->outbox.order, MAIL_TEXT_MAX + 1024);
     buffer_init(&c->log.note, CHECKPOINT_NOTE_MAX);
     buffer_init(&c->trust_text, 2 * TRUST_BYTES_MAX);
     result r = label_parse(slice_str(settings->network), &c->network, why);
@@ -232,6 +236,7 @@ void core_free(struct core *c)
     offer_free(c);
     buffer_done(&c->trust_text);
     buffer_done(&c->log.note);
+    buffer_done(&c->outbox.order);
     store_close(c->store);
     free(c);
 }
@@ -420,6 +425,7 @@ static result decide_due(struct core *c, struct why *why)
         TRY(RUN(c, TOKEN_SWEEP, NULL, why, store_integer(host_now_ms(c->host))));
         TRY(RUN(c, IDEMPOTENCY_SWEEP, NULL, why, store_integer(host_now_ms(c->host) - IDEMPOTENCY_KEEP_MS)));
         TRY(applications_lapse(c, why));
+        TRY(outbox_remind(c, why));
         c->next_sweep_ms = now + SWEEP_EVERY_MS;
     }
     return DONE;
@@ -435,6 +441,8 @@ static result note_clock(struct core *c, struct why *why)
         jump = now - c->log.last_ms;
     bool jumped = jump < -CLOCK_SKEW_MAX_MS || jump > CLOCK_SKEW_MAX_MS;
     c->clock_next_ms = c->clock_known && !jumped ? c->clock_base_ms : base;
+    if (jumped)
+        c->next_sweep_ms = 0; /* what is due by the wall clock may be due now */
     if (!jumped)
         return DONE;
     struct json *entry = json_object();
@@ -454,6 +462,7 @@ static result decide_batch(struct core *c, struct pending *batch, const uint8_t 
     TRY(decide_due(c, why));
     for (struct pending *p = batch; p; p = p->next)
         TRY(decide_one(c, p, why));
+    TRY(outbox_turn(c, why));
     TRY(offer_keep(c, why));
     if (!c->wrote) {
         store_rollback(c->store); /* nothing to keep, nothing to sync */
@@ -525,6 +534,7 @@ static result deliver(struct core *c, struct pending *batch, struct why *why)
     for (unsigned i = 0; i < c->cut_count; i++)
         c->ports.cut(c->ports.self, slice_str(c->cuts[i].text));
     c->cut_count = 0;
+    outbox_committed(c);
     result r = offer_settle(c, why);
     while (batch) {
         struct pending *p = batch;
@@ -617,6 +627,8 @@ result core_turn(struct core *c, int64_t *ret_ms, struct why *why)
         next = c->next_due_ms > now ? c->next_due_ms - now : 0;
     if (poll >= 0 && poll < next)
         next = poll;
+    if (outbox_next_ms(c) - now < next)
+        next = outbox_next_ms(c) > now ? outbox_next_ms(c) - now : 0;
     *ret_ms = c->stale && next < SECOND_MS ? SECOND_MS : next;
     return DONE;
 }

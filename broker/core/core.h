@@ -65,6 +65,8 @@ struct core_ports {
     result (*keys)(void *self, uint16_t kind, struct slice payload, struct buffer *ret, struct why *why);
     /* Runs password_work(job) somewhere and then core_worked(core, job) on the core's thread. */
     result (*work)(void *self, struct password_job *job, struct why *why);
+    /* Tells the role that sends notifications.  NULL: there is none, and none are written. */
+    void (*mail)(void *self, uint16_t kind, uint64_t tag, struct slice payload);
 };
 
 /* Opens and migrates the store, agrees with keys about the log, writes the start-up entry.
@@ -77,6 +79,8 @@ void core_free(struct core *c);
 /* A request (MESSAGE_REQUEST's payload, copied).  MALFORMED: net is captured. */
 MUST_CHECK result core_take(struct core *c, unsigned net, uint64_t tag, struct slice payload, struct why *why);
 void core_gone(struct core *c, unsigned net, uint64_t tag);
+/* What the role `mail` says.  MALFORMED: it is captured. */
+MUST_CHECK result core_mail(struct core *c, uint16_t kind, uint64_t tag, struct slice payload, struct why *why);
 void core_worked(struct core *c, struct password_job *job);
 void password_work(void *job); /* struct password_job */
 

@@ -9,6 +9,8 @@ static const struct entry_type TYPES[] = {
     {"trust", "account version trust_sha256", "a trust document was taken"},
     {"log_succession", "succession_sha256 old_log old_size old_root new_log lost", "another log succeeded: where the old one ended, and how many of its entries were lost"},
     {"account", "account roles by key", "an account was made: its roles, its key's id, who made it"},
+    {"account_mail", "account mail language", "an account said whether it wants notifications by mail, and in which language"},
+    {"notification", "account notification kind document tries state", "a notification by mail was sent, failed for good, was dropped (no address any more), or its fate is unknown: it left and the broker ended before an answer came; no such one is sent again"},
     {"erasure", "account of document texts", "texts of an account or a document were erased: how many; the log keeps their commitments"},
     {"login", "account token", "somebody signed in; token: the session's id"},
     {"login_failed", "account", "a wrong password; without account: no such account"},

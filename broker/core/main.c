@@ -24,7 +24,7 @@ struct process {
     struct loop *loop;
     struct loop_watch *timer, *stop_term, *stop_int;
     struct workers *workers;
-    struct channel *keys;
+    struct channel *keys, *mail;
     struct net_side nets[NET_PROCESSES_MAX];
     struct core *core;
     uint64_t keys_tag;
@@ -102,6 +102,15 @@ static result port_work(void *self, struct password_job *job, struct why *why)
     return workers_run(p->workers, password_work, on_worked, job, why);
 }
 
+static void port_mail(void *self, uint16_t kind, uint64_t tag, struct slice payload)
+{
+    struct process *p = self;
+    struct why why = {0};
+    result r = channel_send(p->mail, kind, tag, payload, &why);
+    if (!is_ok(r))
+        fail(p, "mail_not_told", r, &why);
+}
+
 /* --- the loop --- */
 
 static void on_turn(void *self)
@@ -139,6 +148,23 @@ static void on_end(void *self)
     loop_stop(side->process->loop);
 }
 
+static void on_mail(void *self, const struct message *m)
+{
+    struct process *p = self;
+    struct why why = {0};
+    result r = core_mail(p->core, m->kind, m->tag, m->payload, &why);
+    if (!is_ok(r))
+        fail(p, "mail_is_not_believed", r, &why);
+    else
+        loop_timer_set(p->timer, 0);
+}
+
+static void on_mail_end(void *self)
+{
+    struct process *p = self;
+    loop_stop(p->loop);
+}
+
 static void on_signal(void *self)
 {
     struct process *p = self;
@@ -147,7 +173,8 @@ static void on_signal(void *self)
 
 static result start(struct process *p, const struct core_start *s, struct why *why)
 {
-    const struct core_ports ports = {.self = p, .reply = port_reply, .cut = port_cut, .keys = port_keys, .work = port_work};
+    const struct core_ports ports = {.self = p, .reply = port_reply, .cut = port_cut, .keys = port_keys, .work = port_work,
+                                     .mail = s->mail_fd >= 0 ? port_mail : NULL};
     TRY(loop_new(&p->loop, why));
     TRY(loop_timer(p->loop, on_turn, p, &p->timer, why));
     TRY(loop_signal(p->loop, SIGTERM, on_signal, p, &p->stop_term, why));
@@ -156,6 +183,8 @@ static result start(struct process *p, const struct core_start *s, struct why *w
     TRY(channel_new(NULL, s->keys_fd, NULL, NULL, NULL, &p->keys, why));
     TRY(sandbox_enter(SANDBOX_FILES_READ | SANDBOX_FILES_WRITE | SANDBOX_CONNECT | SANDBOX_THREADS, why));
     TRY(core_new(s->settings, host_real(), &ports, &p->core, why));
+    if (s->mail_fd >= 0)
+        TRY(channel_new(p->loop, s->mail_fd, on_mail, on_mail_end, p, &p->mail, why));
     for (unsigned i = 0; i < s->net_count; i++) {
         p->nets[i] = (struct net_side){.process = p, .index = i};
         TRY(channel_new(p->loop, s->net_fds[i], on_message, on_end, &p->nets[i], &p->nets[i].channel, why));
@@ -181,6 +210,7 @@ int core_main(void *core_start)
     for (unsigned i = 0; i < NET_PROCESSES_MAX; i++)
         channel_free(p.nets[i].channel);
     channel_free(p.keys);
+    channel_free(p.mail);
     loop_unwatch(p.timer);
     loop_unwatch(p.stop_term);
     loop_unwatch(p.stop_int);

@@ -241,6 +241,7 @@ static result change(struct core *c, const struct permit_row *p, int64_t state, 
     if (reason_commitment)
         json_set(entry, "reason_commitment", json_of_str(reason_commitment));
     TRY(log_append(c, "permit_status", entry, NULL, why));
+    TRY(outbox_of_permit(c, permit, (enum permit_stage)state, serial, account, why));
     if (state == LIVE && permit->to_ms < c->next_due_ms)
         c->next_due_ms = permit->to_ms;
     if (state != LIVE && !misbehaves("keep_running"))

@@ -17,6 +17,7 @@ static const struct route routes[COMMAND_COUNT] = {
     [COMMAND_LOGIN] = {COMMAND_LOGIN, 0, false, session_login},
     [COMMAND_LOGOUT] = {COMMAND_LOGOUT, SCOPE_ACCOUNT, false, session_logout},
     [COMMAND_ME] = {COMMAND_ME, SCOPE_READ, false, session_me},
+    [COMMAND_ME_MAIL] = {COMMAND_ME_MAIL, SCOPE_ACCOUNT, false, account_mail},
     [COMMAND_TOKEN_ADD] = {COMMAND_TOKEN_ADD, SCOPE_ACCOUNT, false, token_create},
     [COMMAND_TOKEN_LIST] = {COMMAND_TOKEN_LIST, SCOPE_READ, false, token_list},
     [COMMAND_TOKEN_REMOVE] = {COMMAND_TOKEN_REMOVE, SCOPE_ACCOUNT, false, token_drop},

@@ -230,6 +230,12 @@ result session_me(struct call *c, struct why *why)
     json_set(c->answer, "roles", roles_json(c->who.roles));
     json_set(c->answer, "organisation", json_of_text(rows_text(rows, 2)));
     json_set(c->answer, "expires", json_of_instant(c->who.expires_ms));
+    struct rows *contact CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c->core, CONTACT_GET, &contact, why, store_str(c->who.account.text)));
+    if (rows_next(contact)) {
+        json_set(c->answer, "mail", json_of_text(rows_text(contact, 0)));
+        json_set(c->answer, "language", json_of_text(rows_text(contact, 1)));
+    }
     struct rows *sites CLEANUP(rows_freep) = NULL;
     TRY(RUN(c->core, HOLDER_SITES, &sites, why, store_str(c->who.account.text)));
     struct json *list = json_array();

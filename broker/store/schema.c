@@ -184,6 +184,19 @@ static const char step_concerned[] = "DELETE FROM log_terms; DELETE FROM log_ind
 /* Why nothing came of a task: what the broker knows of it (JSON), '' where the site itself said something. */
 static const char step_reason[] = "ALTER TABLE tasks ADD COLUMN reason TEXT NOT NULL DEFAULT '';";
 
+/* Notifications: where accounts want them, those owed, and of which deadlines people were reminded. */
+static const char step_outbox[] =
+    "ALTER TABLE accounts ADD COLUMN mail TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE accounts ADD COLUMN language TEXT NOT NULL DEFAULT 'nb';"
+    "CREATE TABLE outbox (id TEXT PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL, document TEXT NOT NULL,"
+    " mark BIGINT NOT NULL, due_ms BIGINT NOT NULL, state BIGINT NOT NULL, tries BIGINT NOT NULL,"
+    " next_ms BIGINT NOT NULL, created_ms BIGINT NOT NULL, done_ms BIGINT NOT NULL);"
+    "CREATE UNIQUE INDEX outbox_once ON outbox (account, document, kind, mark);"
+    "CREATE INDEX outbox_next ON outbox (state, next_ms);"
+    "CREATE TABLE reminders (document TEXT NOT NULL, kind TEXT NOT NULL, due_ms BIGINT NOT NULL,"
+    " PRIMARY KEY (document, kind, due_ms));"
+    "CREATE INDEX holders_site ON holders (site);";
+
 const char *schema_step(unsigned version, bool bytea)
 {
     switch (version) {
@@ -201,6 +214,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 10: return bytea ? STEP_ATTACHMENTS("BYTEA") : STEP_ATTACHMENTS("BLOB");
     case 11: return bytea ? STEP_ACCESS("BYTEA") : STEP_ACCESS("BLOB");
     case 12: return step_reason;
+    case 13: return step_outbox;
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { SCHEMA_VERSIONS = 13 };
+enum { SCHEMA_VERSIONS = 14 };
 
 /* The statements that lead from `version` to version+1; bytea: in PostgreSQL's spelling of bytes. */
 const char *schema_step(unsigned version, bool bytea);

@@ -75,7 +75,7 @@
     S(DECISIONS_OF_ACCOUNT_ERASE, "UPDATE applications SET reason = '' WHERE decided_by = $1")                         \
     S(DECISION_OF_DOCUMENT_ERASE, "UPDATE applications SET reason = '' WHERE id = $1")                                 \
     S(TOKENS_OF_ACCOUNT_DROP, "DELETE FROM tokens WHERE account = $1")                                                 \
-    S(ACCOUNT_ERASE, "UPDATE accounts SET organisation = '', password = 'erased' WHERE account = $1")                  \
+    S(ACCOUNT_ERASE, "UPDATE accounts SET organisation = '', mail = '', password = 'erased' WHERE account = $1")                  \
     /* --- accounts and tokens --- */                                                                                  \
     S(ACCOUNT_ADD, "INSERT INTO accounts (account, password, roles, organisation, key, created_ms)"                   \
                    " VALUES ($1, $2, $3, $4, $5, $6)"                                                                  \
@@ -318,6 +318,31 @@
     S(QUERY_EXTEND, "UPDATE queries SET deadline_ms = $2 WHERE id = $1 AND deadline_ms < $2")                          \
     S(TASK_FINISH, "UPDATE tasks SET state = $2, result = $3, result_hash = $4, result_entry = $5"                     \
                    " WHERE id = $1 AND state = 0")                                                                     \
+    /* --- notifications --- */                                                                                        \
+    S(CONTACT_GET, "SELECT mail, language FROM accounts WHERE account = $1")                                           \
+    S(CONTACT_SET, "UPDATE accounts SET mail = $2, language = $3 WHERE account = $1")                                  \
+    S(HOLDERS_OF_SITE, "SELECT account FROM holders WHERE site = $1 ORDER BY account")                                 \
+    S(OUTBOX_ADD, "INSERT INTO outbox (id, account, kind, document, mark, due_ms, state, tries, next_ms, created_ms, done_ms)" \
+      " VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $8, 0) ON CONFLICT (account, document, kind, mark) DO NOTHING")      \
+    S(OUTBOX_FIRST, "SELECT o.id, o.account, o.kind, o.document, o.due_ms, o.tries, o.next_ms, a.mail, a.language FROM outbox o" \
+      " JOIN accounts a ON a.account = o.account WHERE o.state = 0 ORDER BY o.next_ms LIMIT 1")                        \
+    S(OUTBOX_GET, "SELECT account, kind, document, tries, state FROM outbox WHERE id = $1")                            \
+    S(OUTBOX_TRY, "UPDATE outbox SET tries = $2, next_ms = $3 WHERE id = $1")                                          \
+    S(OUTBOX_SET, "UPDATE outbox SET state = $2, done_ms = $3 WHERE id = $1")                                          \
+    S(OUTBOX_IN_STATE, "SELECT id FROM outbox WHERE state = $1 ORDER BY next_ms LIMIT $2")                             \
+    S(OUTBOX_SWEEP, "DELETE FROM outbox WHERE state > 1 AND next_ms < $1")                                             \
+    S(REMINDED, "INSERT INTO reminders (document, kind, due_ms) VALUES ($1, $2, $3) ON CONFLICT (document, kind, due_ms) DO NOTHING") \
+    S(REMIND_ANSWERS, "SELECT a.id, a.answer_due_ms FROM applications a WHERE a.state = 'awaiting_information'"        \
+      " AND a.answer_due_ms > $1 AND a.answer_due_ms <= $2 AND NOT EXISTS (SELECT 1 FROM reminders r"                  \
+      " WHERE r.document = a.id AND r.kind = $3 AND r.due_ms = a.answer_due_ms) ORDER BY a.id LIMIT $4")               \
+    S(REMIND_OPINIONS, "SELECT a.id, a.opinions_due_ms FROM applications a WHERE a.state = 'processing'"               \
+      " AND a.opinions_due_ms > $1 AND a.opinions_due_ms <= $2 AND NOT EXISTS (SELECT 1 FROM reminders r"              \
+      " WHERE r.document = a.id AND r.kind = $3 AND r.due_ms = a.opinions_due_ms) ORDER BY a.id LIMIT $4")             \
+    S(REMIND_DECISIONS, "SELECT a.id, a.due_ms FROM applications a WHERE a.state = 'processing'"                       \
+      " AND a.due_ms > $1 AND a.due_ms <= $2 AND NOT EXISTS (SELECT 1 FROM reminders r"                                \
+      " WHERE r.document = a.id AND r.kind = $3 AND r.due_ms = a.due_ms) ORDER BY a.id LIMIT $4")                      \
+    S(REMIND_ENDS, "SELECT p.id, p.to_ms FROM permits p WHERE p.state = 1 AND p.to_ms > $1 AND p.to_ms <= $2 AND NOT EXISTS" \
+      " (SELECT 1 FROM reminders r WHERE r.document = p.id AND r.kind = $3 AND r.due_ms = p.to_ms) ORDER BY p.id LIMIT $4") \
     /* --- opt-outs --- */                                                                                             \
     S(OPTOUT_ADD, "INSERT INTO optouts (id, action, site, state, sealed, created_ms, done_ms)"                         \
                   " VALUES ($1, $2, $3, 0, $4, $5, 0) ON CONFLICT (id, action, site) DO NOTHING RETURNING id")         \

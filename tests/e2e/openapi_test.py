@@ -130,6 +130,9 @@ def accounts(c):
     c.tokens["desk session"] = login["token"]
     c.call("desk session", "GET", "/v1/me")
     c.call(None, "GET", "/v1/me", None, 401)
+    c.call("desk session", "PUT", "/v1/me/mail", {"mail": "desk@example.org", "language": "nb"})
+    c.call("desk session", "PUT", "/v1/me/mail", {"mail": "a@b.no\r\nBcc: c@d.no", "language": "nb"}, 400)
+    c.call("desk session", "PUT", "/v1/me/mail", {"mail": "", "language": "nb"})
     made = c.call("desk session", "POST", "/v1/tokens", {"name": "laptop", "scopes": ["read"], "days": 1}, 201)
     c.call("desk session", "POST", "/v1/tokens", {"name": "laptop", "scopes": ["fly"], "days": 1}, 400)
     c.call("desk session", "GET", "/v1/tokens")

@@ -23,7 +23,7 @@ FOREIGN = [
     (r"jansson(_config)?\.h", r"proto/json\.c"),
     (r"openssl/.*", r"proto/crypto\w*\.c|proto/certificate\.c|proto/tls\.c|broker/net/http\.c"),
     (r"(event2/.*|event\.h|evhttp\.h|evutil\.h)", r"base/loop\.c|broker/net/http\.c"),
-    (r"curl/.*", r"agents/link/transport\.c|client/transport\.c"),
+    (r"curl/.*", r"agents/link/transport\.c|client/transport\.c|broker/mail/smtp\.c"),
     (r"sqlite3\.h", r"broker/store/sqlite\.c"),
     (r"(libpq-fe|postgres_ext|libpq/.*|pg_config.*)(\.h)?", r"broker/store/postgres\.c"),
     (r"argon2\.h", r"broker/core/password\.c"),

@@ -189,6 +189,8 @@ static void every_command_leaves_its_entry(void **state)
     snprintf(path, sizeof path, "/v1/permits/%s/status", permit);
     DRIVE(COMMAND_PERMIT_STATUS, "permit_status",
           EXPECT(rig_call(&g, P_OFFICER2, HTTP_POST, path, "{\"state\":\"revoked\",\"reason\":\"asked\"}"), 200, NULL));
+    DRIVE(COMMAND_ME_MAIL, "account_mail",
+          EXPECT(rig_call(&g, P_AUDITOR, HTTP_PUT, "/v1/me/mail", "{\"mail\":\"a@example.org\",\"language\":\"en\"}"), 200, NULL));
     DRIVE(COMMAND_TOKEN_ADD, "token",
           a = rig_call(&g, P_AUDITOR, HTTP_POST, "/v1/tokens", "{\"name\":\"t\",\"scopes\":[\"read\"],\"days\":3}"));
     snprintf(path, sizeof path, "/v1/tokens/%.*s", SLICE_ARG(json_text(json_get(a->body, "id"))));

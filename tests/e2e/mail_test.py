@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Notifications, sent to a real SMTP server (TLS, login): the right people hear of the right things in their language,
+with nothing of the case in the mail; refusals are tried again or given up; no mail comes twice, wherever the broker
+is killed; deadlines and a permit's end are told of before they come.
+
+The programs are a build with test hooks: the hour is moved for all of them at once.
+"""
+import os
+import re
+import signal
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mail_server  # noqa: E402
+import running  # noqa: E402
+
+DAY, MINUTE = 86400, 60
+SECONDS_MAX = 40
+
+
+def move_clock(path, seconds):
+    with open(path, "r+b" if os.path.exists(path) else "wb") as f:
+        f.write(struct.pack("=q", int(seconds * 1000)))
+
+
+def address(person):
+    return f"{person}@example.org"
+
+
+def text_of(message):
+    return message.get_content()
+
+
+class Case:
+    def __init__(self, net, checks):
+        self.net, self.checks, self.shift = net, checks, 0
+        self.clock = net.path("clock")
+
+    def configure(self, server, tls="required"):
+        """Mail on, the clock movable, the broker anew."""
+        net = self.net
+        net.stop_all()
+        move_clock(self.clock, 0)
+        net.environment["INNSYN_TEST_CLOCK_FILE"] = self.clock
+        password = net.path("mail-password")
+        net.write_secret(password, mail_server.PASSWORD + "\n")
+        words = ["mail", net.path("broker"), "--url", f"smtp://localhost:{server.port}", "--from", "innsyn@example.org", "--tls", tls]
+        if tls == "required":
+            words += ["--user", mail_server.USER, "--password-file", password, "--ca", server.ca]
+        net.broker(*words)
+        self.start()
+
+    def start(self):
+        net = self.net
+        net.start_broker()
+        for person in net.people:
+            net.login(person)
+
+    def at(self, seconds):
+        """So many seconds later, everybody signed in again."""
+        self.shift += seconds
+        move_clock(self.clock, self.shift)
+        for person in self.net.people:
+            self.net.login(person)
+
+    def until(self, what, condition):
+        try:
+            self.net.wait_for(what, condition, seconds=SECONDS_MAX)
+            return True
+        except Exception as e:  # the check that follows says what is missing
+            print(f"        {what}: {e}")
+            return False
+
+    def notifications(self):
+        _, found = self.net.call("auditor", "GET", "/v1/log/search?type=notification&limit=1000&order=up")
+        return [item["entry"] for item in found["items"]]
+
+    def kill_core(self):
+        """As if the power had failed: every process at once."""
+        for pid in self.net.role_pids("broker").values():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.net.stop("broker", kill=True)
+
+
+def life(case, server):
+    """Who hears of what."""
+    net, that = case.net, case.checks.that
+    for person in net.people:
+        language = "en" if person in ("researcher2", "officer2") else "nb"
+        net.client(person, "account", "mail", address(person), "--lang", language)
+    checks_mail = net.client_json("researcher", "account", "me")
+    that(checks_mail["mail"] == address("researcher"), "an account says where it wants its mail")
+    title = "Secret study of rare hearts"
+    application = net.apply(dict(net.application(), title=title))
+    net.client("researcher2", "application", "accept", application)
+    net.client("officer1", "application", "screen", application)
+    net.client("officer1", "application", "ask", application, "--text", "Which safeguards, Kari Nordmann?")
+    net.client("researcher", "application", "answer", application, "--text", "Two people.")
+    net.client("officer1", "application", "complete", application)
+    net.opinions(application)
+    permit = net.client_json("officer1", "application", "decide", application, "grant", "--reason", "In order, says Ola.")["permit"]
+    net.sign(permit)
+    net.client("officer2", "permit", "revoke", permit, "--reason", "Breach of terms.")
+    wanted = {  # who, what its first line says
+        "researcher": ["En sak har fått ny status.", "Det er stilt et spørsmål", "En sak har fått ny status.", "En sak er avgjort.",
+                       "En tillatelse gjelder nå.", "En tillatelse er trukket tilbake."],
+        "researcher2": ["A case has a new status.", "A question was asked", "A case has a new status.", "A case was decided.",
+                        "A permit is in force now.", "A permit was revoked."],
+        "officer1": ["En søknad er kommet inn.", "Det er svart i en sak."],
+        "officer2": ["An application has come in.", "A question in a case was answered.", "A permit awaits your signature."],
+        f"holder-{net.sites[0]}": ["Du er bedt om en uttalelse", "En tillatelse venter på signaturen din.", "En tillatelse gjelder nå.",
+                                   "En tillatelse er trukket tilbake."],
+    }
+    count = lambda: sum(len(server.to(address(p))) for p in wanted)
+    case.until("the mails", lambda: count() >= sum(len(w) for w in wanted.values()))
+    time.sleep(1)
+    for person, lines in wanted.items():
+        got = [text_of(m).splitlines()[0] for m in server.to(address(person))]
+        that(len(got) == len(lines) and all(any(g.startswith(w) for g in got) for w in lines), f"{person} hears: {' / '.join(got)}")
+    that(not server.to(address("auditor")) and not server.to(address("desk")), "who has no part in it hears nothing")
+    everything = "\n".join(str(m["Subject"]) + "\n" + str(m["To"]) + "\n" + text_of(m) for _, m in server.messages)
+    named = [p for p in net.people if re.search(rf"\b{p}\b(?!@example)", everything)]
+    that(not any(word in everything for word in (title, "rare", "Kari", "Ola", "Breach", "safeguards", "heart", "53.1")) and not named,
+         f"{len(server.messages)} mails hold no title, question, reason, dataset, purpose or name")
+    that(all(application in str(m["Subject"]) or permit in str(m["Subject"]) for _, m in server.messages)
+         and all(f"{net.state['url']}/#/" in text_of(m) for _, m in server.messages), "each has the case's number and a link")
+    asked = [m for m in server.to(address("researcher")) if "stilt et spørsmål" in text_of(m)][0]
+    that("Frist: 20" in text_of(asked), "the question's mail has the deadline")
+    ids = [m["Message-ID"] for _, m in server.messages]
+    that(len(ids) == len(set(ids)) and all(i.startswith("<n-") for i in ids), f"{len(ids)} message ids, each once")
+    that(server.plain_logins == 0, "the password went over TLS only")
+    case.until("the log", lambda: len(case.notifications()) >= len(server.messages))
+    noted = case.notifications()
+    that(len(noted) == len(server.messages) and all(n["state"] == "sent" for n in noted), f"{len(noted)} notifications in the log, all sent")
+    that("example.org" not in str(noted), "no address is in the log")
+    return application
+
+
+def failing(case, server):
+    """Not now, never, and a text that is refused."""
+    net, that = case.net, case.checks.that
+    server.messages.clear()
+    server.refuse = {address("officer1"): "450 later", address("officer2"): "550 no such mailbox"}
+    application = net.apply()
+    case.until("the refusal", lambda: any(n["state"] == "failed" for n in case.notifications()))
+    failed = [n for n in case.notifications() if n["state"] == "failed"]
+    that([n["account"] for n in failed] == ["officer2"] and failed[0]["tries"] == 1, "a mailbox that does not exist is given up at once, and noted")
+    that(not server.messages, "the one who may come later has got nothing yet")
+    server.refuse = {}
+    server.refuse_data = "451 try again"
+    case.at(2 * MINUTE)
+    time.sleep(2)
+    server.refuse_data = None
+    case.at(6 * MINUTE)
+    case.until("the mail", lambda: server.to(address("officer1")))
+    case.until("its entry", lambda: any(n["state"] == "sent" and n["document"] == application for n in case.notifications()))
+    last = case.notifications()[-1]
+    that(len(server.to(address("officer1"))) == 1 and last["tries"] == 3, f"after two refusals for now it comes, once (try {last['tries']})")
+
+
+def killed(case, server):
+    """kill -9 before the text leaves: it comes once.  After: it does not come again."""
+    net, that = case.net, case.checks.that
+    server.messages.clear()
+    net.client("officer2", "account", "mail", "--lang", "en")
+    server.waiting.clear()
+    server.hold_rcpt.clear()
+    before = net.apply()
+    that(server.waiting.wait(SECONDS_MAX), "the server holds the addressee's turn")
+    case.kill_core()
+    server.hold_rcpt.set()
+    case.start()
+    case.at(2 * MINUTE)
+    case.until("the mail", lambda: server.to(address("officer1")))
+    time.sleep(1)
+    that(len(server.to(address("officer1"))) == 1 and before in server.to(address("officer1"))[0]["Subject"],
+         "killed before the text left: the mail comes, once")
+
+    server.messages.clear()
+    server.waiting.clear()
+    server.hold_data.clear()
+    after = net.apply()
+    that(server.waiting.wait(SECONDS_MAX), "the server has the text and holds its answer")
+    case.kill_core()
+    server.hold_data.set()
+    case.start()
+    for _ in range(3):
+        case.at(6 * MINUTE)
+        time.sleep(1)
+    noted = [n for n in case.notifications() if n["document"] == after]
+    that(len(server.to(address("officer1"))) == 1, "killed between sending and marking: the mail came once, and not again")
+    that([n["state"] for n in noted] == ["unknown"], f"the log says that nobody knows: {[n['state'] for n in noted]}")
+    return after
+
+
+def reminders(case, server, application):
+    """Deadlines and a permit's end, once each."""
+    net, that = case.net, case.checks.that
+    net.client("officer2", "account", "mail", address("officer2"), "--lang", "en")
+    net.client("officer1", "application", "screen", application)
+    net.client("officer1", "application", "ask", application, "--text", "?")
+    other = net.apply()
+    net.prepare(other)
+    for person in ["researcher"] + [f"holder-{site}" for site in net.sites]:
+        case.until(f"the mail of what happened to {person}", lambda: any(other in m["Subject"] for m in server.to(address(person))))
+    time.sleep(2)
+    server.messages.clear()
+
+    def lines(person):
+        return [text_of(m).splitlines()[0] for m in server.to(address(person))]
+
+    case.at(22 * DAY)
+    case.until("the reminders", lambda: lines("researcher") and lines(f"holder-{net.sites[0]}"))
+    that(lines("researcher") == ["Fristen for å svare i en sak er nær."], f"six days before, the applicant is reminded: {lines('researcher')}")
+    that(lines(f"holder-{net.sites[0]}") == ["Fristen for uttalelsen i en sak er nær."], "and the holder who has not spoken")
+    case.at(DAY)
+    time.sleep(1)
+    that(len(lines("researcher")) == 1 and len(lines(f"holder-{net.sites[0]}")) == 1, "each once")
+    case.at(60 * DAY)
+    case.until("the officers' reminder", lambda: lines("officer2"))
+    that(lines("officer2") == ["The deadline for deciding a case is near."] and lines("officer1") == ["Fristen for å avgjøre en sak er nær."],
+         f"before three months are over the officers are: {lines('officer1')}")
+
+
+def ending(case, server):
+    net, that = case.net, case.checks.that
+    stamp = lambda t: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+    now = time.time() + case.shift
+    permit = net.permit(net.application(begins=stamp(now - 60), ends=stamp(now + 60 * DAY)))
+    time.sleep(2)
+    server.messages.clear()
+    mine = lambda: [text_of(m).splitlines()[0] for m in server.to(address("researcher")) if permit in m["Subject"]]
+    case.at(20 * DAY)
+    case.until("the warning", lambda: mine())
+    that(mine() == ["En tillatelse utløper snart."], f"forty days before the end: {mine()}")
+    case.at(41 * DAY)
+    case.until("the end", lambda: len(mine()) > 1)
+    that(mine()[1:] == ["En tillatelse er utløpt."], f"and at the end: {mine()}")
+
+
+def main():
+    checks = running.Checks()
+    with running.running(permit=False, build_folder=running.hooks_build()) as net:
+        server = mail_server.Server(net.run)
+        try:
+            case = Case(net, checks)
+            case.configure(server)
+            life(case, server)
+            failing(case, server)
+            left = killed(case, server)
+            reminders(case, server, left)
+            ending(case, server)
+            copy = net.path("people", "auditor", "log.ndjson")
+            net.client("auditor", "audit", "export", "--format", "ndjson", "--out", copy)
+            checks.that(net.client("auditor", "audit", "verify", "--file", copy, check=False).returncode == 0, "the log verifies")
+        finally:
+            server.close()
+    checks.end()
+
+
+main()
