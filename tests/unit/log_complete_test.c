@@ -122,6 +122,7 @@ static void every_type_was_written(struct rig *g)
     static const char *const elsewhere[] = {
         "clock",          /* a_clock_that_jumps_is_noted */
         "log_succession", /* tests/show/audit-log-10 */
+        "notification",   /* needs a mail server: tests/e2e/mail_test.py */
         "optout", "optout_answer",                               /* need a desk and its sites' keys: tests/show/governance-4 */
         "site_pause", "site_block", "site_rules", "site_waits", /* tests/e2e/holder_test.py */
     };
