@@ -4,6 +4,7 @@
  * newest is refused with what changed since.
  */
 #include "broker/core/call.h"
+#include "broker/core/outbox.h"
 
 #include "policy/fee.h"
 #include "proto/document.h"
@@ -68,7 +69,8 @@ static result write_row(struct call *c, struct application *a, enum step step, c
     json_set(entry, "version", json_of_integer(a->version));
     if (text.len)
         TRY(entry_text(core, entry, a, account, step == STEP_GRANT || step == STEP_REFUSE ? "reason" : "text", text, why));
-    TRY(outbox_of_step(core, a, step, account, why));
+    const struct stepped stepped = {a->id.text, a->version, a->answer_due_ms, a->opinions_due_ms};
+    TRY(outbox_of_step(core, &stepped, step, account, why));
     return log_append(core, step == STEP_OPINION ? "opinion" : "application", MOVE(entry), NULL, why);
 }
 

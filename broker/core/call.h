@@ -9,7 +9,6 @@
 
 #include "base/instant.h"
 #include "broker/core/core.h"
-#include "broker/core/outbox.h"
 #include "policy/access_rules.h"
 #include "policy/roles.h"
 #include "policy/workflow.h"
@@ -125,7 +124,7 @@ struct core {
     bool clock_known;          /* clock_base_ms: wall clock less monotonic clock, when last looked at and committed */
     int64_t clock_base_ms, clock_next_ms;
     bool effect;               /* the request at hand changed something that must be in the log */
-    struct outbox outbox;
+    struct outbox *outbox;     /* notifications (outbox.c) */
     struct watch watches[WATCHES_MAX];
     struct repeat repeats[REPEATS_MAX];
     unsigned repeat_next;

@@ -11,6 +11,7 @@
  * whose fate is unknown is looked up by its mark, and then answered as committed.
  */
 #include "broker/core/call.h"
+#include "broker/core/outbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,11 +194,11 @@ result core_new(const struct broker_settings *settings, const struct host *host,
     c->settings = settings;
     c->host = host;
     c->ports = *ports;
-    c->outbox.on = ports->mail != NULL;
-    buffer_init(&c->outbox.order, MAIL_TEXT_MAX + 1024);
     buffer_init(&c->log.note, CHECKPOINT_NOTE_MAX);
     buffer_init(&c->trust_text, 2 * TRUST_BYTES_MAX);
     result r = label_parse(slice_str(settings->network), &c->network, why);
+    if (is_ok(r))
+        r = outbox_new(c, ports->mail != NULL, why);
     if (is_ok(r))
         r = start(c, why);
     if (!is_ok(r)) {
@@ -236,7 +237,7 @@ void core_free(struct core *c)
     offer_free(c);
     buffer_done(&c->trust_text);
     buffer_done(&c->log.note);
-    buffer_done(&c->outbox.order);
+    outbox_free(c);
     store_close(c->store);
     free(c);
 }

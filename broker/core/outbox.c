@@ -13,6 +13,9 @@
  * moment between a text's leaving and its end's commit, is known to be so and stands in the log.
  */
 #include "broker/core/call.h"
+#include "broker/core/outbox.h"
+
+#include <stdlib.h>
 
 #include "broker/core/outbox_texts.h"
 #include "broker/mail/smtp.h"
@@ -47,7 +50,7 @@ static result owe(struct core *c, struct slice account, const struct notice *n, 
     if (!rows_next(rows) || !rows_text(rows, 0).len)
         return DONE;
     TRY(document_id_new(c->host, 'n', &id, why));
-    c->outbox.read = false;
+    c->outbox->read = false;
     return RUN(c, OUTBOX_ADD, NULL, why, store_str(id.text), store_text(account), store_str(n->kind), store_str(n->document),
                store_integer(n->mark), store_integer(n->due_ms), store_integer(now), store_integer(now));
 }
@@ -88,10 +91,28 @@ static result owe_officers(struct core *c, const struct notice *n, struct why *w
     return DONE;
 }
 
-result outbox_of_step(struct core *c, const struct application *a, enum step step, const char *by, struct why *why)
+result outbox_new(struct core *c, bool on, struct why *why)
 {
-    struct notice n = {.document = a->id.text, .by = by, .mark = a->version, .kind = "application_state"};
-    if (!c->outbox.on)
+    c->outbox = calloc(1, sizeof *c->outbox);
+    if (!c->outbox)
+        return FAIL(why, LIMIT, "no memory for the outbox");
+    c->outbox->on = on;
+    buffer_init(&c->outbox->order, MAIL_TEXT_MAX + 1024);
+    return DONE;
+}
+
+void outbox_free(struct core *c)
+{
+    if (c->outbox)
+        buffer_done(&c->outbox->order);
+    free(c->outbox);
+    c->outbox = NULL;
+}
+
+result outbox_of_step(struct core *c, const struct stepped *a, enum step step, const char *by, struct why *why)
+{
+    struct notice n = {.document = a->document, .by = by, .mark = a->version, .kind = "application_state"};
+    if (!c->outbox->on)
         return DONE;
     if (step == STEP_SUBMIT || step == STEP_ANSWER || step == STEP_APPEAL) {
         n.kind = step == STEP_SUBMIT ? "application_received" : step == STEP_APPEAL ? "application_appealed" : "application_answered";
@@ -126,7 +147,7 @@ result outbox_of_permit(struct core *c, const struct permit *p, enum permit_stag
 {
     static const char *const kinds[STAGES] = {[STAGE_LIVE] = "permit_live", [STAGE_SUSPENDED] = "permit_suspended", [STAGE_REVOKED] = "permit_revoked",
                                               [STAGE_EXPIRED] = "permit_expired", [STAGE_REPLACED] = "permit_replaced"};
-    if (!c->outbox.on || stage >= STAGES || !kinds[stage])
+    if (!c->outbox->on || stage >= STAGES || !kinds[stage])
         return DONE;
     const struct notice n = {.kind = kinds[stage], .document = p->id.text, .by = by, .mark = (int64_t)serial};
     TRY(owe_people(c, &n, why));
@@ -157,7 +178,7 @@ static result remind(struct core *c, unsigned which, int64_t now, struct why *wh
 result outbox_remind(struct core *c, struct why *why)
 {
     int64_t now = host_now_ms(c->host);
-    if (!c->outbox.on)
+    if (!c->outbox->on)
         return DONE;
     for (unsigned i = 0; i < REMINDER_COUNT; i++)
         TRY(remind(c, i, now, why));
@@ -207,7 +228,7 @@ result outbox_recover(struct core *c, struct why *why)
 
 static result take_end(struct core *c, struct why *why)
 {
-    struct outbox *o = &c->outbox;
+    struct outbox *o = c->outbox;
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, OUTBOX_GET, &rows, why, store_str(o->flying.text)));
     bool spent = rows_next(rows) && rows_integer(rows, 3) >= OUTBOX_TRIES_MAX;
@@ -223,7 +244,7 @@ static result take_end(struct core *c, struct why *why)
 
 static result hand_out(struct core *c, const struct rows *row, struct why *why)
 {
-    struct outbox *o = &c->outbox;
+    struct outbox *o = c->outbox;
     struct buffer subject CLEANUP(buffer_done), text CLEANUP(buffer_done);
     int64_t tries = rows_integer(row, 5);
     buffer_init(&subject, MAIL_SUBJECT_MAX);
@@ -243,7 +264,7 @@ static result hand_out(struct core *c, const struct rows *row, struct why *why)
 
 result outbox_turn(struct core *c, struct why *why)
 {
-    struct outbox *o = &c->outbox;
+    struct outbox *o = c->outbox;
     struct rows *rows CLEANUP(rows_freep) = NULL;
     o->tell = 0;
     o->lands = o->settled = false;
@@ -268,7 +289,7 @@ result outbox_turn(struct core *c, struct why *why)
 
 void outbox_committed(struct core *c)
 {
-    struct outbox *o = &c->outbox;
+    struct outbox *o = c->outbox;
     if (!o->on || !o->settled)
         return;
     o->settled = false;
@@ -289,12 +310,12 @@ void outbox_committed(struct core *c)
 
 void outbox_forget(struct core *c)
 {
-    c->outbox.read = false;
+    c->outbox->read = false;
 }
 
 int64_t outbox_next_ms(const struct core *c)
 {
-    const struct outbox *o = &c->outbox;
+    const struct outbox *o = c->outbox;
     if (!o->on || (o->flies && o->heard == HEARD_NOTHING))
         return INT64_MAX;
     return o->read && o->heard == HEARD_NOTHING ? o->next_ms : 0;
@@ -302,7 +323,7 @@ int64_t outbox_next_ms(const struct core *c)
 
 result core_mail(struct core *c, uint16_t kind, uint64_t tag, struct slice payload, struct why *why)
 {
-    struct outbox *o = &c->outbox;
+    struct outbox *o = c->outbox;
     if (!o->flies || tag != o->tag || o->heard != HEARD_NOTHING || (kind != MESSAGE_MAIL_READY && kind != MESSAGE_MAIL_ENDED))
         return FAIL(why, MALFORMED, "mail said something out of its turn");
     if (kind == MESSAGE_MAIL_ENDED && (payload.len != 1 || payload.at[0] < SMTP_SENT || payload.at[0] > SMTP_UNKNOWN))

@@ -2,7 +2,7 @@
  * outbox.h - notifications: owed in the transaction of what they tell of, sent afterwards by the process `mail`.
  *
  * A notification says that something happened with a case, its number, a deadline and where to look: no text of
- * anybody's, no data, no name.  Nobody is told what they did themselves.  Only files of broker/core include it.
+ * anybody's, no data, no name.  Nobody is told what they did themselves. 
  */
 #ifndef INNSYN_BROKER_CORE_OUTBOX_H
 #define INNSYN_BROKER_CORE_OUTBOX_H
@@ -14,7 +14,6 @@
 
 struct core;
 struct call;
-struct application;
 struct permit;
 
 enum {
@@ -47,8 +46,17 @@ struct outbox {
     struct buffer order;
 };
 
+/* on: there is a process that sends.  outbox_free takes what outbox_new gave, or NULL. */
+MUST_CHECK result outbox_new(struct core *c, bool on, struct why *why);
+void outbox_free(struct core *c);
+
+/* What a notification of a step needs of the application. */
+struct stepped {
+    const char *document;
+    int64_t version, answer_due_ms, opinions_due_ms;
+};
 /* In the transaction of the step, the change or the deadline. */
-MUST_CHECK result outbox_of_step(struct core *c, const struct application *a, enum step step, const char *by, struct why *why);
+MUST_CHECK result outbox_of_step(struct core *c, const struct stepped *a, enum step step, const char *by, struct why *why);
 MUST_CHECK result outbox_of_permit(struct core *c, const struct permit *p, enum permit_stage stage, uint64_t serial, const char *by, struct why *why);
 MUST_CHECK result outbox_remind(struct core *c, struct why *why); /* of deadlines that come near */
 

@@ -7,6 +7,7 @@
  * every change of state, so that an agent never goes back.
  */
 #include "broker/core/call.h"
+#include "broker/core/outbox.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
