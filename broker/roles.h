@@ -48,7 +48,7 @@ struct core_start {
     int keys_fd;
     int mail_fd;  /* -1: no mail */
 };
-int core_main(void *core_start); /* broker/core/core.c */
+int core_main(void *core_start); /* broker/core/main.c */
 
 /* The certificate (PEM) of the CA that issued the broker's own server certificates, in <dir>:
  * core hands it out inside enrolment tokens. */

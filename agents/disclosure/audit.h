@@ -15,7 +15,7 @@
 #define INNSYN_AGENTS_DISCLOSURE_AUDIT_H
 
 #include "agents/disclosure/cellkey.h"
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 #include "agents/disclosure/ptable.h"
 #include "agents/engine/plan.h"
 

@@ -10,7 +10,7 @@
 #define INNSYN_AGENTS_DISCLOSURE_CHARGE_H
 
 #include "agents/disclosure/cellkey.h"
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 #include "agents/engine/plan.h"
 
 enum {

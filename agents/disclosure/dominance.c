@@ -1,6 +1,6 @@
 #include "agents/disclosure/dominance.h"
 
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 
 struct dominance_limits dominance_limits_default(void)
 {

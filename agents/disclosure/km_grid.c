@@ -1,6 +1,6 @@
 #include "agents/disclosure/km_grid.h"
 
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 
 size_t km_released(const struct km_interval *intervals, size_t count)
 {

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 
 /* Leverages are computed in long double; balanced designs lie exactly on a third. */
 static const double LEVERAGE_ROUNDING = 1e-9;

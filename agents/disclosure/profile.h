@@ -4,7 +4,7 @@
 #ifndef INNSYN_AGENTS_DISCLOSURE_PROFILE_H
 #define INNSYN_AGENTS_DISCLOSURE_PROFILE_H
 
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 #include "agents/disclosure/ptable.h"
 #include "proto/dictionary.h"
 

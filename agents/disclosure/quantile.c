@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 
 bool quantile_allowed(uint64_t n, double q)
 {

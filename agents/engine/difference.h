@@ -11,7 +11,7 @@
 #ifndef INNSYN_AGENTS_ENGINE_DIFFERENCE_H
 #define INNSYN_AGENTS_ENGINE_DIFFERENCE_H
 
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 #include "agents/engine/plan.h"
 #include "agents/snapshot/snapshot.h"
 

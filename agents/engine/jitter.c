@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 #include "base/secret.h"
 #include "proto/crypto.h"
 

@@ -10,7 +10,7 @@
 #include "base/secret.h"
 #include "base/wire.h"
 #include "base/worker.h"
-#include "broker/core/core.h"
+#include "broker/core.h"
 
 enum { PASSWORD_THREADS = 2, KEYS_TIMEOUT_MS = 30000, REPLY_ENVELOPE_MAX = HTTP_REPLY_MAX + 4096 };
 

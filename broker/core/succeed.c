@@ -3,7 +3,8 @@
  * another log succeeds it (R-67).  The successor begins with the store's entries: their rows stay where they are, and
  * the first entry after them says which log ended, where, and which one began.
  */
-#include "broker/core/call.h"
+#include "broker/audit/audit.h"
+#include "broker/sites/sites.h"
 
 static result open_store(struct core *c, struct why *why)
 {

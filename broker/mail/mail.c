@@ -10,7 +10,7 @@
  *                 <------------  MESSAGE_MAIL_ENDED
  *   commits the end
  *
- * A notification that was begun and whose end was not committed is never sent again (broker/core/outbox.c).
+ * A notification that was begun and whose end was not committed is never sent again (broker/outbox/outbox.c).
  */
 #include <stdlib.h>
 

@@ -16,7 +16,9 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "broker/core/call.h"
+#include "broker/audit/audit.h"
+#include "broker/applications/applications.h"
+#include "broker/permits/permits.h"
 #include "broker/keys/signer.h"
 
 enum { TURN = 400, FORM_BYTES_MAX = 256 * 1024, YEARS_DAYS = 730, PERIOD_DAYS = 30, QUESTIONS_MAX = 40 };

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "broker/core/call.h"
+#include "broker/audit/audit.h"
 #include "broker/keys/signer.h"
 
 enum { TURN = 256, FILL_TURN = 65536, ACCOUNTS = 100, DATASETS = 10, SITES = 8, KINDS = 6, ROUNDS = 5, BARE = 200 };

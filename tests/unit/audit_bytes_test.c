@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "check.h"
-#include "client/audit_tiles.h"
-#include "client/log_proof.h"
+#include "client/log/audit_tiles.h"
+#include "client/log/log_proof.h"
 
 enum { ENTRIES = 1000, FILES_MAX = 16, WITNESSES = 4, STRIDE = 41, WHOLE_EVERY = 1009, NAMED_AT_ONCE = 1 };
 

@@ -3,7 +3,7 @@
 
 #include "base/codec.h"
 #include "client/arguments.h"
-#include "client/permit_words.h"
+#include "client/show/permit_words.h"
 #include "client/query_build.h"
 
 #define NETWORK "demo"

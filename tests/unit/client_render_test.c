@@ -6,8 +6,8 @@
 
 #include "client/clean_text.h"
 #include "client/problem.h"
-#include "client/result_render.h"
-#include "client/table_print.h"
+#include "client/show/result_render.h"
+#include "client/show/table_print.h"
 
 static const char dictionary_text[] =
     "{\"variables\":["

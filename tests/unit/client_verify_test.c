@@ -4,9 +4,9 @@
 
 #include "base/codec.h"
 #include "base/instant.h"
-#include "client/audit.h"
+#include "client/log/audit.h"
 #include "client/document.h"
-#include "client/receipt.h"
+#include "client/log/receipt.h"
 #include "client/trust_make.h"
 #include "client/trust_store.h"
 

@@ -12,7 +12,7 @@
 #include "base/codec.h"
 #include "base/instant.h"
 #include "base/log.h"
-#include "broker/core/core.h"
+#include "broker/core.h"
 #include "broker/init.h"
 #include "broker/keys/signer.h"
 #include "check.h"

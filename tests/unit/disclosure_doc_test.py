@@ -19,7 +19,7 @@ def read(top, name):
 
 def parameters(top):
     rows = ["| name | value | unit | what it does | what it costs | what it protects |", "| --- | --- | --- | --- | --- | --- |"]
-    for line in read(top, "agents/disclosure/parameters.inc").splitlines():
+    for line in read(top, "agents/parameters.inc").splitlines():
         if line.startswith("PARAMETER("):
             name, value, rest = re.fullmatch(r"PARAMETER\((\w+), (\d+), (.*)\)", line).groups()
             texts = [t.replace('\\"', '"') for t in re.findall(r'"((?:\\.|[^"\\])*)"', rest)]

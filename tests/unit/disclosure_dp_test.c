@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "agents/disclosure/dp_counts.h"
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 #include "base/codec.h"
 #include "fault_host.h"
 #include "proto/crypto.h"

@@ -4,7 +4,7 @@
 #include "agents/disclosure/dominance.h"
 #include "agents/disclosure/km_grid.h"
 #include "agents/disclosure/model_rules.h"
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 #include "agents/disclosure/quantile.h"
 #include "proto/json.h"
 #include "vector.h"

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "client/entry_scan.h"
-#include "client/log_file.h"
+#include "client/log/entry_scan.h"
+#include "client/log/log_file.h"
 
 #define ENTRY "{\"account\":\"researcher\",\"at\":\"2026-01-31T12:00:00.120Z\",\"found\":12,\"innsyn\":\"entry/1\",\"search\":{\"a\":[true,null,\"x\"]},\"type\":\"login\"}"
 

@@ -2,7 +2,7 @@
  * same persons gives: clamped values, weighted moments, counts with their key sums and parents. */
 #include <math.h>
 
-#include "agents/disclosure/parameters.h"
+#include "agents/parameters.h"
 #include "agents/engine/cube.h"
 #include "agents/engine/weighted.h"
 #include "base/codec.h"

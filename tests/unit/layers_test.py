@@ -18,6 +18,13 @@ LAYERS = {
     "client": {"base", "proto", "policy", "stats", "client"},
 }
 
+# Within such a folder, a room's files may include headers of the rooms before it, its own, and the folder's top.
+ROOMS = {
+    "broker": ("store", "call", "audit", "accounts", "sites", "permits", "applications", "core"),
+    "agents": ("snapshot", "engine", "disclosure", "loader", "link", "guard", "commands"),
+    "client": ("log", "show", "commands"),
+}
+
 # Headers of a foreign library, and the only files that may see them.
 FOREIGN = [
     (r"jansson(_config)?\.h", r"proto/json\.c"),
@@ -26,8 +33,8 @@ FOREIGN = [
     (r"curl/.*", r"agents/link/transport\.c|client/transport\.c|broker/mail/smtp\.c"),
     (r"sqlite3\.h", r"broker/store/sqlite\.c"),
     (r"(libpq-fe|postgres_ext|libpq/.*|pg_config.*)(\.h)?", r"broker/store/postgres\.c"),
-    (r"argon2\.h", r"broker/core/password\.c"),
-    (r"libsmartcols(/.*|\.h)", r"client/table_print\.c"),
+    (r"argon2\.h", r"broker/call/password\.c"),
+    (r"libsmartcols(/.*|\.h)", r"client/show/table_print\.c"),
     (r"seccomp\.h", r"base/sandbox\.c"),
 ]
 
@@ -71,6 +78,10 @@ def include_offence(path, folder, line):
             return f'"{own}": our own headers are named from the top folder ("base/slice.h")'
         if target not in LAYERS[folder]:
             return f"{folder}/ may not include {target}/ (allowed: {', '.join(sorted(LAYERS[folder]))})"
+        rooms, parts, to = ROOMS.get(target, ()), path.split("/"), own.split("/")
+        if target == folder and len(to) > 2 and to[1] in rooms:
+            if len(parts) > 2 and parts[1] in rooms and rooms.index(to[1]) > rooms.index(parts[1]):
+                return f"{folder}/{parts[1]}/ may not include {folder}/{to[1]}/: the rooms stand {' < '.join(rooms)}"
         return None
     for headers, files in FOREIGN:
         if re.fullmatch(headers, system):
@@ -125,6 +136,9 @@ def self_test():
         ("broker/core/a.c", '#include "agents/guard/rules.h"', True),
         ("agents/guard/a.c", '#include "broker/store.h"', True),
         ("agents/guard/a.c", '#include "agents/guard/rules.h"', False),
+        ("broker/permits/a.c", '#include "broker/applications/applications.h"', True),
+        ("broker/applications/a.c", '#include "broker/permits/permits.h"', False),
+        ("agents/engine/a.c", '#include "agents/parameters.h"', False),
         ("base/a.c", '#include "a.h"', True),
         ("base/a.c", '#include "../proto/json.h"', True),
         ("base/a.c", "/*\n#include \"proto/json.h\"\n*/", False),

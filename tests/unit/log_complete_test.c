@@ -4,7 +4,7 @@
  * the entries it leaves are looked for; a command that this test does not drive fails it.  The core's
  * own guard (an effect without an entry is undone) is what the other tests run under all the time.
  */
-#include "broker/core/entries.h"
+#include "broker/audit/entries.h"
 #include "core_rig.h"
 #include "proto/optout.h"
 #include "policy/roles.h"

@@ -5,7 +5,7 @@
  */
 #include "check.h"
 
-#include "broker/core/outbox_texts.h"
+#include "broker/outbox/outbox_texts.h"
 #include "broker/mail/letter.h"
 
 static void addresses(void **state)

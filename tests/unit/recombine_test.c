@@ -8,7 +8,7 @@
 
 #include "base/codec.h"
 #include "client/document.h"
-#include "client/recombine.h"
+#include "client/log/recombine.h"
 #include "proto/envelope.h"
 
 #define QUERY "q-0123456789abcdefghjkmnpqrs"

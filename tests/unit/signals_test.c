@@ -8,7 +8,7 @@
 
 #include "base/instant.h"
 #include "check.h"
-#include "client/signals.h"
+#include "client/log/signals.h"
 
 static struct signals *s;
 static uint64_t next_index;

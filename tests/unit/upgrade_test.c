@@ -7,7 +7,7 @@
 #include "core_rig.h"
 #include "private_postgres.h"
 
-#include "broker/core/call.h"
+#include "broker/applications/applications.h"
 #include "broker/store/backend.h"
 #include "broker/store/schema.h"
 
