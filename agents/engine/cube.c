@@ -1,5 +1,5 @@
 /*
- * One pass over the rows, in chunks: the index of each row's group is put together column by column,
+ * One pass over the rows, in chunks (with tallies in two halves, each in its own): the index of each row's group is put together column by column,
  * then persons are counted there.  Blocks of the count array: 0 the cohort itself, 1+b the rows that
  * fail nothing but box variable b (the parent without b is the sum of the two), and a last one for
  * rows of no use, so that the loops need no branch.
@@ -9,14 +9,18 @@
  */
 #include "agents/engine/cube.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "agents/engine/cells.h"
 #include "agents/engine/cohort.h"
+#include "agents/engine/halves.h"
 #include "base/secret.h"
 
 /* Neighbouring rows often share a slot; with LANES counters each, an increment need not wait for the last. */
-enum { LANES = 4, LANES_SLOTS_MAX = 8192, TALLY_LANES_SLOTS_MAX = 512 };
+enum { LANES = 4, LANES_SLOTS_MAX = 8192, TALLY_LANES_SLOTS_MAX = 512,
+       /* A second half costs its tallies, to be cleared and added: worth it above so many rows, and rows a slot. */
+       HALVES_ROWS_MIN = 64 * 1024, HALVES_ROWS_A_SLOT = 8, TAKE_ROWS = 16 * CHUNK_ROWS };
 
 struct counting {
     const struct snapshot *snapshot;
@@ -27,8 +31,15 @@ struct counting {
     uint32_t blocks, slots; /* slots: of all blocks that are of use */
     uint32_t lanes, stride;
     uint32_t *counts; /* lanes * stride, when nothing is protected */
-    tally *tallies;   /* as many, when it is */
+    tally *tallies;   /* as many, when it is, for each half */
+    unsigned halves;  /* 1 or 2; of tallies */
+    _Atomic uint64_t taken; /* rows that a half has taken on: the quicker one takes more */
 };
+
+static tally *tallies_of(const struct counting *c, unsigned half)
+{
+    return c->tallies + (size_t)half * c->lanes * c->stride;
+}
 
 static void counting_done(struct counting *c)
 {
@@ -37,7 +48,7 @@ static void counting_done(struct counting *c)
         wipe(c->counts, (size_t)c->lanes * c->stride * sizeof *c->counts);
     free(c->counts);
     if (c->tallies)
-        wipe(c->tallies, (size_t)c->lanes * c->stride * sizeof *c->tallies);
+        wipe(c->tallies, (size_t)c->halves * c->lanes * c->stride * sizeof *c->tallies);
     free(c->tallies);
 }
 
@@ -61,9 +72,12 @@ static result counting_init(struct counting *c, const struct snapshot *s, const 
     TRY(cohort_init(&c->cohort, s, q, why));
     if (s->dictionary->event_table)
         return DONE; /* counted elsewhere */
-    if (protect)
-        c->tallies = calloc((size_t)c->lanes * c->stride, sizeof *c->tallies);
-    else
+    if (protect) {
+        uint64_t rows = s->facts.rows;
+        c->halves = rows >= HALVES_ROWS_MIN && rows / HALVES_ROWS_A_SLOT >= (uint64_t)c->lanes * c->stride ? 2 : 1;
+        c->tallies = calloc((size_t)c->halves * c->lanes * c->stride, sizeof *c->tallies);
+    }
+    if (!protect)
         c->counts = calloc((size_t)c->lanes * c->stride, sizeof *c->counts);
     return c->tallies || c->counts ? DONE : FAIL(why, LIMIT, "no memory to count in");
 }
@@ -73,8 +87,7 @@ static void place(const struct counting *c, uint64_t first, size_t n, uint32_t *
 {
     const struct question *q = c->question;
     uint8_t which[CHUNK_ROWS];
-    uint32_t offset[1 + BOX_VARIABLES_MAX + 1]; /* by block, the last: nowhere */
-    const uint32_t nowhere = c->slots, blocks = c->blocks;
+    const uint32_t nowhere = c->slots, blocks = c->blocks, states = c->states;
     memset(index, 0, n * sizeof *index);
     for (unsigned d = 0; d < q->dimension_count; d++)
         cells_chunk(&c->cells[d], first, n, index);
@@ -86,15 +99,13 @@ static void place(const struct counting *c, uint64_t first, size_t n, uint32_t *
             index[i] = fails[i] ? nowhere : index[i];
         return;
     }
-    for (uint32_t block = 0; block <= blocks; block++)
-        offset[block] = block * c->states;
     cohort_chunk(&c->cohort, first, n, fails, which);
     for (size_t i = 0; i < n; i++) {
         uint8_t alone = (uint8_t)(which[i] + 1u);
         which[i] = fails[i] == 0 ? 0 : fails[i] == 1 ? alone : (uint8_t)blocks;
     }
     for (size_t i = 0; i < n; i++)
-        index[i] += offset[which[i]];
+        index[i] += which[i] * states; /* the block after the last: nowhere */
 }
 
 /* --- person tables: a row is a person ---------------------------------------------------------- */
@@ -127,13 +138,13 @@ static void tally_lanes(tally *restrict tallies, size_t stride, const uint32_t *
         a[index[i]] += (tally){1, keys[i]};
 }
 
-static void count_chunk(const struct counting *c, const uint32_t *index, const uint64_t *keys, size_t n)
+static void count_chunk(const struct counting *c, tally *tallies, const uint32_t *index, const uint64_t *keys, size_t n)
 {
-    if (c->tallies && c->lanes == LANES)
-        tally_lanes(c->tallies, c->stride, index, keys, n);
-    else if (c->tallies)
+    if (tallies && c->lanes == LANES)
+        tally_lanes(tallies, c->stride, index, keys, n);
+    else if (tallies)
         for (size_t i = 0; i < n; i++)
-            c->tallies[index[i]] += (tally){1, keys[i]};
+            tallies[index[i]] += (tally){1, keys[i]};
     else if (c->lanes == LANES)
         count_lanes(c->counts, c->stride, index, n);
     else
@@ -141,23 +152,41 @@ static void count_chunk(const struct counting *c, const uint32_t *index, const u
             c->counts[index[i]]++;
 }
 
-static void count_persons(struct counting *c)
+static void count_rows(const struct counting *c, tally *tallies, uint64_t from, uint64_t to)
 {
     uint32_t index[CHUNK_ROWS];
     uint8_t fails[CHUNK_ROWS];
-    for (uint64_t first = 0; first < c->snapshot->facts.rows; first += CHUNK_ROWS) {
-        uint64_t left = c->snapshot->facts.rows - first;
-        size_t n = left < CHUNK_ROWS ? (size_t)left : CHUNK_ROWS;
+    for (uint64_t first = from; first < to; first += CHUNK_ROWS) {
+        size_t n = to - first < CHUNK_ROWS ? (size_t)(to - first) : CHUNK_ROWS;
         place(c, first, n, index, fails);
-        count_chunk(c, index, c->snapshot->keys + first, n);
+        count_chunk(c, tallies, index, c->snapshot->keys + first, n);
     }
-    for (uint32_t lane = 1; lane < c->lanes; lane++)
-        for (uint32_t i = 0; i < c->slots; i++) {
-            if (c->tallies)
+}
+
+/* Which rows a half counts is left to chance: whole numbers add up to the same. */
+static void count_half(void *self, unsigned half)
+{
+    struct counting *c = self;
+    const uint64_t rows = c->snapshot->facts.rows;
+    uint64_t from;
+    while ((from = atomic_fetch_add_explicit(&c->taken, TAKE_ROWS, memory_order_relaxed)) < rows)
+        count_rows(c, tallies_of(c, half), from, rows - from < TAKE_ROWS ? rows : from + TAKE_ROWS);
+}
+
+static void count_persons(struct counting *c)
+{
+    if (c->halves == 2)
+        halves_run(count_half, c);
+    else
+        count_rows(c, c->tallies, 0, c->snapshot->facts.rows);
+    if (c->tallies)
+        for (uint32_t lane = 1; lane < c->halves * c->lanes; lane++)
+            for (uint32_t i = 0; i < c->slots; i++)
                 c->tallies[i] += c->tallies[(size_t)lane * c->stride + i];
-            else
+    else
+        for (uint32_t lane = 1; lane < c->lanes; lane++)
+            for (uint32_t i = 0; i < c->slots; i++)
                 c->counts[i] += c->counts[(size_t)lane * c->stride + i];
-        }
 }
 
 static uint64_t persons_at(const struct counting *c, uint32_t slot)

@@ -7,6 +7,7 @@
 
 #include "agents/engine/cube.h"
 #include "agents/engine/difference.h"
+#include "agents/engine/halves.h"
 #include "agents/engine/left_out.h"
 #include "agents/engine/moments.h"
 #include "agents/engine/weighted.h"
@@ -232,6 +233,10 @@ static result begin(struct engine *e, struct why *why)
     process_hide();
     TRY(bitmaps_new(&e->bitmaps, why));
     TRY(channel_new(NULL, e->start->channel_fd, NULL, NULL, NULL, &e->channel, why));
+    if (!is_ok(halves_begin(why))) { /* before the sandbox, where no thread can be made */
+        log_failure(LOG_NOTICE, "one_thread", (result){UNAVAILABLE}, why);
+        *why = (struct why){0};
+    }
     return sandbox_enter(SANDBOX_FILES_READ, why);
 }
 
@@ -250,6 +255,7 @@ int engine_main(void *self)
         r = DONE; /* guard has gone, and so does the engine */
     if (!is_ok(r))
         log_failure(LOG_ERROR, "engine_stopped", r, &why);
+    halves_end();
     channel_free(e->channel);
     jitter_free(e->jitter);
     for (unsigned i = 0; i < ENGINE_SNAPSHOTS_MAX; i++) {

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "agents/parameters.h"
@@ -9,8 +10,9 @@
 #include "proto/crypto.h"
 
 struct jitter {
+    pthread_mutex_t lock; /* of mac, which two halves share: only small sets ask it */
     struct mac *mac;
-    struct block_cipher *stream; /* of `edition`; NULL before the first */
+    struct block_cipher *stream[2]; /* of `edition`, one a half; NULL before the first */
     char edition[JITTER_EDITION_MAX];
     size_t edition_len;
 };
@@ -22,6 +24,7 @@ result jitter_new(struct slice key, struct jitter **ret, struct why *why)
     struct jitter *j CLEANUP(jitter_freep) = calloc(1, sizeof *j);
     if (!j)
         return FAIL(why, LIMIT, "no memory for the jitter key");
+    (void)pthread_mutex_init(&j->lock, NULL); /* with default attributes it does not fail on Linux */
     TRY(mac_new(key, &j->mac, why));
     *ret = MOVE(j);
     return DONE;
@@ -29,10 +32,13 @@ result jitter_new(struct slice key, struct jitter **ret, struct why *why)
 
 void jitter_free(struct jitter *j)
 {
-    if (j && j->mac)
+    if (!j)
+        return;
+    if (j->mac)
         mac_free(j->mac);
-    if (j)
-        block_cipher_free(j->stream);
+    for (unsigned half = 0; half < 2; half++)
+        block_cipher_free(j->stream[half]);
+    (void)pthread_mutex_destroy(&j->lock);
     free(j);
 }
 
@@ -57,7 +63,9 @@ bool jitter_plus(struct jitter *j, struct slice edition, uint64_t cohort_key, ui
     message[len++] = 0;
     len += put_u64(message + len, cohort_key);
     len += put_u64(message + len, record_key);
+    (void)pthread_mutex_lock(&j->lock);
     struct hash h = mac_of(j->mac, slice_of(message, len));
+    (void)pthread_mutex_unlock(&j->lock);
     return h.at[0] & 1;
 }
 
@@ -65,18 +73,25 @@ result jitter_edition(struct jitter *j, struct slice edition, struct why *why)
 {
     uint8_t message[JITTER_EDITION_MAX + 1 + 6];
     assert(edition.len <= JITTER_EDITION_MAX);
-    if (j->stream && slice_equal(slice_of(j->edition, j->edition_len), edition))
+    if (j->stream[1] && slice_equal(slice_of(j->edition, j->edition_len), edition))
         return DONE;
     memcpy(message, edition.at, edition.len);
     message[edition.len] = 0;
     memcpy(message + edition.len + 1, "stream", 6);
     struct hash key = mac_of(j->mac, slice_of(message, edition.len + 7));
-    struct block_cipher *stream = NULL;
-    result r = block_cipher_new(key.at, &stream, why);
+    struct block_cipher *stream[2] = {NULL, NULL};
+    result r = block_cipher_new(key.at, &stream[0], why);
+    if (is_ok(r))
+        r = block_cipher_new(key.at, &stream[1], why);
     wipe(&key, sizeof key);
-    TRY(r);
-    block_cipher_free(j->stream);
-    j->stream = stream;
+    if (!is_ok(r)) {
+        block_cipher_free(stream[0]);
+        return r;
+    }
+    for (unsigned half = 0; half < 2; half++) {
+        block_cipher_free(j->stream[half]);
+        j->stream[half] = stream[half];
+    }
     memcpy(j->edition, edition.at, edition.len);
     j->edition_len = edition.len;
     return DONE;
@@ -85,6 +100,21 @@ result jitter_edition(struct jitter *j, struct slice edition, struct why *why)
 struct signs jitter_signs(uint64_t cohort_key, uint64_t persons)
 {
     return (struct signs){.cohort_key = cohort_key, .by_mac = persons <= JITTER_MAC_PERSONS_MAX};
+}
+
+struct signs jitter_signs_after(struct jitter *j, const struct signs *s, uint64_t persons, unsigned half)
+{
+    struct signs after = {.cohort_key = s->cohort_key, .by_mac = s->by_mac, .half = half};
+    if (s->by_mac)
+        return after;
+    after.next = persons / 64 / JITTER_WORDS * JITTER_WORDS; /* where words are made */
+    while (after.next < persons / 64)
+        (void)jitter_word(j, &after);
+    if (persons % 64) {
+        after.rest = jitter_word(j, &after) >> persons % 64;
+        after.left = 64 - (unsigned)(persons % 64);
+    }
+    return after;
 }
 
 uint64_t jitter_word(struct jitter *j, struct signs *s)
@@ -97,7 +127,7 @@ uint64_t jitter_word(struct jitter *j, struct signs *s)
             (void)put_u64(blocks + i, s->cohort_key);
             (void)put_u64(blocks + i + 8, block);
         }
-        block_cipher_run(j->stream, blocks, sizeof blocks);
+        block_cipher_run(j->stream[s->half], blocks, sizeof blocks);
         for (unsigned w = 0; w < JITTER_WORDS; w++) {
             s->words[w] = 0;
             for (unsigned b = 0; b < 8; b++)

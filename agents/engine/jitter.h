@@ -33,6 +33,7 @@ bool jitter_plus(struct jitter *j, struct slice edition, uint64_t cohort_key, ui
 struct signs {
     uint64_t cohort_key;
     bool by_mac;                  /* a small set: `word` and `bit` are not for it */
+    unsigned half;                /* 0 or 1: who draws (agents/engine/halves.h); two may draw at the same time */
     uint64_t next;                /* word to come, 64 persons each */
     uint64_t words[JITTER_WORDS]; /* least significant bit first */
     uint64_t rest;                /* of the word at hand, and how many of its bits are left */
@@ -40,6 +41,8 @@ struct signs {
 };
 MUST_CHECK result jitter_edition(struct jitter *j, struct slice edition, struct why *why);
 struct signs jitter_signs(uint64_t cohort_key, uint64_t persons);
+/* The same set's signs, from the person after `persons` of them on, drawn by `half`. */
+struct signs jitter_signs_after(struct jitter *j, const struct signs *s, uint64_t persons, unsigned half);
 /* The next 64; large sets only.  Not to be mixed with jitter_next. */
 uint64_t jitter_word(struct jitter *j, struct signs *s);
 /* The next person's. */

@@ -2,7 +2,8 @@
  * Two passes over the rows.  The first tells who is counted (persons and record keys, by group, with a value and
  * without, in the cohort and in each parent) and the extremes; the second sums deviations, those of the persons with
  * the larger weight apart.  A set's signs come in the order of its rows (jitter.h), so the second pass reads the
- * cohort from a bitmap that the first has left.
+ * cohort from a bitmap that the first has left.  Each pass goes in two halves of the rows (halves.h), cut at the same
+ * row whoever does them, so that sums are rounded alike; the second half's signs begin after the first half's persons.
  *
  * Without `by`, rows go two at a time and 64 share a word of signs; with it, each goes to its group.
  */
@@ -14,9 +15,10 @@
 #include "agents/engine/cells.h"
 #include "agents/engine/cohort.h"
 #include "agents/engine/cube.h"
+#include "agents/engine/halves.h"
 #include "base/secret.h"
 
-enum { BOX_TEXT_MAX = 256 * 1024, WORD_ROWS = 64, EMPTY_ROWS_A_GROUP = 64, CHUNK_WORDS = CHUNK_ROWS / WORD_ROWS,
+enum { BOX_TEXT_MAX = 256 * 1024, WORD_ROWS = 64, EMPTY_ROWS_A_GROUP = 64, HALVES_ROWS_MIN = 64 * 1024, CHUNK_WORDS = CHUNK_ROWS / WORD_ROWS,
        /* states of the one cell of summary_counts (agents/engine/cells.h) */
        VALUE_STATES = 4, VALUE_THERE = 1, VALUE_MISSING = 3 };
 
@@ -43,6 +45,7 @@ struct weighing {
     struct cells by;
     uint32_t groups; /* as states: 0 missing, 1.. levels; one without `by` */
     uint32_t blocks, places; /* places: blocks * groups */
+    uint64_t from, to;       /* rows of this half */
     struct one *one;                            /* [group][variable] */
     tally *tallies[SUMMARY_VARIABLES_MAX];      /* [block][group][VALUE_STATES], as cube_of_tallies takes them */
     tally *cohorts;                             /* [block] */
@@ -61,12 +64,18 @@ static void wipe_and_free(void *at_, size_t bytes)
     free(at_);
 }
 
-static void weighing_done(struct weighing *x)
+/* What each half fills for itself. */
+static void own_done(struct weighing *x)
 {
-    cohort_done(&x->cohort);
     wipe_and_free(x->one, (size_t)x->groups * x->question->variable_count * sizeof *x->one);
     for (unsigned v = 0; v < x->question->variable_count; v++)
         wipe_and_free(x->tallies[v], (size_t)x->places * VALUE_STATES * sizeof *x->tallies[v]);
+}
+
+static void weighing_done(struct weighing *x)
+{
+    cohort_done(&x->cohort);
+    own_done(x);
     wipe_and_free(x->cohorts, x->blocks * sizeof *x->cohorts);
     wipe_and_free(x->selected, (x->snapshot->facts.rows / WORD_ROWS + 1) * sizeof *x->selected);
 }
@@ -244,8 +253,8 @@ static void look_groups(const struct weighing *x, const struct chunk *c, unsigne
 static void first_pass(const struct weighing *x, struct chunk *c)
 {
     const struct snapshot *s = x->snapshot;
-    for (c->first = 0; c->first < s->facts.rows; c->first += CHUNK_ROWS) {
-        c->n = s->facts.rows - c->first < CHUNK_ROWS ? (size_t)(s->facts.rows - c->first) : CHUNK_ROWS;
+    for (c->first = x->from; c->first < x->to; c->first += CHUNK_ROWS) {
+        c->n = x->to - c->first < CHUNK_ROWS ? (size_t)(x->to - c->first) : CHUNK_ROWS;
         chunk_groups(x, c);
         chunk_cohort(x, c);
         for (unsigned v = 0; v < x->question->variable_count; v++) {
@@ -419,11 +428,10 @@ static void empty(const struct weighing *x)
 
 static void second_pass(const struct weighing *x, struct chunk *c)
 {
-    const struct snapshot *s = x->snapshot;
     uint64_t (*spread)(uint64_t, uint64_t) = spread_of_processor();
     uint64_t gathered = 0, stretch = (uint64_t)x->groups * EMPTY_ROWS_A_GROUP; /* so that emptying costs little */
-    for (c->first = 0; c->first < s->facts.rows; c->first += CHUNK_ROWS) {
-        c->n = s->facts.rows - c->first < CHUNK_ROWS ? (size_t)(s->facts.rows - c->first) : CHUNK_ROWS;
+    for (c->first = x->from; c->first < x->to; c->first += CHUNK_ROWS) {
+        c->n = x->to - c->first < CHUNK_ROWS ? (size_t)(x->to - c->first) : CHUNK_ROWS;
         chunk_groups(x, c);
         chunk_again(x, c);
         for (unsigned v = 0; v < x->question->variable_count; v++) {
@@ -511,21 +519,29 @@ static result counts(const struct weighing *x, struct engine_answer *ret, struct
     return DONE;
 }
 
-static result room(struct weighing *x, struct why *why)
+static bool own_room(struct weighing *x)
 {
     const struct question *q = x->question;
-    TRY(cohort_init(&x->cohort, x->snapshot, q, why));
-    x->blocks = 1 + q->box_count;
-    x->places = x->blocks * x->groups;
     x->one = calloc((size_t)x->groups * q->variable_count, sizeof *x->one);
-    x->cohorts = calloc(x->blocks, sizeof *x->cohorts);
-    bool whole = x->one && x->cohorts;
+    bool whole = x->one != NULL;
     for (size_t i = 0; x->one && i < (size_t)x->groups * q->variable_count; i++)
         x->one[i].w = (struct weighted){.largest = -INFINITY, .second = -INFINITY, .smallest = INFINITY};
     for (unsigned v = 0; v < q->variable_count; v++) {
         x->tallies[v] = calloc((size_t)x->places * VALUE_STATES, sizeof *x->tallies[v]);
         whole = whole && x->tallies[v];
     }
+    return whole;
+}
+
+static result room(struct weighing *x, struct why *why)
+{
+    const struct question *q = x->question;
+    TRY(cohort_init(&x->cohort, x->snapshot, q, why));
+    x->blocks = 1 + q->box_count;
+    x->places = x->blocks * x->groups;
+    x->to = x->snapshot->facts.rows;
+    x->cohorts = calloc(x->blocks, sizeof *x->cohorts);
+    bool whole = own_room(x) && x->cohorts;
     if (!cohort_is_all(&x->cohort)) {
         x->selected = calloc(x->snapshot->facts.rows / WORD_ROWS + 1, sizeof *x->selected);
         whole = whole && x->selected;
@@ -533,21 +549,113 @@ static result room(struct weighing *x, struct why *why)
     return whole ? DONE : FAIL(why, LIMIT, "no memory to sum in");
 }
 
+/* --- in halves ----------------------------------------------------------------------------------- */
+
+struct halves {
+    struct weighing *half[2]; /* the second NULL where there are few rows */
+    struct chunk *chunk[2];
+};
+
+static void first_half(void *self, unsigned half)
+{
+    const struct halves *h = self;
+    if (h->half[half])
+        first_pass(h->half[half], h->chunk[half]);
+}
+
+static void second_half(void *self, unsigned half)
+{
+    const struct halves *h = self;
+    if (h->half[half])
+        second_pass(h->half[half], h->chunk[half]);
+}
+
+/* Into the first half: who was counted in the second, and the extremes. */
+static void gather_looks(struct halves *h)
+{
+    const struct weighing *x = h->half[0], *y = h->half[1];
+    for (unsigned v = 0; v < x->question->variable_count; v++)
+        for (size_t i = 0; i < (size_t)x->places * VALUE_STATES; i++)
+            x->tallies[v][i] += y->tallies[v][i];
+    for (size_t i = 0; i < (size_t)x->groups * x->question->variable_count; i++) {
+        struct weighted *a = &x->one[i].w;
+        const struct weighted *b = &y->one[i].w;
+        a->total += b->total;
+        a->smallest = fmin(a->smallest, b->smallest);
+        a->second = fmax(fmin(a->largest, b->largest), fmax(a->second, b->second));
+        a->largest = fmax(a->largest, b->largest);
+    }
+}
+
+/* The second half goes on where the first one's signs end.  Its tallies are still its own. */
+static void hand_on(struct halves *h, struct jitter *j)
+{
+    const struct weighing *x = h->half[0], *y = h->half[1];
+    for (uint32_t g = 0; g < x->groups; g++)
+        for (unsigned v = 0; v < x->question->variable_count; v++) {
+            const struct one *from = at(x, g, v);
+            struct one *to = at(y, g, v);
+            size_t there = (size_t)g * VALUE_STATES + VALUE_THERE;
+            to->signs = jitter_signs_after(j, &from->signs, x->tallies[v][there][0] - y->tallies[v][there][0], 1);
+            to->sums.centre = from->sums.centre;
+        }
+}
+
+static void gather_sums(struct halves *h)
+{
+    const struct weighing *x = h->half[0], *y = h->half[1];
+    for (size_t i = 0; i < (size_t)x->groups * x->question->variable_count; i++)
+        for (unsigned plus = 0; plus < 2; plus++) {
+            struct jittered *a = &x->one[i].sums;
+            const struct jittered *b = &y->one[i].sums;
+            a->n[plus] += b->n[plus];
+            a->sum[plus] += b->sum[plus];
+            a->squares[plus] += b->squares[plus];
+        }
+}
+
+static result sum(struct halves *h, struct why *why)
+{
+    halves_run(first_half, h);
+    if (h->half[1])
+        gather_looks(h);
+    TRY(between(h->half[0], why));
+    if (h->half[1])
+        hand_on(h, h->half[0]->jitter);
+    halves_run(second_half, h);
+    if (h->half[1])
+        gather_sums(h);
+    return DONE;
+}
+
+/* The halves meet at a word of the bitmap, so that no word is written by both. */
+static result sum_in_halves(struct weighing *x, struct why *why)
+{
+    struct halves h = {.half = {x}};
+    struct weighing other = *x;
+    bool whole = true;
+    if (x->to >= HALVES_ROWS_MIN) {
+        x->to = other.from = x->to / CHUNK_ROWS / 2 * CHUNK_ROWS;
+        h.half[1] = &other;
+        whole = own_room(&other);
+        h.chunk[1] = malloc(sizeof *h.chunk[1]);
+    }
+    h.chunk[0] = malloc(sizeof *h.chunk[0]);
+    whole = whole && h.chunk[0] && (!h.half[1] || h.chunk[1]);
+    result r = whole ? sum(&h, why) : FAIL(why, LIMIT, "no memory to sum in");
+    if (h.half[1])
+        own_done(&other);
+    free(h.chunk[0]);
+    free(h.chunk[1]);
+    return r;
+}
+
 static result weigh(struct weighing *x, struct engine_answer *ret, struct why *why)
 {
     const struct question *q = x->question;
-    struct chunk *c = malloc(sizeof *c);
-    result r = c ? room(x, why) : FAIL(why, LIMIT, "no memory to sum in");
-    if (is_ok(r)) {
-        first_pass(x, c);
-        r = between(x, why);
-    }
-    if (is_ok(r)) {
-        second_pass(x, c);
-        r = counts(x, ret, why);
-    }
-    free(c);
-    TRY(r);
+    TRY(room(x, why));
+    TRY(sum_in_halves(x, why));
+    TRY(counts(x, ret, why));
     ret->weighted = calloc((size_t)x->groups * q->variable_count, sizeof *ret->weighted);
     if (!ret->weighted)
         return FAIL(why, LIMIT, "no memory to sum in");

@@ -108,7 +108,7 @@ static const char DICTIONARY[] =
     "{\"name\":\"sex\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]},"
     "{\"name\":\"few\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\"},{\"code\":\"1\"}]}]}";
 
-enum { PERSONS = 5000, CSV_MAX = 200000 };
+enum { PERSONS = 70000, CSV_MAX = 3000000 }; /* enough for two halves */
 
 struct row {
     double age, bp;
@@ -125,7 +125,7 @@ static void make_rows(struct row *rows, char *csv)
         r ^= r << 13, r ^= r >> 7, r ^= r << 17;
         snprintf(name, sizeof name, "p%u", i);
         rows[i] = (struct row){.age = i % 17 == 3 ? (double)NAN : (double)(r % 90), .bp = (double)(r / 128 % 2500) / 10, .sex = (int)(r / 7 % 3) - 1};
-        rows[i].few = i % 20 != 0;
+        rows[i].few = i % (PERSONS / 250) != 0;
         rows[i].key = test_key(slice_str(name));
         if (!isnan(rows[i].age))
             snprintf(age, sizeof age, "%d", (int)rows[i].age);
