@@ -9,7 +9,7 @@
 #include "base/channel.h"
 #include "tests/unit/agent_data.h"
 
-enum { WAIT_MS = 20000 };
+enum { WAIT_MS = 20000, MANY_ROWS = 70001, MANY_ASKED = 50 };
 
 static const char DICTIONARY[] =
     "{\"dataset\":\"t\",\"variables\":[{\"name\":\"pid\",\"type\":\"id\"},{\"name\":\"age\",\"type\":\"integer\"},"
@@ -129,6 +129,39 @@ static void test_answers(void **state)
     site_done(&s, 0);
 }
 
+/* So many that two threads share them, in the sandbox. */
+static void test_many_rows(void **state)
+{
+    static char csv[MANY_ROWS * 20 + 20];
+    struct site s;
+    (void)state;
+    site_init(&s);
+    size_t len = (size_t)snprintf(csv, sizeof csv, "pid,age,sex\n");
+    uint64_t keys = 0;
+    for (unsigned i = 0; i < MANY_ROWS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "p%u", i);
+        len += (size_t)snprintf(csv + len, sizeof csv - len, "%s,%u,%u\n", name, i % 90, i % 2);
+        keys += i % 2 ? test_key(slice_str(name)) : 0;
+    }
+    struct hash many = load(&s, csv);
+    struct question *count = test_question(s.dictionary, QUESTION("\"count\":{}"));
+    for (unsigned i = 0; i < MANY_ASKED; i++) {
+        struct engine_answer a;
+        struct message m = ask(&s, "t", &many, count);
+        assert_int_equal(m.kind, ENGINE_ANSWER);
+        engine_answer_init(&a);
+        assert_ok(engine_answer_decode(m.payload, count, &a, NULL));
+        assert_int_equal(a.cohort, MANY_ROWS / 2);
+        assert_true(a.base.key_sums[0] == keys);
+        assert_int_equal(a.parents[0].persons[0], MANY_ROWS);
+        engine_answer_done(&a);
+    }
+    question_free(count);
+    assert_ok(channel_send_now(s.channel, ENGINE_STOP, 0, slice_str(""), NULL));
+    site_done(&s, 0);
+}
+
 static void test_refusals(void **state)
 {
     struct site s;
@@ -183,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_many_rows),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_strange_messages),
     };

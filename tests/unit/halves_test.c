@@ -2,6 +2,8 @@
  * of a second half go on where those of the first end; and halves are each run once, whoever does them. */
 #include "agents/engine/halves.h"
 
+#include <sys/resource.h>
+
 #include "agents/engine/cube.h"
 #include "agents/engine/weighted.h"
 #include "tests/unit/random_snapshot.h"
@@ -26,6 +28,36 @@ static void expect_turns(unsigned count)
         assert_int_equal(t.ran[0], 1);
         assert_int_equal(t.ran[1], 1);
     }
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 }; /* whose own memory would be refused */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+#else
+enum { SANITIZED = 0 };
+#endif
+
+/* The first of the tests: the stack of a thread that has ended would be used again. */
+static void test_no_thread_to_be_had(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    struct why why = {0};
+    if (SANITIZED)
+        skip();
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    none = (struct rlimit){1 << 20, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    result r = halves_begin(&why);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(r.code, UNAVAILABLE);
+    expect_turns(3);
+    halves_end();
 }
 
 static void test_each_half_once(void **state)
@@ -132,6 +164,7 @@ static void test_one_thread_or_two(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_thread_to_be_had),
         cmocka_unit_test(test_each_half_once),
         cmocka_unit_test(test_signs_go_on),
         cmocka_unit_test(test_one_thread_or_two),
