@@ -2,14 +2,15 @@
  * Two passes over the rows.  The first tells who is counted (persons and record keys, by group, with a value and
  * without, in the cohort and in each parent) and the extremes; the second sums deviations, those of the persons with
  * the larger weight apart.  A set's signs come in the order of its rows (jitter.h), so the second pass reads the
- * cohort from a bitmap that the first has left.  Each pass goes in two halves of the rows (halves.h), cut at the same
- * row whoever does them, so that sums are rounded alike; the second half's signs begin after the first half's persons.
+ * cohort from a bitmap that the first has left.  Each pass goes in parts of the rows, which two threads share
+ * (halves.h): cut at the same rows and gathered in their order, so that sums are rounded alike.
  *
  * Without `by`, rows go two at a time and 64 share a word of signs; with it, each goes to its group.
  */
 #include "agents/engine/weighted.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "agents/engine/cells.h"
@@ -18,7 +19,7 @@
 #include "agents/engine/halves.h"
 #include "base/secret.h"
 
-enum { BOX_TEXT_MAX = 256 * 1024, WORD_ROWS = 64, EMPTY_ROWS_A_GROUP = 64, HALVES_ROWS_MIN = 64 * 1024, CHUNK_WORDS = CHUNK_ROWS / WORD_ROWS,
+enum { BOX_TEXT_MAX = 256 * 1024, WORD_ROWS = 64, EMPTY_ROWS_A_GROUP = 64, PARTS_MAX = 16, PARTS_ROWS_MIN = 64 * 1024, PARTS_ROWS_A_PLACE = 4096, CHUNK_WORDS = CHUNK_ROWS / WORD_ROWS,
        /* states of the one cell of summary_counts (agents/engine/cells.h) */
        VALUE_STATES = 4, VALUE_THERE = 1, VALUE_MISSING = 3 };
 
@@ -30,6 +31,7 @@ typedef uint64_t two_words __attribute__((vector_size(16)));
 struct one {
     struct weighted w;
     struct signs signs;
+    uint64_t before; /* persons with a value in the parts before this one */
     struct jittered sums;
     struct gathered {
         uint64_t n;
@@ -45,7 +47,7 @@ struct weighing {
     struct cells by;
     uint32_t groups; /* as states: 0 missing, 1.. levels; one without `by` */
     uint32_t blocks, places; /* places: blocks * groups */
-    uint64_t from, to;       /* rows of this half */
+    uint64_t from, to;       /* rows of this part */
     struct one *one;                            /* [group][variable] */
     tally *tallies[SUMMARY_VARIABLES_MAX];      /* [block][group][VALUE_STATES], as cube_of_tallies takes them */
     tally *cohorts;                             /* [block] */
@@ -64,7 +66,7 @@ static void wipe_and_free(void *at_, size_t bytes)
     free(at_);
 }
 
-/* What each half fills for itself. */
+/* What each part fills for itself. */
 static void own_done(struct weighing *x)
 {
     wipe_and_free(x->one, (size_t)x->groups * x->question->variable_count * sizeof *x->one);
@@ -539,7 +541,6 @@ static result room(struct weighing *x, struct why *why)
     TRY(cohort_init(&x->cohort, x->snapshot, q, why));
     x->blocks = 1 + q->box_count;
     x->places = x->blocks * x->groups;
-    x->to = x->snapshot->facts.rows;
     x->cohorts = calloc(x->blocks, sizeof *x->cohorts);
     bool whole = own_room(x) && x->cohorts;
     if (!cohort_is_all(&x->cohort)) {
@@ -549,31 +550,40 @@ static result room(struct weighing *x, struct why *why)
     return whole ? DONE : FAIL(why, LIMIT, "no memory to sum in");
 }
 
-/* --- in halves ----------------------------------------------------------------------------------- */
+/* --- in parts ------------------------------------------------------------------------------------ */
 
-struct halves {
-    struct weighing *half[2]; /* the second NULL where there are few rows */
-    struct chunk *chunk[2];
+/* The quicker thread takes more of them.  What is to be rounded is gathered part by part, whoever did which. */
+struct parts {
+    unsigned count;
+    struct weighing part[PARTS_MAX]; /* the first gathers; cohort, by and selected are shared */
+    struct chunk *chunk[2];          /* of each thread */
+    _Atomic unsigned taken;
 };
 
-static void first_half(void *self, unsigned half)
+static void look_at_parts(void *self, unsigned half)
 {
-    const struct halves *h = self;
-    if (h->half[half])
-        first_pass(h->half[half], h->chunk[half]);
+    struct parts *p = self;
+    unsigned i;
+    while ((i = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed)) < p->count)
+        first_pass(&p->part[i], p->chunk[half]);
 }
 
-static void second_half(void *self, unsigned half)
+/* Signs are drawn by the thread that needs them. */
+static void sum_parts(void *self, unsigned half)
 {
-    const struct halves *h = self;
-    if (h->half[half])
-        second_pass(h->half[half], h->chunk[half]);
+    struct parts *p = self;
+    unsigned i;
+    while ((i = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed)) < p->count) {
+        const struct weighing *x = &p->part[i];
+        for (size_t k = 0; k < (size_t)x->groups * x->question->variable_count; k++)
+            x->one[k].signs = jitter_signs_after(x->jitter, &x->one[k].signs, x->one[k].before, half);
+        second_pass(x, p->chunk[half]);
+    }
 }
 
-/* Into the first half: who was counted in the second, and the extremes. */
-static void gather_looks(struct halves *h)
+/* Into the first part: who was counted in this one, and the extremes. */
+static void gather_looks(const struct weighing *x, const struct weighing *y)
 {
-    const struct weighing *x = h->half[0], *y = h->half[1];
     for (unsigned v = 0; v < x->question->variable_count; v++)
         for (size_t i = 0; i < (size_t)x->places * VALUE_STATES; i++)
             x->tallies[v][i] += y->tallies[v][i];
@@ -587,23 +597,24 @@ static void gather_looks(struct halves *h)
     }
 }
 
-/* The second half goes on where the first one's signs end.  Its tallies are still its own. */
-static void hand_on(struct halves *h, struct jitter *j)
+/* A part's signs begin after the persons of the parts before, whom the first part has gathered so far. */
+static void note_before(const struct weighing *x, const struct weighing *y)
 {
-    const struct weighing *x = h->half[0], *y = h->half[1];
     for (uint32_t g = 0; g < x->groups; g++)
-        for (unsigned v = 0; v < x->question->variable_count; v++) {
-            const struct one *from = at(x, g, v);
-            struct one *to = at(y, g, v);
-            size_t there = (size_t)g * VALUE_STATES + VALUE_THERE;
-            to->signs = jitter_signs_after(j, &from->signs, x->tallies[v][there][0] - y->tallies[v][there][0], 1);
-            to->sums.centre = from->sums.centre;
-        }
+        for (unsigned v = 0; v < x->question->variable_count; v++)
+            at(y, g, v)->before = x->tallies[v][(size_t)g * VALUE_STATES + VALUE_THERE][0];
 }
 
-static void gather_sums(struct halves *h)
+static void hand_on(const struct weighing *x, const struct weighing *y)
 {
-    const struct weighing *x = h->half[0], *y = h->half[1];
+    for (size_t i = 0; i < (size_t)x->groups * x->question->variable_count; i++) {
+        y->one[i].signs = x->one[i].signs;
+        y->one[i].sums.centre = x->one[i].sums.centre;
+    }
+}
+
+static void gather_sums(const struct weighing *x, const struct weighing *y)
+{
     for (size_t i = 0; i < (size_t)x->groups * x->question->variable_count; i++)
         for (unsigned plus = 0; plus < 2; plus++) {
             struct jittered *a = &x->one[i].sums;
@@ -614,39 +625,58 @@ static void gather_sums(struct halves *h)
         }
 }
 
-static result sum(struct halves *h, struct why *why)
+static void run(struct parts *p, halves_fn *of_each)
 {
-    halves_run(first_half, h);
-    if (h->half[1])
-        gather_looks(h);
-    TRY(between(h->half[0], why));
-    if (h->half[1])
-        hand_on(h, h->half[0]->jitter);
-    halves_run(second_half, h);
-    if (h->half[1])
-        gather_sums(h);
+    atomic_store_explicit(&p->taken, 0, memory_order_relaxed);
+    if (p->count > 1)
+        halves_run(of_each, p);
+    else
+        of_each(p, 0);
+}
+
+static result sum(struct parts *p, struct why *why)
+{
+    const struct weighing *x = &p->part[0];
+    run(p, look_at_parts);
+    for (unsigned i = 1; i < p->count; i++) {
+        note_before(x, &p->part[i]);
+        gather_looks(x, &p->part[i]);
+    }
+    TRY(between(x, why));
+    for (unsigned i = 1; i < p->count; i++)
+        hand_on(x, &p->part[i]);
+    run(p, sum_parts);
+    for (unsigned i = 1; i < p->count; i++)
+        gather_sums(x, &p->part[i]);
     return DONE;
 }
 
-/* The halves meet at a word of the bitmap, so that no word is written by both. */
-static result sum_in_halves(struct weighing *x, struct why *why)
+/* Parts meet at a word of the bitmap, so that no word is written by two. */
+static result sum_in_parts(struct weighing *x, struct why *why)
 {
-    struct halves h = {.half = {x}};
-    struct weighing other = *x;
+    const uint64_t rows = x->snapshot->facts.rows, chunks = rows / CHUNK_ROWS;
+    struct parts *p = calloc(1, sizeof *p);
+    if (!p)
+        return FAIL(why, LIMIT, "no memory to sum in");
+    p->count = rows < PARTS_ROWS_MIN ? 1 : (uint64_t)x->places * PARTS_ROWS_A_PLACE > rows ? 2 : PARTS_MAX;
     bool whole = true;
-    if (x->to >= HALVES_ROWS_MIN) {
-        x->to = other.from = x->to / CHUNK_ROWS / 2 * CHUNK_ROWS;
-        h.half[1] = &other;
-        whole = own_room(&other);
-        h.chunk[1] = malloc(sizeof *h.chunk[1]);
+    for (unsigned i = 0; i < p->count; i++) {
+        struct weighing *y = &p->part[i];
+        *y = *x;
+        y->from = chunks * i / p->count * CHUNK_ROWS;
+        y->to = i + 1 < p->count ? chunks * (i + 1) / p->count * CHUNK_ROWS : rows;
+        whole = (i == 0 || own_room(y)) && whole;
     }
-    h.chunk[0] = malloc(sizeof *h.chunk[0]);
-    whole = whole && h.chunk[0] && (!h.half[1] || h.chunk[1]);
-    result r = whole ? sum(&h, why) : FAIL(why, LIMIT, "no memory to sum in");
-    if (h.half[1])
-        own_done(&other);
-    free(h.chunk[0]);
-    free(h.chunk[1]);
+    for (unsigned half = 0; half < 2; half++) {
+        p->chunk[half] = malloc(sizeof *p->chunk[half]);
+        whole = whole && p->chunk[half];
+    }
+    result r = whole ? sum(p, why) : FAIL(why, LIMIT, "no memory to sum in");
+    for (unsigned i = 1; i < p->count; i++)
+        own_done(&p->part[i]);
+    free(p->chunk[0]);
+    free(p->chunk[1]);
+    free(p);
     return r;
 }
 
@@ -654,7 +684,7 @@ static result weigh(struct weighing *x, struct engine_answer *ret, struct why *w
 {
     const struct question *q = x->question;
     TRY(room(x, why));
-    TRY(sum_in_halves(x, why));
+    TRY(sum_in_parts(x, why));
     TRY(counts(x, ret, why));
     ret->weighted = calloc((size_t)x->groups * q->variable_count, sizeof *ret->weighted);
     if (!ret->weighted)
