@@ -11,7 +11,7 @@
 
 struct store *core_store(struct core *c);
 
-enum { WITNESSES = 3, STRANGER = 3, TRIES = 400, PAUSE_US = 10000, STRIDE = 61 };
+enum { WITNESSES = 3, STRANGER = 3, TRIES = 400, PAUSE_US = 10000, STRIDE = 131 };
 static struct signing_key *witness_keys[WITNESSES + 1];
 static struct note_key witnesses[WITNESSES + 1];
 static int64_t next_time_s = 1767225600;
