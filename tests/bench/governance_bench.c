@@ -208,7 +208,7 @@ static void decide(struct life *l, bool grant)
     l->a.due_ms = l->a.opinions_due_ms = 0;
     stop("decide", RUN(l->b->core, APPLICATION_DECIDE, NULL, &why, store_str(l->a.id.text), store_str(grant ? "granted" : "refused"),
                        store_integer(l->call.now_ms), store_str("officer2"), store_str(grant ? "In order." : "Wider than the purpose needs."),
-                       store_str(permit.text)), &why);
+                       store_str(permit.text), store_str(grant ? "" : "necessity")), &why);
     step(l, grant ? STEP_GRANT : STEP_REFUSE, APPLICATION_DECIDED, grant ? "In order." : "Wider than the purpose needs.", fields);
     if (!grant || l->call.now_ms + PERIOD_DAYS * DAY_MS > l->b->end_ms)
         return;

@@ -79,12 +79,24 @@ class Case:
 
     def kill_core(self):
         """As if the power had failed: every process at once."""
-        for pid in self.net.role_pids("broker").values():
+        pids = self.net.role_pids("broker").values()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.net.stop("broker", kill=True)
+        # Until then the ports are still theirs, and who connects is cut off.
+        self.net.wait_for("their processes' end", lambda: not any(runs(pid) for pid in pids))
+
+
+def runs(pid):
+    """Also a process that nobody has reaped yet runs no more."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def life(case, server):
