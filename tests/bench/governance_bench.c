@@ -19,7 +19,7 @@
 #include "broker/audit/audit.h"
 #include "broker/applications/applications.h"
 #include "broker/permits/permits.h"
-#include "broker/keys/signer.h"
+#include "tests/bench/core_alone.h"
 
 enum { TURN = 400, FORM_BYTES_MAX = 256 * 1024, YEARS_DAYS = 730, PERIOD_DAYS = 30, QUESTIONS_MAX = 40 };
 
@@ -54,29 +54,7 @@ static int64_t moved_clock(void *self)
 
 static uint64_t draw(struct bench *b, uint64_t below)
 {
-    b->seed = b->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (b->seed >> 33) % below;
-}
-
-/* --- the core's ports: keys in the same process, nobody to answer --- */
-
-static void no_reply(void *self, unsigned net, uint64_t tag, const struct http_reply *r)
-{
-    (void)self, (void)net, (void)tag, (void)r;
-}
-static void no_cut(void *self, struct slice site)
-{
-    (void)self, (void)site;
-}
-static result keys(void *self, uint16_t kind, struct slice payload, struct buffer *ret, struct why *why)
-{
-    struct bench *b = self;
-    return signer_answer(&b->signer, kind, payload, ret, why);
-}
-static result no_work(void *self, struct password_job *job, struct why *why)
-{
-    (void)self, (void)job;
-    return FAIL(why, LIMIT, "no passwords here");
+    return draw_below(&b->seed, below);
 }
 
 /* --- people --- */
@@ -284,7 +262,7 @@ int main(int argc, char **argv)
 {
     struct bench *b = &bench;
     struct why why = {0};
-    const struct core_ports ports = {.self = b, .reply = no_reply, .cut = no_cut, .keys = keys, .work = no_work};
+    const struct core_ports ports = alone_ports(&b->signer);
     struct buffer form CLEANUP(buffer_done);
     if (argc != 7 || strcmp(argv[1], "fill") != 0) {
         fprintf(stderr, "usage: governance_bench fill DIR FORM APPLICATIONS EVENTS ACCOUNTS\n");

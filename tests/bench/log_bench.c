@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "broker/audit/audit.h"
-#include "broker/keys/signer.h"
+#include "tests/bench/core_alone.h"
 
 enum { TURN = 256, FILL_TURN = 65536, ACCOUNTS = 100, DATASETS = 10, SITES = 8, KINDS = 6, ROUNDS = 5, BARE = 200 };
 
@@ -40,30 +40,7 @@ static double now(void)
 
 static uint64_t draw(struct bench *b, uint64_t below)
 {
-    b->seed = b->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (b->seed >> 33) % below;
-}
-
-static void no_reply(void *self, unsigned net, uint64_t tag, const struct http_reply *r)
-{
-    (void)self, (void)net, (void)tag, (void)r;
-}
-
-static void no_cut(void *self, struct slice site)
-{
-    (void)self, (void)site;
-}
-
-static result keys(void *self, uint16_t kind, struct slice payload, struct buffer *ret, struct why *why)
-{
-    struct bench *b = self;
-    return signer_answer(&b->signer, kind, payload, ret, why);
-}
-
-static result no_work(void *self, struct password_job *job, struct why *why)
-{
-    (void)self, (void)job;
-    return FAIL(why, LIMIT, "no passwords here");
+    return draw_below(&b->seed, below);
 }
 
 static void set_hash(struct json *entry, const char *name, struct bench *b)
@@ -166,7 +143,7 @@ int main(int argc, char **argv)
 {
     static struct bench b = {.seed = 7};
     struct why why = {0};
-    const struct core_ports ports = {.self = &b, .reply = no_reply, .cut = no_cut, .keys = keys, .work = no_work};
+    const struct core_ports ports = alone_ports(&b.signer);
     uint64_t count = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
     if (count == 0 || (strcmp(argv[1], "fill") != 0 && strcmp(argv[1], "append") != 0)) {
         fprintf(stderr, "usage: log_bench fill|append DIR N\n");

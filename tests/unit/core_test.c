@@ -5,29 +5,10 @@
  * checks an agent makes are made here on everything that is handed out.
  */
 #include "core_rig.h"
-#include "private_postgres.h"
+#include "postgres_group.h"
 
 #define COUNT_Q "{\"innsyn\":\"question/1\",\"dataset\":\"heart\",\"statistic\":{\"count\":{}}}"
 #define TABLE_Q "{\"innsyn\":\"question/1\",\"dataset\":\"heart\",\"by_site\":true,\"statistic\":{\"table\":{\"by\":[\"sex\",{\"variable\":\"age\",\"breaks\":[40,50,60]}]}}}"
-
-static char pg_dir[SCRATCH_PATH];
-static char pg_store[POSTGRES_STORE];
-
-static int start_postgres(void **state)
-{
-    (void)state;
-    scratch_make(pg_dir, "corepg");
-    private_postgres_start(pg_dir, pg_store, "the main job runs on SQLite only");
-    return 0;
-}
-
-static int stop_postgres(void **state)
-{
-    (void)state;
-    private_postgres_stop(pg_dir, pg_store);
-    scratch_remove(pg_dir);
-    return 0;
-}
 
 /* The receipt proves that the release is in the log, and the release names the document. */
 static void check_receipt(struct rig *g, const struct json *document)

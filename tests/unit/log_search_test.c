@@ -4,28 +4,9 @@
  * Method: the main job in one process (core_rig.h), then searches whose answers are known.
  */
 #include "core_rig.h"
-#include "private_postgres.h"
+#include "postgres_group.h"
 
 #define COUNT_Q "{\"innsyn\":\"question/1\",\"dataset\":\"heart\",\"where\":{\"age\":{\"from\":40}},\"statistic\":{\"count\":{}}}"
-
-static char pg_dir[SCRATCH_PATH];
-static char pg_store[POSTGRES_STORE];
-
-static int start_postgres(void **state)
-{
-    (void)state;
-    scratch_make(pg_dir, "searchpg");
-    private_postgres_start(pg_dir, pg_store, "searches run on SQLite only");
-    return 0;
-}
-
-static int stop_postgres(void **state)
-{
-    (void)state;
-    private_postgres_stop(pg_dir, pg_store);
-    scratch_remove(pg_dir);
-    return 0;
-}
 
 static const struct rig_answer *search(struct rig *g, const char *parameters)
 {

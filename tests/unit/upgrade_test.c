@@ -5,30 +5,11 @@
  * the program of that time wrote them, and the broker is started on it: what was decided stands, what was not can be.
  */
 #include "core_rig.h"
-#include "private_postgres.h"
+#include "postgres_group.h"
 
 #include "broker/applications/applications.h"
 #include "broker/store/backend.h"
 #include "broker/store/schema.h"
-
-static char pg_dir[SCRATCH_PATH];
-static char pg_store[POSTGRES_STORE];
-
-static int start_postgres(void **state)
-{
-    (void)state;
-    scratch_make(pg_dir, "upgradepg");
-    private_postgres_start(pg_dir, pg_store, "stores on SQLite only are upgraded");
-    return 0;
-}
-
-static int stop_postgres(void **state)
-{
-    (void)state;
-    private_postgres_stop(pg_dir, pg_store);
-    scratch_remove(pg_dir);
-    return 0;
-}
 
 enum { SUBMITTED, REFUSED, GRANTED, APPLICATIONS };
 enum { OLD_TEXT_MAX = 32 * 1024, WORKFLOW_VERSION = 3, CASES_VERSION = 9 /* the schema that has them */ };
