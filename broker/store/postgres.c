@@ -176,9 +176,7 @@ static result connect_db(struct postgres_store *s, struct why *why)
     }
     PQsetNoticeReceiver(s->db, quiet, NULL);
     char set[160];
-    /* Plans are made for the values at hand: one for any value takes a page of fifty for a tenth of the table. */
-    snprintf(set, sizeof set,
-             "SET synchronous_commit = on; SET plan_cache_mode = force_custom_plan; SET statement_timeout = %d; SET lock_timeout = %d",
+    snprintf(set, sizeof set, "SET synchronous_commit = on; SET statement_timeout = %d; SET lock_timeout = %d",
              STORE_STATEMENT_MS, STORE_BUSY_MS);
     TRY(postgres_execute(s, set, why));
     return take_lock(s, why);
