@@ -58,32 +58,29 @@ static bool has(const struct json *list, const char *key, struct slice value, co
     return false;
 }
 
-result trust_add_officer(struct trust_parts *p, struct slice account, struct slice spki, struct why *why)
+/* to: the member `field` of the document; what: whose key it is, for people. */
+static result add_person(struct json *to, const char *field, const char *what, struct slice account, struct slice spki, struct why *why)
 {
     struct label name;
     TRY(label_parse(account, &name, why));
-    TRY(check_key(&spki, "/officers", why));
-    if (has(p->officers, "account", account, "key", spki))
-        return FAIL_AT(why, MALFORMED, "/officers", "officer '%s' is given twice with one key", name.text);
+    TRY(check_key(&spki, field, why));
+    if (has(to, "account", account, "key", spki))
+        return FAIL_AT(why, MALFORMED, field, "%s '%s' is given twice with one key", what, name.text);
     struct json *o = json_object();
     json_set(o, "account", json_of_str(name.text));
     json_set(o, "key", json_of_text(spki));
-    json_add(p->officers, o);
+    json_add(to, o);
     return DONE;
+}
+
+result trust_add_officer(struct trust_parts *p, struct slice account, struct slice spki, struct why *why)
+{
+    return add_person(p->officers, "/officers", "officer", account, spki, why);
 }
 
 result trust_add_desk(struct trust_parts *p, struct slice account, struct slice spki, struct why *why)
 {
-    struct label name;
-    TRY(label_parse(account, &name, why));
-    TRY(check_key(&spki, "/desks", why));
-    if (has(p->desks, "account", account, "key", spki))
-        return FAIL_AT(why, MALFORMED, "/desks", "desk '%s' is given twice with one key", name.text);
-    struct json *o = json_object();
-    json_set(o, "account", json_of_str(name.text));
-    json_set(o, "key", json_of_text(spki));
-    json_add(p->desks, o);
-    return DONE;
+    return add_person(p->desks, "/desks", "desk", account, spki, why);
 }
 
 result trust_add_holder(struct trust_parts *p, struct slice account, struct slice site, struct slice spki, struct why *why)
