@@ -156,7 +156,11 @@ class Network:
         return child is not None and child.poll() is None
 
     def stop(self, name, kill=False):
-        """Ends a program that this network started: TERM first, KILL after STOP_SECONDS_MAX."""
+        """Ends a program that this network started: TERM first, KILL after STOP_SECONDS_MAX.
+
+        Returns when its roles are gone too: a killed one's still hold its ports and locks for a moment,
+        and whoever asks then would be answered by the dead.
+        """
         child = self.processes.pop(name, None)
         pid = self.state.get("pids", {}).pop(name, None)
         self.save()
@@ -164,12 +168,23 @@ class Network:
             stop_pid(pid, self.run)
             return
         if child.poll() is None:
+            roles = self.roles_of(child.pid)
             child.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
             try:
                 child.wait(STOP_SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait(STOP_SECONDS_MAX)
+            self.wait_for(f"the end of {name}'s roles", lambda: all(map(has_ended, roles)),
+                          seconds=STOP_SECONDS_MAX)
+
+    def roles_of(self, pid):
+        """The processes that a running program started, now."""
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+                return [int(word) for word in f.read().split()]
+        except OSError:
+            return []
 
     def stop_all(self):
         names = list(self.state.get("pids", {}))
@@ -501,16 +516,27 @@ class Network:
         return permit
 
 
-def stop_pid(pid, run):
-    """Ends a process of an earlier run, if the process with that number still is one (its command line names the run)."""
-    if not pid:
-        return
+def is_running(pid, run):
+    """Whether the process with that number is one of this run's: its command line names the folder."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as f:
-            words = f.read().split(b"\0")
+            return any(run.encode() in word for word in f.read().split(b"\0"))
     except OSError:
-        return
-    if not any(run.encode() in word for word in words):
+        return False
+
+
+def has_ended(pid):
+    """Whether a process has let go of all it held (its command line is empty earlier than its sockets are closed)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            return f.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def stop_pid(pid, run):
+    """Ends a process of an earlier run, if the process with that number still is one (its command line names the run)."""
+    if not pid or not is_running(pid, run):
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
