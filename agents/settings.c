@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "proto/fields.h"
 #include "proto/json.h"
 
 void agent_path(const struct agent_settings *s, const char *name, char to[AGENT_PATH_SIZE])

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "broker/messages.h"
+#include "proto/fields.h"
 #include "proto/id.h"
 #include "proto/json.h"
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/codec.h"
+#include "proto/fields.h"
 #include "proto/json.h"
 
 enum { PERMIT_FILE_MAX = 256 };

@@ -6,6 +6,7 @@
 #include "policy/duo.h"
 #include "policy/workflow.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 enum { ALLOWED_SIZE = 240, MONTHS_MAX = 120, QUESTIONS_MAX = 1000000, NAME_MAX_BYTES = 100 };
 

@@ -5,6 +5,7 @@
 
 #include "policy/purpose.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 enum { PURPOSES_MAX = 16, ORGANISATION_KINDS_MAX = 3 };
 

@@ -4,6 +4,7 @@
 
 #include "base/instant.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 /* --- codes --------------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/instant.h"
+#include "proto/fields.h"
 
 enum { TEXT_MAX = 20000, UNIT_MAX = 100, NEAREST_EDITS_MAX = 2 };
 

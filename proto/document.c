@@ -1,4 +1,5 @@
 #include "proto/document.h"
+#include "proto/fields.h"
 
 #include <stdio.h>
 

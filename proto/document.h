@@ -6,6 +6,7 @@
 #define INNSYN_PROTO_DOCUMENT_H
 
 #include "proto/crypto.h"
+#include "proto/fields.h"
 #include "proto/id.h"
 #include "proto/json.h"
 

@@ -1,6 +1,7 @@
 #include "proto/envelope.h"
 
 #include "base/codec.h"
+#include "proto/fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>

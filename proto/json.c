@@ -29,12 +29,11 @@
 #include "base/arith.h"
 #include "base/codec.h"
 #include "base/instant.h"
+#include "proto/json_number.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define INTEGER_MAX (INT64_C(1) << 53)
 
 enum { INTEGER_DIGITS_SAFE = 15 }; /* so many digits are always within 2^53 */
 
@@ -223,103 +222,6 @@ static size_t member_place(const struct json *object, struct slice key, bool *re
     return low;
 }
 
-/* --- numbers ----------------------------------------------------------------------------------- */
-
-static bool is_whole(double v)
-{
-    return v == trunc(v) && fabs(v) <= (double)INTEGER_MAX;
-}
-
-/* Do these digits times 10^exponent read back as v?  Written without a point, so in any locale. */
-static bool reads_back(const char *digits, unsigned count, int exponent, double v)
-{
-    char text[JSON_NUMBER_TEXT_SIZE];
-    (void)snprintf(text, sizeof text, "%.*se%d", (int)count, digits, exponent - (int)count + 1);
-    return strtod(text, NULL) == v;
-}
-
-/* `count` significant digits of v > 0, rounded correctly, and the exponent of the first. */
-static void digits_of(double v, unsigned count, char digits[20], int *ret_exponent)
-{
-    char text[40];
-    (void)snprintf(text, sizeof text, "%.*e", (int)count - 1, v);
-    const char *e = strchr(text, 'e');
-    unsigned n = 0;
-    for (const char *c = text; c < e; c++)
-        if (*c >= '0' && *c <= '9')
-            digits[n++] = *c;
-    digits[n] = 0;
-    *ret_exponent = (int)strtol(e + 1, NULL, 10);
-}
-
-/* The next number up with as many digits. */
-static void digits_next(char *digits, unsigned count, int *exponent)
-{
-    unsigned i = count;
-    while (i > 0 && digits[i - 1] == '9')
-        digits[--i] = '0';
-    if (i) {
-        digits[i - 1]++;
-    } else {
-        digits[0] = '1';
-        ++*exponent;
-    }
-}
-
-/* The fewest digits that read back as v > 0 and, of those, the nearest to it (ECMA-262 Number::toString). */
-static unsigned shortest(double v, char digits[20], int *ret_exponent)
-{
-    /* What 15 digits can tell apart they tell exactly, so that fewer need no trying; not so below DBL_MIN,
-     * where doubles are scarce. */
-    unsigned count = v < 2.2250738585072014e-308 ? 1 : 15;
-    int unused;
-    /* Below a power of two doubles lie twice as close: there the nearest digits may fall short of reading
-     * back, and the next ones up hold. */
-    bool uneven = frexp(v, &unused) == 0.5;
-    for (;; count++) {
-        digits_of(v, count, digits, ret_exponent);
-        if (count >= 17 || reads_back(digits, count, *ret_exponent, v))
-            break;
-        if (uneven) {
-            digits_next(digits, count, ret_exponent);
-            if (reads_back(digits, count, *ret_exponent, v))
-                break;
-        }
-    }
-    while (count > 1 && digits[count - 1] == '0')
-        count--;
-    return count;
-}
-
-void json_number_text(double v, char to[JSON_NUMBER_TEXT_SIZE])
-{
-    if (!isfinite(v))
-        abort(); /* no such number in JSON; every way into a tree refuses it */
-    if (is_whole(v)) {
-        (void)snprintf(to, JSON_NUMBER_TEXT_SIZE, "%lld", (long long)v);
-        return;
-    }
-    char digits[20], *at = to;
-    int exponent;
-    if (v < 0)
-        *at++ = '-';
-    int count = (int)shortest(fabs(v), digits, &exponent);
-    int point = exponent + 1; /* digits before the point: n of ECMA-262 */
-    size_t room = (size_t)(to + JSON_NUMBER_TEXT_SIZE - at);
-    if (point > 0 && point <= 21) {
-        if (count <= point)
-            (void)snprintf(at, room, "%.*s%.*s", count, digits, point - count, "000000000000000000000");
-        else
-            (void)snprintf(at, room, "%.*s.%.*s", point, digits, count - point, digits + point);
-    } else if (point > -6 && point <= 0) {
-        (void)snprintf(at, room, "0.%.*s%.*s", -point, "000000", count, digits);
-    } else if (count == 1) {
-        (void)snprintf(at, room, "%ce%+d", digits[0], exponent);
-    } else {
-        (void)snprintf(at, room, "%c.%.*se%+d", digits[0], count - 1, digits + 1, exponent);
-    }
-}
-
 /* --- reading ----------------------------------------------------------------------------------- */
 
 static void place_of(struct slice text, size_t at, int *ret_line, int *ret_column)
@@ -363,7 +265,7 @@ static enum digits classify(struct slice token)
         if (!is_digit(token.at[i]))
             return DIGITS_SMALL; /* a fraction or an exponent: a double already */
     uint64_t value;
-    if (slice_parse_u64(slice_part(token, sign, token.len), (uint64_t)INTEGER_MAX, &value))
+    if (slice_parse_u64(slice_part(token, sign, token.len), (uint64_t)JSON_INTEGER_MAX, &value))
         return DIGITS_SMALL;
     char text[JSON_NUMBER_TEXT_SIZE], canonical[JSON_NUMBER_TEXT_SIZE];
     if (!slice_copy_str(token, text, sizeof text))
@@ -617,292 +519,6 @@ bool json_next(const struct json *object, size_t *index, struct slice *ret_key, 
     return true;
 }
 
-/* --- reading an object field by field ------------------------------------------------------------ */
-
-/* Copies what fits whole: a character cut in half would be no UTF-8. */
-static void path_copy(char to[JSON_PATH_MAX], const char *from)
-{
-    size_t len = strlen(from);
-    if (len >= JSON_PATH_MAX) {
-        len = JSON_PATH_MAX - 1;
-        while (len && ((uint8_t)from[len] & 0xC0) == 0x80)
-            len--;
-    }
-    memcpy(to, from, len);
-    to[len] = 0;
-}
-
-void fields_path(const struct fields *f, const char *key, char to[JSON_PATH_MAX])
-{
-    char whole[2 * JSON_PATH_MAX + 4];
-    (void)snprintf(whole, sizeof whole, "%s/%.*s", f->path, JSON_PATH_MAX + 3, key);
-    path_copy(to, whole);
-}
-
-result fields_open(const struct json *v, const char *path, struct fields *ret, struct why *why)
-{
-    if (json_kind(v) != JSON_OBJECT)
-        return FAIL_AT(why, MALFORMED, path, "an object is wanted here, not %s", json_kind_name(json_kind(v)));
-    struct fields f = {.object = v, .why = why};
-    path_copy(f.path, path);
-    *ret = f;
-    return DONE;
-}
-
-/* Notes that the key is allowed; its value, or NULL. */
-static const struct json *ask(struct fields *f, const char *key)
-{
-    const struct json *v = json_get(f->object, key);
-    for (unsigned i = 0; i < f->key_count; i++)
-        if (!strcmp(f->keys[i], key))
-            return v;
-    if (f->key_count == FIELDS_KEYS_MAX)
-        abort(); /* a document with more fields needs a larger bound */
-    f->keys[f->key_count++] = key;
-    if (v)
-        f->asked++;
-    return v;
-}
-
-#define FAIL_FIELD(f, key, ...)                                                                    \
-    do {                                                                                           \
-        char path_[JSON_PATH_MAX];                                                                 \
-        fields_path((f), (key), path_);                                                            \
-        return FAIL_AT((f)->why, MALFORMED, path_, __VA_ARGS__);                                   \
-    } while (0)
-
-/* A need_ function: the may_ function on a member that must be there. */
-static result must_be_there(struct fields *f, const char *key)
-{
-    const struct json *v = ask(f, key);
-    if (!v)
-        FAIL_FIELD(f, key, "'%s' is missing", key);
-    if (v->kind == JSON_NULL)
-        FAIL_FIELD(f, key, "'%s' must not be null", key);
-    return DONE;
-}
-
-static result of_kind(struct fields *f, const char *key, enum json_kind kind, const struct json **ret)
-{
-    const struct json *v = ask(f, key);
-    *ret = NULL;
-    if (json_kind(v) == JSON_NULL)
-        return DONE;
-    if (v->kind != kind)
-        FAIL_FIELD(f, key, "'%s' must be %s, not %s", key, json_kind_name(kind), json_kind_name(v->kind));
-    *ret = v;
-    return DONE;
-}
-
-result may_text(struct fields *f, const char *key, size_t bytes_max, struct slice *ret)
-{
-    const struct json *v;
-    TRY(of_kind(f, key, JSON_STRING, &v));
-    if (!v)
-        return DONE;
-    if (v->text_len > bytes_max)
-        FAIL_FIELD(f, key, "'%s' has %zu bytes; at most %zu are allowed", key, v->text_len, bytes_max);
-    *ret = json_text(v);
-    return DONE;
-}
-
-result may_integer(struct fields *f, const char *key, int64_t min, int64_t max, int64_t *ret)
-{
-    const struct json *v;
-    TRY(of_kind(f, key, JSON_INTEGER, &v));
-    if (!v)
-        return DONE;
-    if (v->integer < min || v->integer > max)
-        FAIL_FIELD(f, key, "'%s' is %lld; allowed is %lld to %lld", key, (long long)v->integer,
-                   (long long)min, (long long)max);
-    *ret = v->integer;
-    return DONE;
-}
-
-result may_number(struct fields *f, const char *key, double *ret)
-{
-    const struct json *v = ask(f, key);
-    if (json_kind(v) == JSON_NULL)
-        return DONE;
-    if (!json_is_number(v))
-        FAIL_FIELD(f, key, "'%s' must be a number, not %s", key, json_kind_name(v->kind));
-    *ret = json_number(v);
-    return DONE;
-}
-
-result may_bool(struct fields *f, const char *key, bool *ret)
-{
-    const struct json *v;
-    TRY(of_kind(f, key, JSON_BOOL, &v));
-    if (v)
-        *ret = v->truth;
-    return DONE;
-}
-
-result may_object(struct fields *f, const char *key, const struct json **ret)
-{
-    const struct json *v;
-    TRY(of_kind(f, key, JSON_OBJECT, &v));
-    if (v)
-        *ret = v;
-    return DONE;
-}
-
-result may_array(struct fields *f, const char *key, size_t items_max, const struct json **ret)
-{
-    const struct json *v;
-    TRY(of_kind(f, key, JSON_ARRAY, &v));
-    if (!v)
-        return DONE;
-    if (v->array.count > items_max)
-        FAIL_FIELD(f, key, "'%s' has %zu items; at most %zu are allowed", key, v->array.count, items_max);
-    *ret = v;
-    return DONE;
-}
-
-result may_any(struct fields *f, const char *key, const struct json **ret)
-{
-    const struct json *v = ask(f, key);
-    if (json_kind(v) != JSON_NULL)
-        *ret = v;
-    return DONE;
-}
-
-result may_choice(struct fields *f, const char *key, const char *const *choices, unsigned *ret)
-{
-    const struct json *v;
-    TRY(of_kind(f, key, JSON_STRING, &v));
-    if (!v)
-        return DONE;
-    for (unsigned i = 0; choices[i]; i++) {
-        if (slice_is(json_text(v), choices[i])) {
-            *ret = i;
-            return DONE;
-        }
-    }
-    char list[160];
-    size_t len = 0;
-    for (unsigned i = 0; choices[i] && len < sizeof list - 1; i++) {
-        int n = snprintf(list + len, sizeof list - len, "%s'%s'", i ? ", " : "", choices[i]);
-        len += n > 0 ? (size_t)n : 0;
-    }
-    FAIL_FIELD(f, key, "'%s' must be one of %s", key, list);
-}
-
-result may_instant(struct fields *f, const char *key, int64_t *ret_ms)
-{
-    const struct json *v;
-    TRY(of_kind(f, key, JSON_STRING, &v));
-    if (!v)
-        return DONE;
-    if (!instant_parse(json_text(v), ret_ms))
-        FAIL_FIELD(f, key, "'%s' must be a moment in UTC like 2026-11-21T21:42:01.123Z", key);
-    return DONE;
-}
-
-result need_text(struct fields *f, const char *key, size_t bytes_max, struct slice *ret)
-{
-    TRY(must_be_there(f, key));
-    return may_text(f, key, bytes_max, ret);
-}
-
-result need_integer(struct fields *f, const char *key, int64_t min, int64_t max, int64_t *ret)
-{
-    TRY(must_be_there(f, key));
-    return may_integer(f, key, min, max, ret);
-}
-
-result need_number(struct fields *f, const char *key, double *ret)
-{
-    TRY(must_be_there(f, key));
-    return may_number(f, key, ret);
-}
-
-result need_bool(struct fields *f, const char *key, bool *ret)
-{
-    TRY(must_be_there(f, key));
-    return may_bool(f, key, ret);
-}
-
-result need_object(struct fields *f, const char *key, const struct json **ret)
-{
-    TRY(must_be_there(f, key));
-    return may_object(f, key, ret);
-}
-
-result need_array(struct fields *f, const char *key, size_t items_max, const struct json **ret)
-{
-    TRY(must_be_there(f, key));
-    return may_array(f, key, items_max, ret);
-}
-
-result need_any(struct fields *f, const char *key, const struct json **ret)
-{
-    const struct json *v = ask(f, key);
-    if (!v)
-        FAIL_FIELD(f, key, "'%s' is missing", key);
-    *ret = v;
-    return DONE;
-}
-
-result need_choice(struct fields *f, const char *key, const char *const *choices, unsigned *ret)
-{
-    TRY(must_be_there(f, key));
-    return may_choice(f, key, choices, ret);
-}
-
-result need_instant(struct fields *f, const char *key, int64_t *ret_ms)
-{
-    TRY(must_be_there(f, key));
-    return may_instant(f, key, ret_ms);
-}
-
-result need_hash(struct fields *f, const char *key, uint8_t ret[32])
-{
-    struct slice text;
-    TRY(need_text(f, key, 64, &text));
-    if (!hex_parse(text, ret, 32))
-        FAIL_FIELD(f, key, "'%s' must be a SHA-256 of 64 hex digits", key);
-    return DONE;
-}
-
-/* A stranger's key, fit to be shown: whole characters, no control characters. */
-static void key_shown(struct slice key, char *to, size_t size)
-{
-    size_t len = key.len < size - 1 ? key.len : size - 1;
-    while (len < key.len && len && (key.at[len] & 0xC0) == 0x80)
-        len--;
-    for (size_t i = 0; i < len; i++)
-        to[i] = key.at[i] < 0x20 || key.at[i] == 0x7F ? '?' : (char)key.at[i];
-    to[len] = 0;
-}
-
-result fields_close(struct fields *f)
-{
-    if (f->asked == json_size(f->object))
-        return DONE;
-    size_t index = 0;
-    struct slice key = {0};
-    const struct json *value;
-    while (json_next(f->object, &index, &key, &value)) {
-        bool known = false;
-        for (unsigned i = 0; i < f->key_count && !known; i++)
-            known = slice_is(key, f->keys[i]);
-        if (!known)
-            break;
-    }
-    char shown[JSON_PATH_MAX], list[160] = "";
-    size_t len = 0;
-    key_shown(key, shown, sizeof shown);
-    for (unsigned i = 0; i < f->key_count && len < sizeof list - 1; i++) {
-        int n = snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "", f->keys[i]);
-        len += n > 0 ? (size_t)n : 0;
-    }
-    char path[JSON_PATH_MAX];
-    fields_path(f, shown, path);
-    return FAIL_CODE(f->why, MALFORMED, "unknown_field", path, "unknown field; allowed are: %s", list);
-}
-
 /* --- building ---------------------------------------------------------------------------------- */
 
 struct json *json_object(void)
@@ -948,7 +564,7 @@ struct json *json_of_str(const char *text)
 
 struct json *json_of_integer(int64_t number)
 {
-    if (number < -INTEGER_MAX || number > INTEGER_MAX)
+    if (number < -JSON_INTEGER_MAX || number > JSON_INTEGER_MAX)
         return refused();
     struct json *v = node(JSON_INTEGER, 0);
     if (v)
@@ -960,7 +576,7 @@ struct json *json_of_number(double number)
 {
     if (!isfinite(number))
         return refused();
-    if (is_whole(number))
+    if (json_number_is_whole(number))
         return json_of_integer((int64_t)number);
     struct json *v = node(JSON_REAL, 0);
     if (v)

@@ -3,8 +3,7 @@
  *
  * In: UTF-8, no duplicate keys, no NUL, no lone surrogates, bounded size and depth, nothing after the
  * value.  Numbers are doubles: one written with digits alone must be the exact text of its double, so
- * that 9007199254740993 (2^53 + 1) is refused and nothing is rounded unseen.  Fields are read through `struct fields`, which knows its path, names the
- * rule it holds and refuses every member nobody asked for.
+ * that 9007199254740993 (2^53 + 1) is refused and nothing is rounded unseen.  Objects are read through fields.h.
  * Out: values are built as trees and printed canonically, so that the same value has the same bytes.
  * An allocation that fails while building makes the next json_print of the thread fail with LIMIT.
  */
@@ -29,7 +28,6 @@ enum {
     JSON_DEPTH_MAX = 32,
     JSON_BYTES_MAX = 4 * 1024 * 1024, /* default ceiling; callers name a smaller one where they can */
     JSON_PATH_MAX = 96,
-    FIELDS_KEYS_MAX = 48, /* different keys one struct fields may ask for */
 };
 
 /* The kind is the value's, not the text's: 40, 40.0 and 4e1 are all the JSON_INTEGER 40.  A whole number
@@ -60,48 +58,6 @@ const struct json *json_get(const struct json *object, const char *key); /* NULL
  * false at the end. */
 bool json_next(const struct json *object, size_t *index, struct slice *ret_key, const struct json **ret_value);
 
-/* --- reading an object field by field --- */
-struct fields {
-    const struct json *object;
-    char path[JSON_PATH_MAX]; /* of the object, "" at the top, else "/where/age" */
-    unsigned asked;           /* members found so far */
-    const char *keys[FIELDS_KEYS_MAX]; /* asked for so far; borrowed until fields_close */
-    unsigned key_count;
-    struct why *why;
-};
-
-/* MALFORMED unless v is an object.  path: borrowed only during the call. */
-MUST_CHECK result fields_open(const struct json *v, const char *path, struct fields *ret, struct why *why);
-/* Keys are borrowed until fields_close; string literals do.
- * Every need_ refuses an absent member, a wrong kind, or a value out of bounds, with MALFORMED and the path.
- * Every may_ leaves *ret alone when the member is absent (null counts as absent). Borrowed from the tree. */
-MUST_CHECK result need_text(struct fields *f, const char *key, size_t bytes_max, struct slice *ret);
-MUST_CHECK result may_text(struct fields *f, const char *key, size_t bytes_max, struct slice *ret);
-MUST_CHECK result need_integer(struct fields *f, const char *key, int64_t min, int64_t max, int64_t *ret);
-MUST_CHECK result may_integer(struct fields *f, const char *key, int64_t min, int64_t max, int64_t *ret);
-MUST_CHECK result need_number(struct fields *f, const char *key, double *ret); /* finite */
-MUST_CHECK result may_number(struct fields *f, const char *key, double *ret);
-MUST_CHECK result need_bool(struct fields *f, const char *key, bool *ret);
-MUST_CHECK result may_bool(struct fields *f, const char *key, bool *ret);
-MUST_CHECK result need_object(struct fields *f, const char *key, const struct json **ret);
-MUST_CHECK result may_object(struct fields *f, const char *key, const struct json **ret);
-MUST_CHECK result need_array(struct fields *f, const char *key, size_t items_max, const struct json **ret);
-MUST_CHECK result may_array(struct fields *f, const char *key, size_t items_max, const struct json **ret);
-MUST_CHECK result need_any(struct fields *f, const char *key, const struct json **ret);
-MUST_CHECK result may_any(struct fields *f, const char *key, const struct json **ret);
-/* The text must be one of `choices` (NULL-terminated); *ret is its index. */
-MUST_CHECK result need_choice(struct fields *f, const char *key, const char *const *choices, unsigned *ret);
-MUST_CHECK result may_choice(struct fields *f, const char *key, const char *const *choices, unsigned *ret);
-/* An RFC 3339 moment in UTC, as milliseconds. */
-MUST_CHECK result need_instant(struct fields *f, const char *key, int64_t *ret_ms);
-MUST_CHECK result may_instant(struct fields *f, const char *key, int64_t *ret_ms);
-/* 64 hex digits (SHA-256). */
-MUST_CHECK result need_hash(struct fields *f, const char *key, uint8_t ret[32]);
-/* Refuses members that no call above asked for, naming the first and listing what is allowed. */
-MUST_CHECK result fields_close(struct fields *f);
-/* Path of a member of this object, for FAIL_AT. */
-void fields_path(const struct fields *f, const char *key, char to[JSON_PATH_MAX]);
-
 /* --- building (a failed allocation shows at the next json_print) --- */
 struct json *json_object(void);
 struct json *json_array(void);
@@ -121,10 +77,6 @@ void json_add(struct json *array, struct json *value);
 /* Appends the canonical text.  LIMIT: the buffer's maximum, or memory ran out while building.
  * MALFORMED: something was built that JSON cannot hold.  On failure the buffer is as it was. */
 MUST_CHECK result json_print(const struct json *v, struct buffer *to, struct why *why);
-
-/* The ES6 text of a finite double (shortest that reads back; RFC 8785 section 3.2.2.3). */
-enum { JSON_NUMBER_TEXT_SIZE = 32 };
-void json_number_text(double v, char to[JSON_NUMBER_TEXT_SIZE]);
 
 #ifdef INNSYN_TEST_HOOKS
 /* The n-th allocation of a node from now on (0: the next) fails, once; negative: none. */

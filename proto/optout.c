@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "base/codec.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 static const char *const ACTIONS[] = {"register", "withdraw", NULL};
 static const char *const PERSON_KINDS[] = {"fnr", "id", NULL};

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 enum { PERMIT_MEMORY_MAX = 16 * 1024 * 1024, PURPOSE_MAX = 16 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/document.h"
+#include "proto/fields.h"
 
 enum { QUERY_BYTES_MAX = QUESTION_BYTES_MAX + 32 * 1024, TASK_BYTES_MAX = 16 * 1024, ENTRY_BYTES_MAX = 16 * 1024 };
 

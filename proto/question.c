@@ -6,6 +6,8 @@
 
 #include "base/arena.h"
 #include "base/instant.h"
+#include "proto/fields.h"
+#include "proto/json_number.h"
 
 /* All arrays of one question; the largest are level sets (BOX_VARIABLES_MAX * LEVELS_MAX indices). */
 enum { QUESTION_MEMORY_MAX = 16 * 1024 * 1024 };

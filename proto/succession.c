@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 void log_name_print(const struct label *network, unsigned generation, char to[NOTE_NAME_MAX + 1])
 {

@@ -1,6 +1,7 @@
 #include "proto/trust.h"
 
 #include "proto/document.h"
+#include "proto/fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>

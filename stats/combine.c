@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/instant.h"
+#include "proto/fields.h"
 #include "proto/permit.h"
 #include "stats/aggregate.h"
 

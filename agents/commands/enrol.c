@@ -9,6 +9,7 @@
 #include "agents/link/transport.h"
 #include "base/codec.h"
 #include "proto/certificate.h"
+#include "proto/fields.h"
 #include "proto/trust.h"
 
 enum { TOKEN_BYTES_MAX = 64 * 1024, ENROL_ANSWER_BYTES_MAX = 4 * 1024 * 1024, ENROL_TIMEOUT_MS = 30000 };

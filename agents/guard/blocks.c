@@ -1,6 +1,7 @@
 #include "agents/guard/blocks.h"
 
 #include "proto/document.h"
+#include "proto/fields.h"
 
 bool blocks_hold(const struct blocks *b, const struct document_id *permit)
 {

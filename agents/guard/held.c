@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "proto/document.h"
 #include "proto/envelope.h"
+#include "proto/fields.h"
 
 enum { NAME_SIZE = DOCUMENT_ID_LEN + 32 };
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/codec.h"
+#include "proto/fields.h"
 
 struct journal {
     const struct host *host;

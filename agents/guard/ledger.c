@@ -11,6 +11,7 @@
 #include "base/codec.h"
 #include "base/instant.h"
 #include "base/secret.h"
+#include "proto/fields.h"
 
 enum { BUCKETS = 8192, NONE = UINT32_MAX, LEDGER_PATH_MAX = LEDGER_FOLDER_MAX + 32, ROOM_FIRST = 64, MARK_BYTES = 16,
        ACTS_SEEN = 16 };

@@ -14,6 +14,7 @@
 #include "base/wire.h"
 #include "proto/crypto_cms.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 enum { IN_FORCE_MAX = HELD_DATASETS_MAX, NAME_MAX_BYTES = 64 };
 

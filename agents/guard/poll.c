@@ -5,6 +5,7 @@
 #include "agents/guard/inside.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "proto/fields.h"
 
 struct polled {
     int64_t time_ms;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "proto/fields.h"
 #include "proto/query.h"
 
 enum { STORE_PATH_MAX = STORE_FOLDER_MAX + 96 };

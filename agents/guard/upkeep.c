@@ -8,6 +8,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "proto/certificate.h"
+#include "proto/fields.h"
 
 enum { RENEW_RETRY_MS = 60000, WARN_BEFORE_MS = 24 * 60 * 60 * 1000, END_TEXT_SIZE = AGENT_PATH_SIZE + 512 };
 

@@ -9,6 +9,7 @@
 
 #include "agents/snapshot/layout.h"
 #include "base/codec.h"
+#include "proto/fields.h"
 
 enum { CURRENT_BYTES_MAX = 128 };
 

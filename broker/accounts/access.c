@@ -9,6 +9,7 @@
 
 #include "policy/purpose.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 enum { ORGANISATION_TEXT_MAX = 4096, ATTESTATION_DAYS_MAX = 3653 };
 

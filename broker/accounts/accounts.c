@@ -7,6 +7,7 @@
 
 #include "base/codec.h"
 #include "base/log.h"
+#include "proto/fields.h"
 
 enum { ORGANISATION_BYTES_MAX = 200 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/codec.h"
+#include "proto/fields.h"
 
 enum {
     TOKEN_BYTES = 32, TOKEN_PREFIX_LEN = 4,

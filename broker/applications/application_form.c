@@ -8,6 +8,7 @@
 #include "broker/sites/sites.h"
 
 #include "policy/form.h"
+#include "proto/fields.h"
 
 enum { NAMES_MAX = 1000 };
 #define PERIOD_MS_MAX (3653 * DAY_MS) /* EHDS Article 68: ten years */

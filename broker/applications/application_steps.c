@@ -9,6 +9,7 @@
 
 #include "policy/fee.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 
 enum { STEP_TEXT_MAX = 4000, ALLOWED_TEXT_MAX = 512 };
 

@@ -6,6 +6,7 @@
  */
 #include "broker/applications/applications.h"
 #include "broker/audit/audit.h"
+#include "proto/fields.h"
 
 enum { EVENTS_MAX = 500 };
 

@@ -8,6 +8,7 @@
 #include "broker/sites/sites.h"
 
 #include "policy/purpose.h"
+#include "proto/fields.h"
 
 enum { TITLE_MAX = 300, QUESTION_MAX = 8000, ANSWER_MAX = 8000, DATASETS_MAX = 64, NAMES_MAX = 1000, OPEN_ENQUIRIES_MAX = 20, EVENTS_MAX = 500,
        ENQUIRY_BYTES_MAX = 128 * 1024 };

@@ -3,6 +3,7 @@
 #include "broker/permits/permits.h"
 
 #include "base/instant.h"
+#include "proto/fields.h"
 
 static result follow(struct call *c, enum permit_step step, const char *origin, struct json *changes, struct why *why)
 {

@@ -3,6 +3,7 @@
  * purpose, what was decided, how long it took, and on which grounds applications were refused.  Years are UTC.
  */
 #include "broker/applications/applications.h"
+#include "proto/json_number.h"
 
 enum { YEAR_MIN = 2000, YEAR_MAX = 9998 };
 

@@ -4,6 +4,7 @@
  * log still verifies, but nobody can tell any more what the text was, not even by guessing it.
  */
 #include "broker/audit/audit.h"
+#include "proto/fields.h"
 
 enum { SALT_LEN = 16, ERASE_BATCH_MAX = 1000 };
 

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "proto/fields.h"
 
 enum { KEEP_AFTER_MS = 1000 }; /* without a transaction to go with, and nobody who waits for it */
 

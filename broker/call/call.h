@@ -12,6 +12,7 @@
 #include "policy/access_rules.h"
 #include "policy/roles.h"
 #include "policy/workflow.h"
+#include "proto/fields.h"
 #include "proto/merkle.h"
 #include "proto/permit.h"
 #include "proto/query.h"

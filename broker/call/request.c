@@ -1,5 +1,6 @@
 /* request.c - what handlers read of a request, and the pages they answer with. */
 #include "broker/call/call.h"
+#include "proto/fields.h"
 
 #include <inttypes.h>
 

@@ -19,6 +19,7 @@
 
 #include "broker/outbox/outbox_texts.h"
 #include "broker/mail/smtp.h"
+#include "proto/fields.h"
 
 static const struct {
     enum statement due;

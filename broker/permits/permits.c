@@ -17,6 +17,7 @@
 #include "base/codec.h"
 #include "base/log.h"
 #include "base/wire.h"
+#include "proto/fields.h"
 
 enum { REASON_BYTES_MAX = 4000, SEALED_MAX = 4096, STATUS_TEXT_MAX = 8192 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "proto/fields.h"
 
 enum { BUILD_BYTES_MAX = 63, POLL_BLOCKED_MAX = 256, STATUS_AFTER_END_MS = 24 * 60 * 60 * 1000, TASK_TEXT_MAX = 64 * 1024, PERMIT_TEXT_MAX = 2 * PERMIT_BYTES_MAX };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "policy/scope.h"
+#include "proto/fields.h"
 
 static const char *const state_names[] = {"running", "done", "failed", "cancelled"};
 

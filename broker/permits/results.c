@@ -18,6 +18,7 @@
 
 #include "base/codec.h"
 #include "base/log.h"
+#include "proto/fields.h"
 #include "stats/combine.h"
 
 enum { REASON_TEXT_MAX = 1000, REASON_BYTES_MAX = 2048, CODE_TEXT_MAX = 64, RESULT_TEXT_MAX = 8 * 1024 * 1024, WAIT_GRACE_MS = 5 * 60 * 1000 };

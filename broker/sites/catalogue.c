@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "policy/access_rules.h"
+#include "proto/fields.h"
 
 enum { DATASETS_A_SITE_MAX = 64 };
 

@@ -11,6 +11,7 @@
 
 #include "base/codec.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 #include "proto/optout.h"
 
 enum { WAITING = 0, TAKEN = 1, REFUSED = 2, OPTOUT_SITES_MAX = 64, OPTOUTS_A_POLL_MAX = 100 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "proto/document.h"
+#include "proto/fields.h"
 
 enum { BLOCKED_MAX = 256, BLOCKED_TEXT_MAX = 16 * 1024 };
 

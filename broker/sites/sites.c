@@ -11,6 +11,7 @@
 #include "base/codec.h"
 #include "base/wire.h"
 #include "proto/certificate.h"
+#include "proto/fields.h"
 
 enum { ENROL_SECRET_LEN = 32, ENROL_LIFE_MS = 7 * 24 * 60 * 60 * 1000, TITLE_BYTES_MAX = 200, TOKEN_TEXT_MAX = 64 * 1024 };
 

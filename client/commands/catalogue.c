@@ -6,6 +6,7 @@
 #include "client/show/condition_words.h"
 #include "client/show/dcat.h"
 #include "client/show/table_print.h"
+#include "proto/json_number.h"
 
 enum { LEVELS_SHOWN_MAX = 12 };
 

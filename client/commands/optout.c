@@ -16,6 +16,7 @@
 #include "policy/purpose.h"
 #include "proto/crypto_cms.h"
 #include "proto/document.h"
+#include "proto/fields.h"
 #include "proto/optout.h"
 
 enum { RECEIPT_BYTES_MAX = 64 * 1024, NUMBER_FILE_MAX = 256 };

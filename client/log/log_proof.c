@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/codec.h"
+#include "proto/fields.h"
 
 static const char header[] = "c2sp.org/tlog-proof@v1";
 

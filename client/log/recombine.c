@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "client/document.h"
 #include "proto/envelope.h"
+#include "proto/fields.h"
 
 enum { PAYLOAD_BYTES_MAX = ENVELOPE_PAYLOAD_MAX, DOCUMENT_BYTES_MAX = 16 * 1024 * 1024, RELEASE_BYTES_MAX = 64 * 1024, AT_SIZE = 512, KEY_SIZE = 128 };
 

@@ -6,6 +6,7 @@
 
 #include "client/clean_text.h"
 #include "client/show/table_print.h"
+#include "proto/json_number.h"
 #include "proto/question.h"
 
 enum {

@@ -1,7 +1,9 @@
 /* Aim: one meaning for every text that is accepted, one text for every value, and a helpful no for the rest
  * (R-01, R-02).  Method: the RFC 8785 vectors, tables of near misses, every allocation failing in turn. */
+#include "proto/fields.h"
 #include "proto/json.h"
 #include "base/codec.h"
+#include "proto/json_number.h"
 #include "vector.h"
 
 #include <locale.h>
