@@ -24,6 +24,7 @@ static const struct command_entry commands[] = {
     {"account", "create", 1, 1, true, "roles= password-file= organisation= key=", "NAME --roles R,R [--password-file FILE] [--organisation TEXT] [--key SPKI]", "make an account (operator)", account_create},
     {"account", "me", 0, 0, true, "", "", "who one is", account_me},
     {"account", "mail", 0, 1, true, "lang=", "[ADDRESS] [--lang nb|en]", "where one wants notifications; without ADDRESS: nowhere", account_mail},
+    {"account", "attestations", 0, 1, true, "", "[ACCOUNT]", "training and signed terms, one's own or another's", attestations_show},
     {"account", "erase", 1, 1, true, "", "NAME", "erase an account's texts and close it (operator)", account_erase},
     {"text", "erase", 1, 1, true, "", "DOCUMENT", "erase the free text of a document (operator)", text_erase},
     {"token", "create", 1, 1, true, "days= scopes=", "NAME --days N [--scopes S,S]", "make an API token", token_create},
@@ -111,15 +112,22 @@ static const struct command_entry commands[] = {
     {"policy", "show", 0, 0, true, "", "", "the network's access rules", policy_show},
     {"policy", "publish", 1, 1, true, "", "FILE", "replace the network's access rules (operator)", policy_publish},
     {"policy", "explain", 1, 1, true, "permit=", "FILE|APPLICATION [--permit ID]", "would this application be let through, or this question under a permit, and why; nothing is submitted", policy_explain},
+    {"policy", "duo", 0, 0, false, "research= conditions= organisation=", "[--research FILE --conditions FILE [--organisation FILE]]", "conditions of use: the whole matrix, or one pair of request and conditions", policy_duo},
     {"organisation", "list", 0, 0, true, "", "", "the registered organisations", organisations_show},
     {"organisation", "add", 1, 1, true, "name= kind= country= number= mandate", "ID --name TEXT --kind public|research|company --country CC [--number N] [--mandate]", "register an organisation, or change it (operator)", organisation_add},
     {"training", "record", 2, 2, true, "until=", "ACCOUNT TRAINING [--until MOMENT]", "record training that somebody has done (operator)", training_record},
     {"terms", "sign", 1, 1, true, "", "NAME", "sign terms for oneself", terms_agree},
-    {"account", "attestations", 0, 1, true, "", "[ACCOUNT]", "training and signed terms, one's own or another's", attestations_show},
-    {"policy", "duo", 0, 0, false, "research= conditions= organisation=", "[--research FILE --conditions FILE [--organisation FILE]]", "conditions of use: the whole matrix, or one pair of request and conditions", policy_duo},
 };
 /* clang-format on */
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+/* A line of the list: the noun once, above its first verb. */
+static void help_line(const char *noun, const char *verb, const char *about)
+{
+    if (noun[0])
+        (void)printf("\n");
+    (void)printf("  %-13s%-14s%s\n", noun, verb, about);
+}
 
 static int help(const char *noun)
 {
@@ -128,20 +136,22 @@ static int help(const char *noun)
         any = any || (noun && strcmp(commands[i].noun, noun) == 0);
     if (noun && !any)
         return client_usage("there is no command '%.40s'; see innsyn help", noun);
-    (void)printf("usage: innsyn [--profile DIR] [--json] [--ascii] COMMAND\n\n");
+    (void)printf("usage: innsyn [--profile DIR] [--json] [--ascii] COMMAND\n");
     for (size_t i = 0; i < COMMANDS; i++) {
         const struct command_entry *k = &commands[i];
         if (noun && strcmp(k->noun, noun) != 0)
             continue;
         if (noun)
-            (void)printf("innsyn %s%s%s%s%s\n    %s\n", k->noun, k->verb[0] ? " " : "", k->verb, k->usage[0] ? " " : "", k->usage, k->about);
+            (void)printf("\ninnsyn %s%s%s%s%s\n    %s\n", k->noun, k->verb[0] ? " " : "", k->verb, k->usage[0] ? " " : "", k->usage, k->about);
         else
-            (void)printf("  %-12s%-10s%s\n", k->noun, k->verb, k->about);
+            help_line(i > 0 && strcmp(commands[i - 1].noun, k->noun) == 0 ? "" : k->noun, k->verb, k->about);
     }
-    if (!noun)
-        (void)printf("  %-12s%-10s%s\n  %-12s%-10s%s\n\nThe profile is --profile DIR, else $INNSYN_PROFILE, else ~/.config/innsyn/default.\n"
-                     "Exit codes: 0 done, 1 refused by a rule, 2 usage, 3 no answer, 4 not verified, 5 partial result.\n",
-                     "help", "[NOUN]", "this, or the forms of one noun's commands", "--version", "", "which version this is");
+    if (!noun) {
+        help_line("help", "[NOUN]", "this, or the forms of one noun's commands");
+        help_line("--version", "", "which version this is");
+        (void)printf("\nThe profile is --profile DIR, else $INNSYN_PROFILE, else ~/.config/innsyn/default.\n"
+                     "Exit codes: 0 done, 1 refused by a rule, 2 usage, 3 no answer, 4 not verified, 5 partial result.\n");
+    }
     return EXIT_DONE;
 }
 
@@ -215,6 +225,17 @@ static int run(const struct command_entry *command, int argc, char **argv)
     return code;
 }
 
+static int no_such_command(const char *noun, const char *verb)
+{
+    bool known = false;
+    for (size_t i = 0; i < COMMANDS && !known; i++)
+        known = strcmp(commands[i].noun, noun) == 0;
+    if (known && !verb)
+        return client_usage("%s what? see innsyn help %s", noun, noun);
+    return client_usage("there is no command '%.40s%s%.40s'; see innsyn help%s%s", noun, verb ? " " : "", verb ? verb : "", known ? " " : "",
+                        known ? noun : "");
+}
+
 int main(int argc, char **argv)
 {
     const char *noun, *verb;
@@ -235,7 +256,7 @@ int main(int argc, char **argv)
     else if (find(noun, verb))
         code = run(find(noun, verb), count, rest);
     else
-        code = client_usage("there is no command '%.40s%s%.40s'; see innsyn help", noun, verb ? " " : "", verb ? verb : "");
+        code = no_such_command(noun, verb);
     free(rest);
     return code;
 }
