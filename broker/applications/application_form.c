@@ -4,6 +4,7 @@
  * amendment or a renewal follows.
  */
 #include "broker/applications/applications.h"
+#include "broker/outbox/outbox.h"
 #include "broker/permits/permits.h"
 #include "broker/sites/sites.h"
 
@@ -223,8 +224,12 @@ result application_parties(struct call *c, const struct json *body, const struct
     for (size_t i = 0; i < json_size(people); i++) {
         struct slice person = json_text(json_item(people, i));
         TRY(add_party(core, id->text, PARTY_ACCOUNT, person, created_ms, why));
-        if (!slice_equal(person, applicant))
-            TRY(RUN(core, MEMBER_ADD, NULL, why, store_str(id->text), store_text(person)));
+        struct rows *added CLEANUP(rows_freep) = NULL;
+        if (slice_equal(person, applicant))
+            continue;
+        TRY(RUN(core, MEMBER_ADD, &added, why, store_str(id->text), store_text(person)));
+        if (rows_next(added))
+            TRY(outbox_of_invitation(core, id->text, person, c->who.account.text, why));
     }
     return DONE;
 }

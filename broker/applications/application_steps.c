@@ -73,6 +73,8 @@ static result write_row(struct call *c, struct application *a, enum step step, c
         TRY(entry_text(core, entry, a, account, step == STEP_GRANT || step == STEP_REFUSE ? "reason" : "text", text, why));
     const struct stepped stepped = {a->id.text, a->version, a->answer_due_ms, a->opinions_due_ms};
     TRY(outbox_of_step(core, &stepped, step, account, why));
+    if (step == STEP_ACCEPT || step == STEP_DECLINE)
+        TRY(outbox_of_acceptance(core, &stepped, a->account, step == STEP_ACCEPT, account, why));
     return log_append(core, step == STEP_OPINION ? "opinion" : "application", MOVE(entry), NULL, why);
 }
 
@@ -246,6 +248,7 @@ static result take_transfer(struct call *c, struct application *a, const struct 
     }
     TRY(RUN(c->core, APPLICATION_APPLICANT, NULL, why, store_str(a->id.text), store_str(w->to.text)));
     TRY(RUN(c->core, MEMBER_DROP, NULL, why, store_str(a->id.text), store_str(w->to.text)));
+    TRY(RUN(c->core, MEMBER_ADD, NULL, why, store_str(a->id.text), store_text(a->account))); /* no new member: nobody invites one */
     TRY(application_parties(c, a->body, &a->id, slice_str(w->to.text), why));
     json_set(fields, "to", json_of_str(w->to.text));
     return RUN(c->core, MEMBER_ACCEPT, NULL, why, store_str(a->id.text), store_text(a->account), store_integer(c->now_ms));

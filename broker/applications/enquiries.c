@@ -5,6 +5,7 @@
  */
 #include "broker/applications/applications.h"
 #include "broker/audit/audit.h"
+#include "broker/outbox/outbox.h"
 #include "broker/sites/sites.h"
 
 #include "policy/purpose.h"
@@ -160,6 +161,7 @@ result enquiry_create(struct call *c, struct why *why)
     struct json *entry = json_object();
     json_set(entry, "enquiry_commitment", json_of_str(commitment));
     TRY(note(c, &e, "ask", slice_str(""), entry, why));
+    TRY(outbox_of_enquiry(c->core, e.id.text, e.version, slice_str(c->who.account.text), true, ENQUIRY_ANSWER, c->who.account.text, why));
     c->pending->status = 201;
     snprintf(c->pending->location, sizeof c->pending->location, "/v1/enquiries/%s", e.id.text);
     json_set(c->answer, "id", json_of_str(e.id.text));
@@ -254,6 +256,7 @@ static result take(struct call *c, struct enquiry *e, const struct enquiry_workf
     e->version++;
     TRY(RUN(c->core, ENQUIRY_SET, NULL, why, store_str(e->id.text), store_str(enquiry_state_name(e->state)), store_integer(e->version),
             store_integer(c->now_ms), store_str(made.text)));
+    TRY(outbox_of_enquiry(c->core, e->id.text, e->version, e->account, false, row->step, c->who.account.text, why));
     return note(c, e, enquiry_step_name(row->step), text, MOVE(fields), why);
 }
 

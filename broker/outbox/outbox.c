@@ -155,6 +155,32 @@ result outbox_of_permit(struct core *c, const struct permit *p, enum permit_stag
     return owe_holders(c, &n, false, why);
 }
 
+result outbox_of_invitation(struct core *c, const char *document, struct slice account, const char *by, struct why *why)
+{
+    const struct notice n = {.kind = "member_invited", .document = document, .by = by, .mark = host_now_ms(c->host) / DAY_MS};
+    return c->outbox->on ? owe(c, account, &n, why) : DONE;
+}
+
+result outbox_of_acceptance(struct core *c, const struct stepped *a, struct slice applicant, bool accepted, const char *by, struct why *why)
+{
+    const struct notice n = {.kind = accepted ? "member_accepted" : "member_declined", .document = a->document, .by = by, .mark = a->version};
+    return c->outbox->on ? owe(c, applicant, &n, why) : DONE;
+}
+
+result outbox_of_enquiry(struct core *c, const char *document, int64_t version, struct slice asker, bool asked, enum enquiry_step step,
+                         const char *by, struct why *why)
+{
+    struct notice n = {.kind = "enquiry_received", .document = document, .by = by, .mark = version};
+    if (!c->outbox->on || (!asked && step == ENQUIRY_APPLY))
+        return DONE;
+    if (asked || step == ENQUIRY_REPLY) {
+        n.kind = asked ? n.kind : "enquiry_replied";
+        return owe_officers(c, &n, why);
+    }
+    n.kind = step == ENQUIRY_ANSWER ? "enquiry_answered" : "enquiry_closed";
+    return owe(c, asker, &n, why);
+}
+
 static result remind(struct core *c, unsigned which, int64_t now, struct why *why)
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
@@ -240,7 +266,7 @@ static result take_end(struct core *c, struct why *why)
         return end(c, o->flying.text, OUTBOX_UNKNOWN, why);
     if (o->ended == SMTP_NEVER || spent)
         return end(c, o->flying.text, OUTBOX_FAILED, why);
-    return RUN(c, OUTBOX_SET, NULL, why, store_str(o->flying.text), store_integer(OUTBOX_WAITING), store_integer(0));
+    return RUN(c, OUTBOX_SET, NULL, why, store_str(o->flying.text), store_integer(OUTBOX_WAITING), store_integer(host_now_ms(c->host)));
 }
 
 static result hand_out(struct core *c, const struct rows *row, struct why *why)

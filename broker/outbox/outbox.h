@@ -57,6 +57,13 @@ struct stepped {
 /* In the transaction of the step, the change or the deadline. */
 MUST_CHECK result outbox_of_step(struct core *c, const struct stepped *a, enum step step, const char *by, struct why *why);
 MUST_CHECK result outbox_of_permit(struct core *c, const struct permit *p, enum permit_stage stage, uint64_t serial, const char *by, struct why *why);
+/* An account was named in an application (at most once a day of each, whatever is edited to and fro), and what its
+ * applicant hears of the answer. */
+MUST_CHECK result outbox_of_invitation(struct core *c, const char *document, struct slice account, const char *by, struct why *why);
+MUST_CHECK result outbox_of_acceptance(struct core *c, const struct stepped *a, struct slice applicant, bool accepted, const char *by, struct why *why);
+/* asked: it was made; else `step` was taken. */
+MUST_CHECK result outbox_of_enquiry(struct core *c, const char *document, int64_t version, struct slice asker, bool asked, enum enquiry_step step,
+                                    const char *by, struct why *why);
 MUST_CHECK result outbox_remind(struct core *c, struct why *why); /* of deadlines that come near */
 
 /* At the start, in its transaction: what was begun and whose end nobody wrote is not sent again. */

@@ -14,6 +14,15 @@ static const struct {
     {"application_received", "En søknad er kommet inn.", "An application has come in."},
     {"application_answered", "Det er svart i en sak.", "A question in a case was answered."},
     {"application_appealed", "Et vedtak er påklaget.", "A decision was appealed against."},
+    {"enquiry_received", "En henvendelse er kommet inn.", "An enquiry has come in."},
+    {"enquiry_replied", "Det er spurt videre i en henvendelse.", "More was asked in an enquiry."},
+    {"enquiry_answered", "En henvendelse er besvart. Svaret ligger i den, med et anslag over hva som kan gjøres.",
+     "An enquiry was answered. The answer is in it, with an estimate of what can be done."},
+    {"enquiry_closed", "En henvendelse er lukket.", "An enquiry was closed."},
+    {"member_invited", "Du er nevnt som deltaker i en søknad, og er bedt om å si ja eller nei.",
+     "You were named as a member in an application, and are asked to accept or to decline."},
+    {"member_accepted", "En deltaker har sagt ja til å være med i en søknad.", "A member has accepted to take part in an application."},
+    {"member_declined", "En deltaker har sagt nei til å være med i en søknad.", "A member has declined to take part in an application."},
     {"application_state", "En sak har fått ny status.", "A case has a new status."},
     {"application_decided", "En sak er avgjort. Vedtaket ligger i saken.", "A case was decided. The decision is in the case."},
     {"awaiting_information", "Det er stilt et spørsmål i en sak, og den venter på svar.", "A question was asked in a case, which awaits the answer."},
@@ -39,7 +48,8 @@ const char *outbox_kind_at(unsigned i)
 result outbox_text(struct slice kind, struct slice language, struct slice document, int64_t due_ms, const char *url, struct buffer *subject,
                    struct buffer *text, struct why *why)
 {
-    bool nb = !slice_is(language, "en"), permit = document.len && document.at[0] == 'p';
+    bool nb = !slice_is(language, "en"), permit = document.len && document.at[0] == 'p', enquiry = document.len && document.at[0] == 'e';
+    const char *what = permit ? (nb ? "Tillatelse" : "Permit") : enquiry ? (nb ? "Henvendelse" : "Enquiry") : (nb ? "Sak" : "Case");
     const char *line = NULL;
     char due[INSTANT_TEXT_SIZE] = "";
     for (unsigned i = 0; i < LINE_COUNT; i++)
@@ -48,13 +58,13 @@ result outbox_text(struct slice kind, struct slice language, struct slice docume
     if (!line)
         return FAIL(why, BROKEN, "no text for a notification of the kind '%.*s'", SLICE_ARG(kind));
     TRY(buffer_printf(subject, why, "Innsyn: %.*s", SLICE_ARG(document)));
-    TRY(buffer_printf(text, why, "%s\n\n%s: %.*s\n", line, permit ? (nb ? "Tillatelse" : "Permit") : (nb ? "Sak" : "Case"), SLICE_ARG(document)));
+    TRY(buffer_printf(text, why, "%s\n\n%s: %.*s\n", line, what, SLICE_ARG(document)));
     if (due_ms) {
         instant_print(due_ms, due);
         due[10] = '\0'; /* the day */
         TRY(buffer_printf(text, why, "%s: %s\n", permit ? (nb ? "Utløper" : "Expires") : (nb ? "Frist" : "Deadline"), due));
     }
-    return buffer_printf(text, why, "\n%s/#/%s/%.*s\n\n%s\n", url, permit ? "permits" : "applications", SLICE_ARG(document),
+    return buffer_printf(text, why, "\n%s/#/%s/%.*s\n\n%s\n", url, permit ? "permits" : enquiry ? "enquiries" : "applications", SLICE_ARG(document),
                          nb ? "Denne meldingen er sendt av Innsyn fordi kontoen din har denne adressen. Den kan ikke besvares."
                             : "This message was sent by Innsyn because your account has this address. It cannot be answered.");
 }

@@ -190,7 +190,7 @@ static const char step_outbox[] =
     "ALTER TABLE accounts ADD COLUMN language TEXT NOT NULL DEFAULT 'nb';"
     "CREATE TABLE outbox (id TEXT PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL, document TEXT NOT NULL,"
     " mark BIGINT NOT NULL, due_ms BIGINT NOT NULL, state BIGINT NOT NULL, tries BIGINT NOT NULL,"
-    " next_ms BIGINT NOT NULL, created_ms BIGINT NOT NULL, done_ms BIGINT NOT NULL);"
+    " next_ms BIGINT NOT NULL, created_ms BIGINT NOT NULL, done_ms BIGINT NOT NULL);" /* done_ms: the last try's end; 0: none ended yet */
     "CREATE UNIQUE INDEX outbox_once ON outbox (account, document, kind, mark);"
     "CREATE INDEX outbox_next ON outbox (state, next_ms);"
     "CREATE TABLE reminders (document TEXT NOT NULL, kind TEXT NOT NULL, due_ms BIGINT NOT NULL,"

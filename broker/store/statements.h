@@ -229,7 +229,7 @@
     S(DECIDED_NTH, "SELECT decided_ms - received_ms FROM applications WHERE decided_ms >= $1 AND decided_ms < $2"      \
       " ORDER BY 1 LIMIT 2 OFFSET $3")                                                                                 \
     S(MEMBER_ADD, "INSERT INTO application_members (application, account, accepted_ms) VALUES ($1, $2, 0)"             \
-                  " ON CONFLICT (application, account) DO NOTHING")                                                    \
+                  " ON CONFLICT (application, account) DO NOTHING RETURNING account")                                  \
     S(MEMBER_ACCEPT, "UPDATE application_members SET accepted_ms = $3 WHERE application = $1 AND account = $2")        \
     S(MEMBER_DROP, "DELETE FROM application_members WHERE application = $1 AND account = $2")                          \
     S(MEMBER_LIST, "SELECT account, accepted_ms FROM application_members WHERE application = $1 ORDER BY account")     \
@@ -327,7 +327,7 @@
     S(OUTBOX_FIRST, "SELECT o.id, o.account, o.kind, o.document, o.due_ms, o.tries, o.next_ms, a.mail, a.language FROM outbox o" \
       " JOIN accounts a ON a.account = o.account WHERE o.state = 0 ORDER BY o.next_ms LIMIT 1")                        \
     S(OUTBOX_GET, "SELECT account, kind, document, tries, state FROM outbox WHERE id = $1")                            \
-    S(OUTBOX_TRY, "UPDATE outbox SET tries = $2, next_ms = $3 WHERE id = $1")                                          \
+    S(OUTBOX_TRY, "UPDATE outbox SET tries = $2, next_ms = $3, done_ms = 0 WHERE id = $1")                             \
     S(OUTBOX_SET, "UPDATE outbox SET state = $2, done_ms = $3 WHERE id = $1")                                          \
     S(OUTBOX_IN_STATE, "SELECT id FROM outbox WHERE state = $1 ORDER BY next_ms LIMIT $2")                             \
     S(OUTBOX_SWEEP, "DELETE FROM outbox WHERE state > 1 AND next_ms < $1")                                             \

@@ -80,7 +80,7 @@ static void every_kind_has_its_words(void **state)
     unsigned kinds = 0;
     for (const char *kind; (kind = outbox_kind_at(kinds)) != NULL; kinds++) {
         struct buffer nb CLEANUP(buffer_done), en CLEANUP(buffer_done), subject CLEANUP(buffer_done);
-        const struct slice document = slice_str(strstr(kind, "permit_") || strcmp(kind, "remind_end") == 0 ? "p-1" : "a-1");
+        const struct slice document = slice_str(strstr(kind, "permit_") || strcmp(kind, "remind_end") == 0 ? "p-1" : strstr(kind, "enquiry_") ? "e-1" : "a-1");
         buffer_init(&nb, MAIL_TEXT_MAX);
         buffer_init(&en, MAIL_TEXT_MAX);
         buffer_init(&subject, MAIL_SUBJECT_MAX);
@@ -88,10 +88,11 @@ static void every_kind_has_its_words(void **state)
         assert_ok(outbox_text(slice_str(kind), slice_str("en"), document, 0, "https://innsyn.example", &subject, &en, NULL));
         assert_non_null(strstr(buffer_str(&nb), "2026-11-22"));
         assert_null(strstr(buffer_str(&en), "2026"));
-        assert_non_null(strstr(buffer_str(&nb), document.at[0] == 'p' ? "https://innsyn.example/#/permits/p-1" : "https://innsyn.example/#/applications/a-1"));
+        assert_non_null(strstr(buffer_str(&nb), document.at[0] == 'p' ? "https://innsyn.example/#/permits/p-1" : document.at[0] == 'e' ? "https://innsyn.example/#/enquiries/e-1"
+                                                                                                                        : "https://innsyn.example/#/applications/a-1"));
         assert_false(slice_equal(buffer_slice(&nb), buffer_slice(&en)));
     }
-    assert_true(kinds >= 16);
+    assert_true(kinds >= 24);
     struct buffer none CLEANUP(buffer_done);
     buffer_init(&none, 100);
     assert_int_equal(outbox_text(slice_str("gossip"), slice_str("nb"), slice_str("a-1"), 0, "", &none, &none, NULL).code, BROKEN);
