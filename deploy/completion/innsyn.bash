@@ -3,7 +3,7 @@ _innsyn() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} noun= verb= i
     local log_filters="--account --organisation --dataset --variable --purpose --permit --query --site --outcome --type --from --to"
     local -A verbs=(
-        [profile]="create" [key]="new show" [account]="list create me attestations" [token]="create list revoke"
+        [profile]="create" [key]="new show" [account]="list create me mail attestations erase" [text]="erase" [token]="create list revoke"
         [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend assessment decide withdraw letter fee estimate agree transfer appeal judge attach detach attachment export" [permit]="list show sign revoke suspend resume amend renew"
         [enquiry]="ask list show answer reply apply close"
         [query]="check run list show cancel" [result]="show verify" [site]="list add sign-rules"
@@ -24,7 +24,7 @@ _innsyn() {
         ["application export"]="--out" ["register "]="--year --csv" ["permit sign"]="--yes" ["permit revoke"]="--reason"
         ["permit suspend"]="--reason" ["permit resume"]="--reason" ["permit renew"]="--to"
         ["profile create"]="--url --ca --account --network --trust" ["login "]="--password-file" ["catalogue "]="--dcat"
-        ["account create"]="--roles --password-file --organisation --key" ["token create"]="--days --scopes"
+        ["account mail"]="--lang" ["account create"]="--roles --password-file --organisation --key" ["token create"]="--days --scopes"
         ["policy explain"]="--permit" ["policy duo"]="--research --conditions --organisation" ["organisation add"]="--name --kind --country --number --mandate"
         ["training record"]="--until" ["query check"]="--permit" ["query run"]="--permit --sites --timeout" ["site add"]="--title" ["site sign-rules"]="--out"
         ["optout register"]="--id-kind --id-file --receipt --purposes --sites"
