@@ -16,6 +16,7 @@ usage: verify_log.py LOG VKEY [--witness VKEY]... [--quorum K] [--checkpoint FIL
   --checkpoint  a checkpoint to hold the log against (default LOG/checkpoint)
   --old         an older signed checkpoint: the log must be an extension of it
   --old-vkey    the key that signed the older one, where the log has succeeded another
+  --ca, --token for an https address: the broker's certificate authority; an auditor's API token (entries are not public)
 
 exit status: 0 the log is whole; 1 it is not (the first thing wrong is named); 2 usage or nothing to read.
 """
@@ -310,13 +311,16 @@ def verify(source, size, root, old=None, progress=None):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(prog="verify_log.py", description="Verify a transparency log from the public formats alone.")
-    parser.add_argument("log", nargs="?")
-    parser.add_argument("vkey")
-    parser.add_argument("--witness", action="append", default=[])
-    parser.add_argument("--quorum", type=int, default=0)
+    before, _, forms = __doc__.partition("usage: ")
+    parser = argparse.ArgumentParser(prog="verify_log.py", usage=forms, description=before, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     add_help=False)
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    parser.add_argument("log", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("vkey", help=argparse.SUPPRESS)
+    parser.add_argument("--witness", action="append", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--quorum", type=int, default=0, help=argparse.SUPPRESS)
     for name in ("--checkpoint", "--old", "--old-vkey", "--ca", "--token", "--proof"):
-        parser.add_argument(name)
+        parser.add_argument(name, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if bool(options.log) == bool(options.proof):
         parser.error("give a log or a proof, and the log's key")

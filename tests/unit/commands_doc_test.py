@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""The manual pages name each command of the three programs with each of its options; so does the completion of innsyn.
+"""The manual pages name each command of the three programs with each of its options; so does the completion of innsyn;
+and the manual names no command or option that does not exist.
 
 usage: commands_doc_test.py TOP    The tables of commands are client/main.c, agents/main.c, broker/main.c."""
 import glob
 import os
 import re
+import shlex
 import sys
 
 FILTERS = "account organisation dataset variable purpose permit query site outcome type from to".split()
@@ -20,17 +22,45 @@ def manual(program):
     return re.sub(r"\\f[A-Z]|\\|^\.[A-Z]+ ", "", read("docs", "man", program + ".1"), flags=re.M)
 
 
+def manual_lines():
+    """(file, words) of each command of ours in the manual's shell blocks, comments taken away."""
+    folder = os.path.join(sys.argv[1], "docs", "manual")
+    for name in sorted(os.listdir(folder)):
+        for block in re.findall(r"^```sh\n(.*?)^```", read("docs", "manual", name), re.M | re.S):
+            for line in block.splitlines():
+                words = shlex.split(line, comments=True)
+                if words and words[0] in ("innsyn", "innsyn-agent", "innsyn-broker"):
+                    yield name, words
+
+
+def unknown(words, table, pages):
+    """What of a command in the manual does not exist."""
+    known, begin = {"--json", "--profile", "--ascii"}, 2
+    if words[0] == "innsyn":
+        begin = 2 if (words[1], "") in table else 3
+        key = (words[1], "" if begin == 2 else words[2])
+        if key not in table:
+            return "no such command"
+        known |= {"--" + option for option in table[key]}
+    else:
+        if not re.search(rf"^ *{words[1]}\b|, {words[1]} ", pages[words[0]], re.M):
+            return "no such command"
+        known |= set(re.findall(r"--[\w-]+", pages[words[0]]))
+    return " ".join(w for w in words[begin:] if w.startswith("--") and w not in known)
+
+
 def main():
     page = manual("innsyn")
     completion = read("deploy", "completion", "innsyn.bash")
     lacking = []
     count = 0
-    table = read("client", "main.c")
-    for noun, verb, options in re.findall(r'\{"(\w+)", "([\w-]*)", \d+, \d+, \w+, ((?:LOG_FILTERS *)?(?:"[^"]*")?),', table):
+    source, table = read("client", "main.c"), {}
+    for noun, verb, options in re.findall(r'\{"(\w+)", "([\w-]*)", \d+, \d+, \w+, ((?:LOG_FILTERS *)?(?:"[^"]*")?),', source):
         count += 1
         names = [o.rstrip("+=") for o in re.findall(r"[\w-]+=?\+?", "".join(re.findall(r'"([^"]*)"', options)))]
         if "LOG_FILTERS" in options:
             names += FILTERS
+        table[noun, verb] = names
         if f"{noun} {verb}".strip() not in page:
             lacking.append(f"the manual page lacks: {noun} {verb}")
         for name in names:
@@ -49,7 +79,11 @@ def main():
         lacking += [f"the manual page of {program} lacks {option}" for option in set(re.findall(r'\{"(--[\w-]+)"', text)) if option not in page]
         lacking += [] if len(names) >= 6 else [f"{program}: no commands found"]
         count += len(names)
-    print("\n".join(lacking) or f"{count} verbs are described")
+    pages = {program: manual(program) for program in ("innsyn-agent", "innsyn-broker")}
+    lines = list(manual_lines())
+    lacking += [f"docs/manual/{name}: {' '.join(words)}: {wrong}" for name, words in lines if (wrong := unknown(words, table, pages))]
+    lacking += [] if len(lines) > 50 else ["docs/manual: too few commands found"]
+    print("\n".join(lacking) or f"{count} verbs are described; {len(lines)} commands of the manual exist")
     sys.exit(1 if lacking or count < 90 else 0)
 
 
