@@ -462,6 +462,22 @@ static result summary_is_released(const struct reading *r)
     return DONE;
 }
 
+/* Those with a value of a variable are a cohort too, which names it. */
+static result summary_leaves_room(struct reading *r)
+{
+    const struct question *q = r->q;
+    bool all_named = true;
+    for (unsigned v = 0; v < q->variable_count; v++) {
+        bool named = false;
+        for (unsigned b = 0; b < q->box_count; b++)
+            named = named || q->box[b].variable == q->variables[v];
+        all_named = all_named && named;
+    }
+    if (!all_named && q->box_count == BOX_VARIABLES_MAX)
+        return FAIL_CODE(r->why, LIMIT, "too_large", "/where", "a summary's cohort names at most %d variables", BOX_VARIABLES_MAX - 1);
+    return DONE;
+}
+
 static result read_summary(struct reading *r, struct fields *f)
 {
     struct question *q = r->q;
@@ -503,6 +519,7 @@ static result read_summary(struct reading *r, struct fields *f)
     }
     if (quantiles)
         TRY(read_quantiles(r, quantiles));
+    TRY(summary_leaves_room(r));
     return r->d->profile == PROFILE_OPEN ? DONE : summary_is_released(r);
 }
 

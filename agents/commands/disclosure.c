@@ -29,8 +29,7 @@ struct explaining {
     struct jitter *jitter;
     struct ledger *ledger;
     struct bitmaps *bitmaps;
-    struct audited_box *box;
-    struct audit audit;
+    struct cohorts_asked about;
     bool audit_holds;
     struct engine_answer answer;
     char edition[2 * HASH_LEN + 1];
@@ -38,8 +37,7 @@ struct explaining {
 
 static void explaining_done(struct explaining *x)
 {
-    audit_done(&x->audit);
-    free(x->box);
+    cohorts_done(&x->about);
     bitmaps_free(x->bitmaps);
     ledger_free(x->ledger);
     cellkey_free(x->key);
@@ -120,27 +118,19 @@ static void explain_parents(const struct explaining *x, uint64_t least)
                x->answer.parent_cohorts[b] < least ? ", too few: its cells stay blank" : "");
 }
 
-static result explain_audit(struct explaining *x, struct why *why)
+static result explain_pairs(struct explaining *x, struct cohort_asked *c, const struct ledger_cohorts *before, struct why *why)
 {
     const struct dictionary *d = x->snapshot->dictionary;
-    struct ledger_cohorts before = ledger_cohorts(x->ledger, d->dataset.text);
-    struct buffer cohort CLEANUP(buffer_done) = {0};
     unsigned shown = 0;
-    buffer_init(&cohort, QUESTION_BYTES_MAX);
-    TRY(question_cohort(x->question, &cohort, why));
-    TRY(audited_box_of(x->question, &x->box, why));
-    TRY(audited_box_count(x->box, &x->answer, why));
-    TRY(audit_compare(x->box, before.boxes, before.count, AUDIT_EXACT_BELOW, &x->audit, why));
-    if (!d->event_table)
-        audit_leave_disjoint(&x->audit, buffer_slice(&cohort), before.texts);
-    printf("L2 audit      %zu cohorts were answered before, %zu projections are near enough to count\n", before.count, x->audit.pair_count);
-    for (size_t i = 0; i < x->audit.pair_count; i++) {
-        struct audit_pair *p = &x->audit.pairs[i];
+    if (c->box->valued)
+        printf("              those with a value of %.*s: %llu\n", SLICE_ARG(d->variables[c->variable].name), (unsigned long long)c->box->persons);
+    for (size_t i = 0; i < c->audit.pair_count; i++) {
+        struct audit_pair *p = &c->audit.pairs[i];
         struct slice name = {0};
         for (unsigned v = 0; v < d->variable_count; v++)
             if (audited_variable(d->variables[v].name) == p->variable)
                 name = d->variables[v].name;
-        struct projection a = {buffer_slice(&cohort), name}, b = {before.texts[p->box], name};
+        struct projection a = {buffer_slice(&c->text), name}, b = {before->texts[p->box], name};
         result r = bitmaps_difference(x->bitmaps, x->snapshot, &a, &b, &p->difference, why);
         if (r.code == MALFORMED)
             p->difference = DIFFERENCE_UNKNOWN;
@@ -148,9 +138,24 @@ static result explain_audit(struct explaining *x, struct why *why)
             TRY(r);
         if (p->difference < AUDIT_PERSONS_MIN && shown++ < NEAR_SHOWN_MAX)
             printf("              %s%.*s it differs by %llu persons from %.*s\n", name.len ? "without " : "as a whole", SLICE_ARG(name),
-                   (unsigned long long)p->difference, SLICE_ARG(before.texts[p->box]));
+                   (unsigned long long)p->difference, SLICE_ARG(before->texts[p->box]));
     }
-    TRY(audit_decide(&x->audit, x->key, slice_str(x->edition), buffer_slice(&cohort), before.texts, &x->audit_holds, why));
+    return DONE;
+}
+
+static result explain_audit(struct explaining *x, struct why *why)
+{
+    const struct dictionary *d = x->snapshot->dictionary;
+    struct ledger_cohorts before = ledger_cohorts(x->ledger, d->dataset.text);
+    size_t pairs = 0;
+    TRY(cohorts_of(x->question, &x->answer, &x->about, why));
+    TRY(cohorts_compare(&x->about, before.boxes, before.texts, before.count, d->event_table, why));
+    for (unsigned i = 0; i < x->about.count; i++)
+        pairs += x->about.at[i].audit.pair_count;
+    printf("L2 audit      %zu cohorts were answered before, %zu projections are near enough to count\n", before.count, pairs);
+    for (unsigned i = 0; i < x->about.count; i++)
+        TRY(explain_pairs(x, &x->about.at[i], &before, why));
+    TRY(cohorts_decide(&x->about, x->key, slice_str(x->edition), before.texts, &x->audit_holds, why));
     printf("              %s\n", x->audit_holds ? "holds" : "REFUSED: too near to an earlier answer");
     return DONE;
 }
@@ -158,7 +163,7 @@ static result explain_audit(struct explaining *x, struct why *why)
 static result explain_charge(const struct explaining *x, const struct ptable *noise, struct why *why)
 {
     struct charge c;
-    TRY(charge_of(x->question, &x->answer, x->key, slice_str(x->edition), noise, audit_least(&x->audit), &c, why));
+    TRY(charge_of(x->question, &x->answer, x->key, slice_str(x->edition), noise, cohorts_least(&x->about), &c, why));
     printf("L5 charge    ");
     for (unsigned i = 0; i < c.count; i++)
         printf(" %.*s %.6f", SLICE_ARG(x->snapshot->dictionary->variables[c.items[i].variable].name), (double)c.items[i].micro / CHARGE_ONE);

@@ -21,19 +21,16 @@ uint64_t audited_variable(struct slice name)
     return eight_bytes(h.at);
 }
 
-static result term_of(const struct question *q, unsigned b, struct audited_term *ret, struct why *why)
+result audited_term_of(const struct dictionary *d, const struct value_set *set, struct audited_term *ret, struct why *why)
 {
     static const int free_of_all[TABLE_DIMENSIONS_MAX] = {CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE};
-    struct question alone = *q; /* borrows everything */
+    struct value_set box = *set; /* borrows its values */
+    struct question alone = {.dictionary = d, .box = &box, .box_count = 1};
     struct buffer text CLEANUP(buffer_done) = {0};
-    alone.box = &q->box[b];
-    alone.box_count = 1;
-    alone.dimension_count = 0;
     buffer_init(&text, TERM_TEXT_MAX);
     TRY(question_cell_box(&alone, free_of_all, &text, why));
     struct hash h = sha256(buffer_slice(&text));
-    *ret = (struct audited_term){.variable = audited_variable(q->dictionary->variables[q->box[b].variable].name),
-                                 .set = {eight_bytes(h.at), eight_bytes(h.at + 8)}};
+    *ret = (struct audited_term){.variable = audited_variable(d->variables[set->variable].name), .set = {eight_bytes(h.at), eight_bytes(h.at + 8)}};
     return DONE;
 }
 
@@ -43,7 +40,7 @@ result audited_box_of(const struct question *q, struct audited_box **ret, struct
     if (!box)
         return FAIL(why, LIMIT, "no memory for a cohort");
     for (unsigned b = 0; b < q->box_count; b++) {
-        result r = term_of(q, b, &box->terms[b], why);
+        result r = audited_term_of(q->dictionary, &q->box[b], &box->terms[b], why);
         if (!is_ok(r)) {
             free(box);
             return r;
@@ -52,6 +49,7 @@ result audited_box_of(const struct question *q, struct audited_box **ret, struct
         box->whole.b += box->terms[b].set.b;
         box->term_count++;
     }
+    box->base = box->whole;
     *ret = box;
     return DONE;
 }
@@ -66,9 +64,19 @@ result audited_box_count(struct audited_box *box, const struct engine_answer *a,
     return DONE;
 }
 
+static bool mark_equal(struct box_mark a, struct box_mark b)
+{
+    return a.a == b.a && a.b == b.b;
+}
+
+static struct box_mark mark_less(struct box_mark a, struct box_mark b)
+{
+    return (struct box_mark){a.a - b.a, a.b - b.b};
+}
+
 bool audited_box_equal(const struct audited_box *a, const struct audited_box *b)
 {
-    return a->whole.a == b->whole.a && a->whole.b == b->whole.b && a->term_count == b->term_count;
+    return mark_equal(a->whole, b->whole) && mark_equal(a->base, b->base) && a->term_count == b->term_count;
 }
 
 void audit_done(struct audit *a)
@@ -88,7 +96,7 @@ static const struct audited_term *term(const struct audited_box *box, uint64_t v
 }
 
 struct projected {
-    struct box_mark mark;
+    struct box_mark mark, base;
     uint64_t persons;
 };
 
@@ -96,8 +104,9 @@ static struct projected without(const struct audited_box *box, uint64_t variable
 {
     const struct audited_term *t = term(box, variable);
     if (!t)
-        return (struct projected){box->whole, box->persons};
-    return (struct projected){{box->whole.a - t->set.a, box->whole.b - t->set.b}, t->persons};
+        return (struct projected){box->whole, box->base, box->persons};
+    struct box_mark mark = mark_less(box->whole, t->set);
+    return (struct projected){mark, variable == box->valued ? mark : mark_less(box->base, t->set), t->persons};
 }
 
 uint64_t audited_persons_least(const struct audited_box *box, uint64_t variable)
@@ -124,8 +133,8 @@ static result compare_without(const struct audited_box *x, const struct audited_
                               uint64_t exact_below, struct audit *ret, struct why *why)
 {
     struct projected a = without(x, variable), b = without(y, variable);
-    if (a.mark.a == b.mark.a && a.mark.b == b.mark.b)
-        return DONE; /* the same box: its noise is the same too */
+    if (mark_equal(a.mark, b.mark) || mark_equal(a.base, b.base))
+        return DONE; /* the same box, and its noise is the same too; or cells of one box */
     uint64_t apart = a.persons > b.persons ? a.persons - b.persons : b.persons - a.persons;
     uint64_t at_least = apart > AUDIT_REMEMBERED_SLACK ? apart - AUDIT_REMEMBERED_SLACK : 0;
     return at_least < exact_below ? add_pair(ret, (struct audit_pair){at, variable, at_least}, why) : DONE;

@@ -33,9 +33,11 @@ struct audited_term {
 
 struct audited_box {
     struct box_mark whole;
+    struct box_mark base; /* of the question's own box: another than `whole` where `valued` narrows it */
+    uint64_t valued;      /* the variable without whose values persons are left out; 0: nobody is */
     uint64_t persons;
     unsigned term_count;
-    struct audited_term terms[]; /* in the order of the question's box */
+    struct audited_term terms[]; /* in the order of the question's box; `valued` among them */
 };
 
 /* The box of a question, without its counts; free with free().  LIMIT: no memory. */
@@ -43,6 +45,9 @@ MUST_CHECK result audited_box_of(const struct question *q, struct audited_box **
 /* Its counts.  BROKEN: the answer is not this box's, or was made without protect. */
 MUST_CHECK result audited_box_count(struct audited_box *box, const struct engine_answer *a, struct why *why);
 uint64_t audited_variable(struct slice name);
+/* The term of one variable's set; its persons are not counted. */
+MUST_CHECK result audited_term_of(const struct dictionary *d, const struct value_set *set, struct audited_term *ret, struct why *why);
+/* The same box of the same question's box. */
 bool audited_box_equal(const struct audited_box *a, const struct audited_box *b);
 
 #define AUDIT_WHOLE 0
@@ -65,7 +70,9 @@ void audit_done(struct audit *a); /* zeroed ones are welcome; wipes */
  * tens, are what the prefilter allows for. */
 enum { AUDIT_REMEMBERED_STEP = 10, AUDIT_REMEMBERED_SLACK = PTABLE_NOISE_MAX + AUDIT_REMEMBERED_STEP };
 
-/* All pairs whose projections differ and whose counts do not show at least `exact_below` persons between them.
+/* All pairs whose projections differ and whose counts do not show at least `exact_below` persons between them.  Where the
+ * questions' own boxes are one there is no pair: those with a value and those without are two cells of that box
+ * (agents/disclosure/cohorts.h).
  * LIMIT: no memory; refuse then. */
 MUST_CHECK result audit_compare(const struct audited_box *new_box, struct audited_box *const *before, size_t count,
                                 uint64_t exact_below, struct audit *ret, struct why *why);

@@ -58,18 +58,16 @@ result decide_reserve(struct guard *g, const struct verified *v, bool stored, st
     return r;
 }
 
+static struct ledger_cohorts answered_before(const struct guard *g, const struct job *j)
+{
+    return ledger_cohorts(g->ledger, j->v.dataset->dictionary->dataset.text);
+}
+
 result decide_compare(struct guard *g, struct job *j, struct why *why)
 {
-    struct ledger_cohorts before = ledger_cohorts(g->ledger, j->v.dataset->dictionary->dataset.text);
-    TRY(audited_box_of(j->v.question, &j->box, why));
-    TRY(audited_box_count(j->box, &j->answer, why));
-    TRY(audit_compare(j->box, before.boxes, before.count, AUDIT_EXACT_BELOW, &j->audit, why));
-    struct buffer cohort CLEANUP(buffer_done) = {0};
-    buffer_init(&cohort, QUESTION_BYTES_MAX);
-    TRY(question_cohort(j->v.question, &cohort, why));
-    if (!j->v.dataset->dictionary->event_table)
-        audit_leave_disjoint(&j->audit, buffer_slice(&cohort), before.texts);
-    return DONE;
+    struct ledger_cohorts before = answered_before(g, j);
+    TRY(cohorts_of(j->v.question, &j->answer, &j->about, why));
+    return cohorts_compare(&j->about, before.boxes, before.texts, before.count, j->v.dataset->dictionary->event_table, why);
 }
 
 /* The name behind each hash: a variable that this edition does not have drops nothing. */
@@ -84,10 +82,11 @@ static struct slice variable_name(const struct dictionary *d, const uint64_t *ha
 static result batch(struct guard *g, struct job *j, struct difference_plan *p, const uint64_t *hashes, struct why *why)
 {
     const struct dictionary *d = j->v.dataset->dictionary;
-    struct ledger_cohorts before = ledger_cohorts(g->ledger, d->dataset.text);
+    const struct audit *audit = &j->about.at[j->auditing].audit;
+    struct ledger_cohorts before = answered_before(g, j);
     size_t bytes = 0;
-    for (size_t i = j->audited; i < j->audit.pair_count && p->pair_count < DIFFERENCE_PAIRS_MAX && bytes < BATCH_BYTES_MAX; i++) {
-        const struct audit_pair *pair = &j->audit.pairs[i];
+    for (size_t i = j->audited; i < audit->pair_count && p->pair_count < DIFFERENCE_PAIRS_MAX && bytes < BATCH_BYTES_MAX; i++) {
+        const struct audit_pair *pair = &audit->pairs[i];
         if (pair->box >= before.count)
             return FAIL(why, BROKEN, "the ledger lost a cohort");
         p->pairs[p->pair_count++] = (struct difference_pair){before.texts[pair->box], variable_name(d, hashes, pair->variable),
@@ -101,16 +100,14 @@ static result batch(struct guard *g, struct job *j, struct difference_plan *p, c
 static result send_batch(struct guard *g, struct job *j, struct difference_plan *p, uint64_t *hashes, struct why *why)
 {
     const struct dictionary *d = j->v.dataset->dictionary;
-    struct buffer cohort CLEANUP(buffer_done) = {0}, bytes CLEANUP(buffer_done) = {0};
-    buffer_init(&cohort, QUESTION_BYTES_MAX);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     buffer_init(&bytes, CHANNEL_FRAME_BYTES_MAX);
     for (unsigned v = 0; v < d->variable_count; v++)
         hashes[v] = audited_variable(d->variables[v].name);
-    TRY(question_cohort(j->v.question, &cohort, why));
     memcpy(p->dataset, d->dataset.text, sizeof p->dataset);
     p->snapshot = j->v.dataset->snapshot;
     p->left_out = buffer_slice(&g->left_out);
-    p->question = buffer_slice(&cohort);
+    p->question = buffer_slice(&j->about.at[j->auditing].text);
     TRY(batch(g, j, p, hashes, why));
     TRY(difference_plan_encode(p, &bytes, why));
     g->engine_tag = ++g->next_tag;
@@ -119,7 +116,11 @@ static result send_batch(struct guard *g, struct job *j, struct difference_plan 
 
 result decide_ask(struct guard *g, struct job *j, bool *ret_asked, struct why *why)
 {
-    *ret_asked = j->audited < j->audit.pair_count;
+    while (j->auditing < j->about.count && j->audited == j->about.at[j->auditing].audit.pair_count) {
+        j->auditing++;
+        j->audited = 0;
+    }
+    *ret_asked = j->auditing < j->about.count;
     if (!*ret_asked)
         return DONE;
     struct difference_plan *p = calloc(1, sizeof *p);
@@ -135,7 +136,7 @@ result decide_take(struct job *j, struct slice payload, struct why *why)
     uint64_t differences[DIFFERENCE_PAIRS_MAX];
     TRY(differences_decode(payload, j->batch, differences, why));
     for (unsigned i = 0; i < j->batch; i++)
-        j->audit.pairs[j->audited + i].difference = differences[i];
+        j->about.at[j->auditing].audit.pairs[j->audited + i].difference = differences[i];
     j->audited += j->batch;
     j->batch = 0;
     return DONE;
@@ -144,12 +145,8 @@ result decide_take(struct job *j, struct slice payload, struct why *why)
 result decide_holds(struct guard *g, const struct job *j, bool *ret, struct why *why)
 {
     char edition[2 * HASH_LEN + 1];
-    struct buffer cohort CLEANUP(buffer_done) = {0};
-    buffer_init(&cohort, QUESTION_BYTES_MAX);
     hash_print(&j->v.dataset->edition, edition);
-    TRY(question_cohort(j->v.question, &cohort, why));
-    struct ledger_cohorts before = ledger_cohorts(g->ledger, j->v.dataset->dictionary->dataset.text);
-    return audit_decide(&j->audit, g->cellkey, slice_str(edition), buffer_slice(&cohort), before.texts, ret, why);
+    return cohorts_decide(&j->about, g->cellkey, slice_str(edition), answered_before(g, j).texts, ret, why);
 }
 
 /* The custodian is told, in log and journal. */
@@ -183,11 +180,15 @@ static result blur(struct guard *g, const struct ptable *noise, struct slice edi
     return DONE;
 }
 
-static result blur_box(struct guard *g, struct audited_box *box, const struct ptable *noise, struct slice edition, struct slice cohort, struct why *why)
+static result blur_cohorts(struct guard *g, struct cohorts_asked *about, const struct ptable *noise, struct slice edition, struct why *why)
 {
-    TRY(blur(g, noise, edition, cohort, BOX_VARIABLES_MAX, &box->persons, why));
-    for (unsigned i = 0; i < box->term_count; i++)
-        TRY(blur(g, noise, edition, cohort, i, &box->terms[i].persons, why));
+    for (unsigned c = 0; c < about->count; c++) {
+        struct audited_box *box = about->at[c].box;
+        struct slice text = buffer_slice(&about->at[c].text);
+        TRY(blur(g, noise, edition, text, BOX_VARIABLES_MAX, &box->persons, why));
+        for (unsigned i = 0; i < box->term_count; i++)
+            TRY(blur(g, noise, edition, text, i, &box->terms[i].persons, why));
+    }
     return DONE;
 }
 
@@ -197,14 +198,11 @@ result decide_spend(struct guard *g, struct job *j, bool answered, struct why *w
     char edition[2 * HASH_LEN + 1];
     struct charge c;
     struct ledger_alarm alarm;
-    struct buffer cohort CLEANUP(buffer_done) = {0};
     struct ledger_ask a = ask_of(&j->v);
-    buffer_init(&cohort, QUESTION_BYTES_MAX);
     hash_print(&j->v.dataset->edition, edition);
-    TRY(charge_of(j->v.question, &j->answer, g->cellkey, slice_str(edition), rules->noise, audit_least(&j->audit), &c, why));
-    TRY(question_cohort(j->v.question, &cohort, why));
-    TRY(blur_box(g, j->box, rules->noise, slice_str(edition), buffer_slice(&cohort), why));
-    TRY(ledger_spend(g->ledger, &a, &c, j->box, buffer_slice(&cohort), answered, &alarm, why));
+    TRY(charge_of(j->v.question, &j->answer, g->cellkey, slice_str(edition), rules->noise, cohorts_least(&j->about), &c, why));
+    TRY(blur_cohorts(g, &j->about, rules->noise, slice_str(edition), why));
+    TRY(ledger_spend(g->ledger, &a, &c, &j->about, answered, &alarm, why));
     return tell(g, &j->v, &alarm) ? DONE : FAIL(why, UNAVAILABLE, "the journal cannot be written");
 }
 

@@ -15,7 +15,7 @@
 #ifndef INNSYN_AGENTS_GUARD_INSIDE_H
 #define INNSYN_AGENTS_GUARD_INSIDE_H
 
-#include "agents/disclosure/audit.h"
+#include "agents/disclosure/cohorts.h"
 #include "agents/disclosure/counts.h"
 #include "agents/guard/blocks.h"
 #include "agents/guard/datasets.h"
@@ -48,10 +48,10 @@ struct job {
     struct verified v;
     bool cancelled;
     struct engine_answer answer; /* true counts: wiped */
-    struct audited_box *box;     /* the audit's, metered profiles only */
-    struct audit audit;
-    size_t audited;              /* pairs that the engine has counted */
-    unsigned batch;              /* pairs that it is counting now */
+    struct cohorts_asked about;  /* what the audit looks at, metered profiles only */
+    unsigned auditing;           /* the cohort whose pairs the engine counts */
+    size_t audited;              /* of them it has counted so many */
+    unsigned batch;              /* and is counting so many now */
     struct job *next;
 };
 

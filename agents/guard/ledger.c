@@ -276,8 +276,61 @@ static result box_read(const struct json *terms, uint64_t persons, struct audite
         box->whole.b += box->terms[i].set.b;
         box->term_count++;
     }
+    box->base = box->whole;
     *ret = box;
     return DONE;
+}
+
+/* The set of those in a box who have a value of a variable: the box's terms, the variable's own anew. */
+static result valued_read(const struct json *v, const struct audited_box *base, struct audited_box **ret, struct why *why)
+{
+    const uint64_t variable = audited_variable(json_text(json_get(v, "variable")));
+    const struct json *counts = json_get(v, "without");
+    struct audited_term own = {.variable = variable, .persons = base->persons};
+    uint8_t mark[MARK_BYTES];
+    unsigned kept = 0;
+    struct audited_box *box = calloc(1, sizeof *box + (base->term_count + 1u) * sizeof box->terms[0]);
+    if (!box)
+        return FAIL(why, LIMIT, "no memory for a cohort");
+    *box = (struct audited_box){.whole = base->whole, .base = base->whole, .valued = variable, .persons = (uint64_t)json_integer(json_get(v, "persons"))};
+    bool read = hex_parse(json_text(json_get(v, "set")), mark, sizeof mark) && json_integer(json_get(v, "persons")) >= 0;
+    for (unsigned i = 0; i < base->term_count; i++) {
+        struct audited_term t = base->terms[i];
+        if (t.variable == variable) {
+            box->whole.a -= t.set.a;
+            box->whole.b -= t.set.b;
+            own.persons = t.persons;
+            continue;
+        }
+        t.persons = (uint64_t)json_integer(json_item(counts, kept++));
+        box->terms[box->term_count++] = t;
+    }
+    if (!read || json_size(counts) != kept) {
+        free(box);
+        return FAIL(why, BROKEN, "a cohort's variable cannot be read");
+    }
+    own.set = (struct box_mark){eight_bytes(mark), eight_bytes(mark + 8)};
+    box->whole.a += own.set.a;
+    box->whole.b += own.set.b;
+    box->terms[box->term_count++] = own;
+    *ret = box;
+    return DONE;
+}
+
+static result valued_apply(struct dataset_held *d, const struct json *v, const struct audited_box *base, struct slice base_text, struct why *why)
+{
+    struct buffer text CLEANUP(buffer_done) = {0};
+    struct audited_box *box = NULL;
+    char variable[VARIABLE_MAX + 1];
+    buffer_init(&text, QUESTION_BYTES_MAX);
+    if (!slice_copy_str(json_text(json_get(v, "variable")), variable, sizeof variable))
+        return FAIL(why, BROKEN, "a cohort's variable cannot be read");
+    TRY(cohort_with_value(base_text, variable, &text, why));
+    TRY(valued_read(v, base, &box, why));
+    result r = cohort_remember(d, box, buffer_slice(&text), why);
+    if (!is_ok(r))
+        free(box);
+    return r;
 }
 
 static result cohort_apply(struct ledger *l, const char *dataset, const struct json *cohort, struct why *why)
@@ -289,7 +342,12 @@ static result cohort_apply(struct ledger *l, const char *dataset, const struct j
     TRY(dataset_get(l, dataset, &d, why));
     TRY(json_print(json_get(cohort, "question"), &text, why));
     TRY(box_read(json_get(cohort, "without"), (uint64_t)json_integer(json_get(cohort, "persons")), &box, why));
-    result r = cohort_remember(d, box, buffer_slice(&text), why);
+    const struct json *valued = json_get(cohort, "valued");
+    result r = json_size(valued) <= SUMMARY_VARIABLES_MAX ? DONE : FAIL(why, BROKEN, "a cohort has too many variables");
+    for (size_t i = 0; is_ok(r) && i < json_size(valued); i++)
+        r = valued_apply(d, json_item(valued, i), box, buffer_slice(&text), why);
+    if (is_ok(r))
+        r = cohort_remember(d, box, buffer_slice(&text), why);
     if (!is_ok(r))
         free(box);
     return r;
@@ -596,10 +654,39 @@ enum ledger_stop ledger_may(const struct ledger *l, const struct ledger_ask *a, 
     return variables->count && ledger_left_least(l, a, variables) == 0 ? LEDGER_EXHAUSTED : LEDGER_OPEN;
 }
 
-static struct json *cohort_json(const struct audited_box *box, struct slice text, const struct ledger_ask *a, struct why *why)
+static struct json *mark_json(struct box_mark m)
 {
-    struct json *o = json_object(), *terms = json_array(), *question = NULL;
-    if (!is_ok(json_parse(text, QUESTION_BYTES_MAX, &question, why))) {
+    uint8_t mark[MARK_BYTES];
+    for (unsigned k = 0; k < 8; k++) {
+        mark[k] = (uint8_t)(m.a >> (56 - 8 * k));
+        mark[8 + k] = (uint8_t)(m.b >> (56 - 8 * k));
+    }
+    return json_of_hex(slice_of(mark, sizeof mark));
+}
+
+/* Of those with a value of the variable: what is not the box's own. */
+static struct json *valued_json(const struct cohort_asked *c, const struct audited_box *base, const struct dictionary *d)
+{
+    struct json *o = json_object(), *counts = json_array();
+    json_set(o, "variable", json_of_text(d->variables[c->variable].name));
+    for (unsigned i = 0; i < c->box->term_count; i++)
+        if (c->box->terms[i].variable == c->box->valued)
+            json_set(o, "set", mark_json(c->box->terms[i].set));
+    for (unsigned i = 0; i < base->term_count; i++)
+        for (unsigned k = 0; k < c->box->term_count; k++)
+            if (c->box->terms[k].variable == base->terms[i].variable && c->box->terms[k].variable != c->box->valued)
+                json_add(counts, json_of_integer((int64_t)c->box->terms[k].persons));
+    json_set(o, "persons", json_of_integer((int64_t)c->box->persons));
+    json_set(o, "without", counts);
+    return o;
+}
+
+static struct json *cohort_json(const struct cohorts_asked *about, const struct ledger_ask *a, struct why *why)
+{
+    struct json *o = json_object(), *terms = json_array(), *valued = json_array(), *question = NULL;
+    const struct audited_box *box = about->at[0].box;
+    if (!is_ok(json_parse(buffer_slice(&about->at[0].text), QUESTION_BYTES_MAX, &question, why))) {
+        json_free(valued);
         json_free(terms);
         json_free(o);
         return NULL;
@@ -607,21 +694,22 @@ static struct json *cohort_json(const struct audited_box *box, struct slice text
     for (unsigned i = 0; i < box->term_count; i++) {
         const struct audited_term *t = &box->terms[i];
         struct json *term = json_object();
-        uint8_t mark[MARK_BYTES];
-        for (unsigned k = 0; k < 8; k++) {
-            mark[k] = (uint8_t)(t->set.a >> (56 - 8 * k));
-            mark[8 + k] = (uint8_t)(t->set.b >> (56 - 8 * k));
-        }
         for (unsigned v = 0; v < a->dictionary->variable_count; v++)
             if (audited_variable(a->dictionary->variables[v].name) == t->variable)
                 json_set(term, "variable", json_of_text(a->dictionary->variables[v].name));
-        json_set(term, "set", json_of_hex(slice_of(mark, sizeof mark)));
+        json_set(term, "set", mark_json(t->set));
         json_set(term, "persons", json_of_integer((int64_t)t->persons));
         json_add(terms, term);
     }
+    for (unsigned i = 1; i < about->count; i++)
+        json_add(valued, valued_json(&about->at[i], box, a->dictionary));
     json_set(o, "question", question);
     json_set(o, "persons", json_of_integer((int64_t)box->persons));
     json_set(o, "without", terms);
+    if (about->count > 1)
+        json_set(o, "valued", valued);
+    else
+        json_free(valued);
     return o;
 }
 
@@ -675,8 +763,8 @@ static result pay_for_the_end(struct ledger *l, const struct ledger_ask *a, cons
     return append(l, v, ret, why);
 }
 
-result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct charge *c, const struct audited_box *box,
-                    struct slice cohort, bool answered, struct ledger_alarm *ret, struct why *why)
+result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct charge *c, const struct cohorts_asked *about,
+                    bool answered, struct ledger_alarm *ret, struct why *why)
 {
     *ret = (struct ledger_alarm){0};
     if (charged_has(l, charge_mark(a->permit, a->question, a->edition)))
@@ -689,7 +777,7 @@ result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct c
     }
     struct json *v CLEANUP(json_freep) = spent_json(l, a, a->question, answered, charges);
     if (answered) {
-        struct json *cohort_entry = cohort_json(box, cohort, a, why);
+        struct json *cohort_entry = cohort_json(about, a, why);
         if (!cohort_entry)
             return FAIL(why, UNAVAILABLE, "the cohort cannot be written down");
         json_set(v, "cohort", cohort_entry);

@@ -5,15 +5,16 @@
  *   <folder>/00000000.jsonl ...   one entry a line, LEDGER_SEGMENT_ENTRIES a file, mode 0600
  *
  * An entry is synced before ledger_spend returns, so what was sent is never more than what is written here.  It
- * holds the charge and, for an answer, the cohort with its counts, noised and in tens (guard/decide.c).
+ * holds the charge and, for an answer, the cohort with its counts, noised and in tens (guard/decide.c), and for each
+ * summarized variable that some lack the same of those who have it ("valued": its counts in the order of "without").
  * A question is charged once per permit and edition: a crash between charge and answer costs nothing twice.
  * Time in the ledger never goes back, whatever the clock does.
  */
 #ifndef INNSYN_AGENTS_GUARD_LEDGER_H
 #define INNSYN_AGENTS_GUARD_LEDGER_H
 
-#include "agents/disclosure/audit.h"
 #include "agents/disclosure/charge.h"
+#include "agents/disclosure/cohorts.h"
 #include "base/host.h"
 #include "proto/id.h"
 
@@ -54,12 +55,12 @@ struct ledger_alarm {
     char variable[VARIABLE_MAX + 1];
     bool locked;                   /* this refusal locked the permit */
 };
-/* Durable on return.  An answer takes the charge and remembers the cohort (text: question_cohort); a refusal takes
- * CHARGE_REFUSAL of each variable, or what is left, and counts towards the lock.
+/* Durable on return.  An answer takes the charge and remembers the cohorts it is about (their counts as they stand here); a
+ * refusal takes CHARGE_REFUSAL of each variable, or what is left, and counts towards the lock.
  * DENIED: the charge is more than what is left of a variable; that costs CHARGE_REFUSAL, or what is left, once a question.
  * UNAVAILABLE: not synced, nothing was written: do not answer. */
-MUST_CHECK result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct charge *c, const struct audited_box *box,
-                               struct slice cohort, bool answered, struct ledger_alarm *ret, struct why *why);
+MUST_CHECK result ledger_spend(struct ledger *l, const struct ledger_ask *a, const struct charge *c, const struct cohorts_asked *about,
+                               bool answered, struct ledger_alarm *ret, struct why *why);
 
 /* --- profile dp ---  Amounts are units of 2^-40 rho (agents/disclosure/zcdp.h), of a permit for a dataset
  * (DP_PERMIT_RHO_INVERSE) and of a dataset in a year (DP_YEAR_RHO_INVERSE).  Their account has no variable's name. */

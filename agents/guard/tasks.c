@@ -22,8 +22,7 @@ static void job_free(struct job *j)
     if (j) {
         verified_done(&j->v);
         engine_answer_done(&j->answer);
-        audit_done(&j->audit);
-        free(j->box);
+        cohorts_done(&j->about);
     }
     free(j);
 }

@@ -27,8 +27,7 @@ struct sent {
 struct child {
     struct dictionary *d;
     struct question *q;
-    struct audited_box *box;
-    struct buffer cohort;
+    struct cohorts_asked about;
     struct ledger *ledger;
     struct store store;
 };
@@ -52,9 +51,10 @@ static void open_child(struct child *c, const char *folder)
     must(json_parse(slice_str(QUESTION), JSON_BYTES_MAX, &tree, &why), "question", &why);
     must(question_read(tree, c->d, &c->q, &why), "question", &why);
     json_free(tree);
-    must(audited_box_of(c->q, &c->box, &why), "box", &why);
-    buffer_init(&c->cohort, QUESTION_BYTES_MAX);
-    must(question_cohort(c->q, &c->cohort, &why), "cohort", &why);
+    struct cohort_asked *own = &c->about.at[c->about.count++];
+    must(audited_box_of(c->q, &own->box, &why), "box", &why);
+    buffer_init(&own->text, QUESTION_BYTES_MAX);
+    must(question_cohort(c->q, &own->text, &why), "cohort", &why);
     must(store_open(host_real(), folder, &c->store, &why), "store", &why);
     snprintf(path, sizeof path, "%s/ledger", folder);
     must(host_make_folder(host_real(), path, 0700, &why), "folder", &why);
@@ -82,7 +82,7 @@ static bool turn(struct child *c, uint32_t permit, uint32_t number, uint64_t *se
     if (r.code == ABSENT) {
         struct charge charge = {.items = {{1, CHARGE}}, .count = 1};
         struct ledger_alarm alarm;
-        r = ledger_spend(c->ledger, &ask, &charge, c->box, buffer_slice(&c->cohort), true, &alarm, &why);
+        r = ledger_spend(c->ledger, &ask, &charge, &c->about, true, &alarm, &why);
         if (r.code == DENIED)
             return false;
         must(r, "spend", &why);

@@ -163,7 +163,7 @@ static void fill_columns(struct site *s, const struct population *p)
             memcpy(zip + 2 * (size_t)i, &code, 2);
         else
             zip[i] = (uint8_t)code;
-        x[i] = p->x[i];
+        x[i] = p->x[i] < 0 ? (double)NAN : p->x[i];
     }
     s->owned[ZIP] = zip;
     s->columns[ZIP] = (struct snapshot_column){wide ? COLUMN_U16 : COLUMN_U8, zip};
@@ -210,22 +210,33 @@ void site_done(struct site *s)
     dictionary_free(s->d);
 }
 
-static bool audit(struct site *s, const struct question *q, struct audited_box *box, struct slice cohort, const char *edition, struct audit *ret)
+static bool audit(struct site *s, const struct question *q, const char *edition, struct cohorts_asked *about)
 {
     bool holds;
     struct ledger_cohorts before = ledger_cohorts(s->ledger, "town");
-    MUST(audit_compare(box, before.boxes, before.count, AUDIT_EXACT_BELOW, ret, &trouble));
-    audit_leave_disjoint(ret, cohort, before.texts);
-    for (size_t i = 0; i < ret->pair_count; i++) {
-        struct slice name = {0};
-        for (unsigned v = 0; v < q->dictionary->variable_count; v++)
-            if (audited_variable(q->dictionary->variables[v].name) == ret->pairs[i].variable)
-                name = q->dictionary->variables[v].name;
-        struct projection a = {cohort, name}, b = {before.texts[ret->pairs[i].box], name};
-        MUST(bitmaps_difference(s->bitmaps, &s->s, &a, &b, &ret->pairs[i].difference, &trouble));
-    }
-    MUST(audit_decide(ret, s->key, slice_str(edition), cohort, before.texts, &holds, &trouble));
+    MUST(cohorts_compare(about, before.boxes, before.texts, before.count, false, &trouble));
+    for (unsigned c = 0; c < about->count; c++)
+        for (size_t i = 0; i < about->at[c].audit.pair_count; i++) {
+            struct audit_pair *p = &about->at[c].audit.pairs[i];
+            struct slice name = {0};
+            for (unsigned v = 0; v < q->dictionary->variable_count; v++)
+                if (audited_variable(q->dictionary->variables[v].name) == p->variable)
+                    name = q->dictionary->variables[v].name;
+            struct projection x = {buffer_slice(&about->at[c].text), name}, y = {before.texts[p->box], name};
+            MUST(bitmaps_difference(s->bitmaps, &s->s, &x, &y, &p->difference, &trouble));
+        }
+    MUST(cohorts_decide(about, s->key, slice_str(edition), before.texts, &holds, &trouble));
     return holds;
+}
+
+/* As if the box were all that a summary is about. */
+static void forget_valued(struct cohorts_asked *about)
+{
+    for (unsigned c = 1; c < about->count; c++) {
+        free(about->at[c].box);
+        buffer_done(&about->at[c].text);
+    }
+    about->count = 1;
 }
 
 static double charged(const struct question *q, const struct charge *c)
@@ -247,16 +258,13 @@ struct said_so site_ask(struct site *s, unsigned permit, const char *where, cons
     struct json *tree CLEANUP(json_freep) = NULL;
     struct question *q CLEANUP(question_freep) = NULL;
     struct engine_answer a CLEANUP(engine_answer_done);
-    struct audit found CLEANUP(audit_done) = {0};
-    struct audited_box *box = NULL;
-    struct buffer cohort CLEANUP(buffer_done) = {0};
+    static struct cohorts_asked about;
     struct charge c;
     struct ledger_alarm alarm;
     struct said_so so = {.said = ANSWERED};
     struct hash edition = {{(uint8_t)s->edition}};
     engine_answer_init(&a);
     published_init(&so.p);
-    buffer_init(&cohort, QUESTION_BYTES_MAX);
     snprintf(text, sizeof text, "{\"innsyn\":\"question/1\",\"dataset\":\"town\",\"statistic\":%s%s%s}", statistic, *where ? ",\"where\":" : "", where);
     snprintf(permit_id, sizeof permit_id, "p-%026u", permit);
     snprintf(edition_text, sizeof edition_text, "edition %u", s->edition);
@@ -266,10 +274,10 @@ struct said_so site_ask(struct site *s, unsigned permit, const char *where, cons
         MUST(weighted_summary(&s->s, q, s->jitter, slice_str(edition_text), &a, &trouble));
     else
         MUST(engine_compute(&s->s, q, true, &a, &trouble));
-    MUST(audited_box_of(q, &box, &trouble));
-    MUST(audited_box_count(box, &a, &trouble));
-    MUST(question_cohort(q, &cohort, &trouble));
-    bool holds = !s->on.parents_and_audit || audit(s, q, box, buffer_slice(&cohort), edition_text, &found);
+    MUST(cohorts_of(q, &a, &about, &trouble));
+    if (!s->on.valued)
+        forget_valued(&about);
+    bool holds = !s->on.parents_and_audit || audit(s, q, edition_text, &about);
     result r = DONE;
     if (s->on.noise) {
         struct why why = {0};
@@ -282,13 +290,13 @@ struct said_so site_ask(struct site *s, unsigned permit, const char *where, cons
         MUST(counts_open(&as_open, &a, &so.p, &trouble));
     }
     bool refused = r.code == DENIED || !holds;
-    MUST(charge_of(q, &a, s->key, slice_str(edition_text), profile_rules(PROFILE_CK)->noise, audit_least(&found), &c, &trouble));
+    MUST(charge_of(q, &a, s->key, slice_str(edition_text), profile_rules(PROFILE_CK)->noise, cohorts_least(&about), &c, &trouble));
     so.charge = charged(q, &c);
     if (s->on.ledger || s->on.parents_and_audit) {
         struct ledger_ask ask = {"town", permit_id, &q->hash, &edition, s->d};
         struct charge free_of = {0};
         struct why why = {0};
-        result spent = ledger_spend(s->ledger, &ask, s->on.ledger ? &c : &free_of, box, buffer_slice(&cohort), !refused, &alarm, &why);
+        result spent = ledger_spend(s->ledger, &ask, s->on.ledger ? &c : &free_of, &about, !refused, &alarm, &why);
         if (spent.code == DENIED)
             so.said = EXHAUSTED;
         else
@@ -298,6 +306,6 @@ struct said_so site_ask(struct site *s, unsigned permit, const char *where, cons
         so.said = REFUSED;
         so.charge = (double)CHARGE_REFUSAL / CHARGE_ONE;
     }
-    free(box);
+    cohorts_done(&about);
     return so;
 }

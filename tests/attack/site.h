@@ -26,15 +26,16 @@ enum { ZIP = 1, AGE, DX, SECRET, X, B0 };
 
 struct defences {
     bool noise, parents_and_audit, ledger;
+    bool valued; /* who has a value of a summarized variable is audited apart */
 };
-#define ALL_DEFENCES ((struct defences){true, true, true})
-#define NO_DEFENCES ((struct defences){false, false, false})
+#define ALL_DEFENCES ((struct defences){true, true, true, true})
+#define NO_DEFENCES ((struct defences){false, false, false, false})
 
 struct population {
     unsigned persons, zips;
     uint16_t *zip;
     uint8_t *age, *dx, *secret, *bit[BITS];
-    int *x;
+    int *x; /* below 0: missing */
     uint64_t seed;
 };
 

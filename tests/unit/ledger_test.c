@@ -14,8 +14,7 @@ struct bench {
     char folder[SCRATCH_PATH];
     struct dictionary *d;
     struct question *q;
-    struct audited_box *box;
-    struct buffer cohort;
+    struct cohorts_asked about;
     struct hash question, edition;
 };
 
@@ -26,19 +25,19 @@ static void bench_init(struct bench *b)
     b->d = test_dictionary(DICTIONARY, PROFILE_OPEN);
     b->q = test_question(b->d, "{\"innsyn\":\"question/1\",\"dataset\":\"l\",\"statistic\":{\"count\":{}},"
                                "\"where\":{\"age\":{\"from\":40},\"dx\":[\"1\"]}}");
-    assert_ok(audited_box_of(b->q, &b->box, NULL));
-    b->box->persons = 30;
-    b->box->terms[0].persons = 100;
-    b->box->terms[1].persons = 200;
-    buffer_init(&b->cohort, QUESTION_BYTES_MAX);
-    assert_ok(question_cohort(b->q, &b->cohort, NULL));
+    struct cohort_asked *own = &b->about.at[b->about.count++];
+    assert_ok(audited_box_of(b->q, &own->box, NULL));
+    own->box->persons = 30;
+    own->box->terms[0].persons = 100;
+    own->box->terms[1].persons = 200;
+    buffer_init(&own->text, QUESTION_BYTES_MAX);
+    assert_ok(question_cohort(b->q, &own->text, NULL));
 }
 
 static void bench_done(struct bench *b)
 {
     scratch_remove(b->folder);
-    buffer_done(&b->cohort);
-    free(b->box);
+    cohorts_done(&b->about);
     question_free(b->q);
     dictionary_free(b->d);
 }
@@ -51,7 +50,7 @@ static result spend(struct bench *b, struct ledger *l, const char *permit, unsig
     struct ledger_alarm ignored;
     memcpy(b->question.at, &n, sizeof n);
     struct ledger_ask a = {"l", permit, &b->question, &b->edition, b->d};
-    return ledger_spend(l, &a, &c, b->box, buffer_slice(&b->cohort), answered, alarm ? alarm : &ignored, why);
+    return ledger_spend(l, &a, &c, &b->about, answered, alarm ? alarm : &ignored, why);
 }
 
 static struct ledger *opened(struct bench *b)
@@ -100,8 +99,8 @@ static void spends_to_the_cap_and_not_over(void **state)
     assert_int_equal(c.count, 1); /* the same box each time */
     assert_int_equal(c.boxes[0]->persons, 30);
     assert_int_equal(c.boxes[0]->terms[1].persons, 200);
-    assert_true(audited_box_equal(c.boxes[0], b.box));
-    assert_true(slice_equal(c.texts[0], buffer_slice(&b.cohort)));
+    assert_true(audited_box_equal(c.boxes[0], b.about.at[0].box));
+    assert_true(slice_equal(c.texts[0], buffer_slice(&b.about.at[0].text)));
     struct ledger_act top_up = {.kind = ACT_TOP_UP, .id = "0a", .dataset = "l", .variable = "age", .micro = 500000, .reason = "a reason"};
     bool new;
     memcpy(top_up.permit, PERMIT, sizeof PERMIT);
