@@ -16,6 +16,7 @@ static const struct {
     {"unknown_field", "remove or rename the field"},
     {"unknown_variable", "see the variables: innsyn catalogue DATASET"},
     {"unknown_level", "see the levels: innsyn catalogue DATASET"},
+    {"unknown_grouping", "see the groupings: innsyn catalogue DATASET"},
     {"off_grid", "use cuts on the variable's grid: innsyn catalogue DATASET"},
     {"too_many_cells", "ask for fewer dimensions, levels or breaks"},
     {"too_large", "send less at a time"},

@@ -139,6 +139,11 @@ static result read_axis(const struct json *v, enum variable_type type, const cha
     return DONE;
 }
 
+result variable_read_axis(const struct variable *v, const struct json *json, const char *path, double *ret, struct why *why)
+{
+    return read_axis(json, v->type, path, ret, why);
+}
+
 static result read_grid(struct fields *f, struct variable *v)
 {
     const struct json *grid = NULL;
@@ -318,6 +323,7 @@ static result read_variable(const struct json *json, const char *path, bool publ
     TRY(read_levels(&f, v));
     TRY(read_grid(&f, v));
     TRY(read_clamps(&f, v));
+    TRY(groupings_read(&f, v));
     if (!published) {
         TRY(read_missing_codes(&f, v));
         TRY(may_text(&f, "role", 64, &role));
@@ -438,6 +444,7 @@ void dictionary_free(struct dictionary *d)
         free(d->variables[i].levels);
         free(d->variables[i].level_labels);
         free(d->variables[i].level_order);
+        groupings_done(&d->variables[i]);
     }
     free(d->variables);
     free(d->order);
@@ -530,6 +537,11 @@ static struct json *axis_json(enum variable_type type, double x)
     return json_of_str(text);
 }
 
+struct json *variable_axis_json(const struct variable *v, double x)
+{
+    return axis_json(v->type, x);
+}
+
 static struct json *variable_json(const struct variable *v)
 {
     struct json *o = json_object();
@@ -560,6 +572,8 @@ static struct json *variable_json(const struct variable *v)
         json_add(clamps, axis_json(v->type, v->clamp_high));
         json_set(o, "clamps", clamps);
     }
+    if (v->grouping_count)
+        json_set(o, "groupings", groupings_json(v));
     json_set(o, "sensitive", json_of_bool(v->sensitive));
     return o;
 }

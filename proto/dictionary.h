@@ -8,6 +8,7 @@
 #define INNSYN_PROTO_DICTIONARY_H
 
 #include "proto/data_use.h"
+#include "proto/grouping.h"
 #include "proto/id.h"
 #include "proto/json.h"
 
@@ -30,6 +31,10 @@ struct variable {
     struct slice *level_labels;
     unsigned *level_order; /* indices of the levels, sorted bytewise by code */
     unsigned level_count;
+    struct grouping *groupings; /* owned; from the finest to the coarsest; NULL: none */
+    unsigned grouping_count, grouping_room;
+    struct group_name *group_names; /* owned; what a code of a group stands for */
+    unsigned group_name_count;
     struct slice missing_codes[MISSING_CODES_MAX];
     unsigned missing_count;
     double grid_step;   /* public grid: allowed cuts are grid_origin + k*grid_step; 0: any finite cut (open only) */
@@ -74,6 +79,9 @@ struct json *dictionary_json(const struct dictionary *d);
 
 /* The variable's own lattice of values: 1 for integers and dates, 0 (none) for numbers. */
 double variable_lattice(const struct variable *v);
+/* A JSON value as a number on the variable's axis (a date's text is its day), and back. */
+MUST_CHECK result variable_read_axis(const struct variable *v, const struct json *json, const char *path, double *ret, struct why *why);
+struct json *variable_axis_json(const struct variable *v, double x);
 /* Is x on the public grid?  *ret: the grid's own double nearest to x (so that 0.30000000000000004 and 0.3
  * are one cut); false: *ret_below and *ret_above are the nearest cuts (equal to x when there is no grid). */
 bool variable_on_grid(const struct variable *v, double x, double *ret, double *ret_below, double *ret_above);

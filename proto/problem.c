@@ -18,6 +18,7 @@ static const struct problem_code CODES[] = {
     {"unknown_dataset", PROBLEM_GRAMMAR, 404, "There is no such dataset."},
     {"unknown_variable", PROBLEM_GRAMMAR, 400, "The dataset has no such variable to ask about."},
     {"unknown_level", PROBLEM_GRAMMAR, 400, "The variable has no such level."},
+    {"unknown_grouping", PROBLEM_GRAMMAR, 400, "The variable has no such grouping."},
     {"unknown_statistic", PROBLEM_GRAMMAR, 400, "There is no such statistic."},
     {"off_grid", PROBLEM_GRAMMAR, 400, "The cut is not on the variable's public grid."},
     {"too_many_cells", PROBLEM_GRAMMAR, 400, "The table has more cells than are allowed."},

@@ -69,8 +69,8 @@ static void cut_text(const struct variable *v, double x, char to[JSON_NUMBER_TEX
         json_number_text(x, to);
 }
 
-/* A cut as it is written; on the grid unless the profile is open. */
-static result read_cut(struct reading *r, const struct variable *v, const struct json *json, const char *path, double *ret)
+/* A cut as it is written; on the grid unless the profile is open, or it is one of registered breaks. */
+static result read_cut(struct reading *r, const struct variable *v, const struct json *json, const char *path, bool registered, double *ret)
 {
     double x;
     int32_t day;
@@ -86,7 +86,7 @@ static result read_cut(struct reading *r, const struct variable *v, const struct
         if (!isfinite(x) || fabs(x) > CUT_MAX)
             return FAIL_AT(r->why, MALFORMED, path, "a cut must lie within 2^53 of zero");
     }
-    if (r->d->profile != PROFILE_OPEN) {
+    if (r->d->profile != PROFILE_OPEN && !registered) {
         double below, above;
         if (!(v->grid_step > 0))
             return FAIL_CODE(r->why, MALFORMED, "off_grid", path, "no public grid is known for '%.*s', so it takes no cuts",
@@ -127,11 +127,11 @@ static result read_range(struct reading *r, const struct variable *v, const stru
     TRY(fields_close(&f));
     if (from) {
         fields_path(&f, "from", at);
-        TRY(read_cut(r, v, from, at, &range.from));
+        TRY(read_cut(r, v, from, at, false, &range.from));
     }
     if (to) {
         fields_path(&f, "to", at);
-        TRY(read_cut(r, v, to, at, &range.to));
+        TRY(read_cut(r, v, to, at, false, &range.to));
     }
     range.from = lattice_from(v, range.from);
     range.to = lattice_from(v, range.to);
@@ -200,8 +200,23 @@ static result unknown_level(struct reading *r, const struct variable *v, struct 
         }
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%.*s", i ? ", " : "", SLICE_ARG(v->levels[i]));
     }
-    return FAIL_CODE(r->why, MALFORMED, "unknown_level", path, "'%.*s' has no level '%.*s'; it has %s", SLICE_ARG(v->name),
-                     SLICE_ARG(slice_part(code, 0, LEVEL_CODE_MAX)), known);
+    return FAIL_CODE(r->why, MALFORMED, "unknown_level", path, "'%.*s' has no level%s '%.*s'; it has %s", SLICE_ARG(v->name),
+                     v->grouping_count ? " or group" : "", SLICE_ARG(slice_part(code, 0, LEVEL_CODE_MAX)), known);
+}
+
+/* A level's code, or the code of a registered group for all of its levels.  seen: of the groups, so that one that is
+ * named again costs nothing again. */
+static bool take_code(const struct variable *v, struct slice code, bool *in, bool *seen)
+{
+    int level = variable_find_level(v, code), name = level < 0 ? variable_find_group(v, code) : -1;
+    if (level >= 0)
+        in[level] = true;
+    if (name < 0)
+        return level >= 0;
+    const struct group *group = v->group_names[name].group;
+    for (unsigned k = 0; !seen[name] && k < group->level_count; k++)
+        in[group->levels[k]] = true;
+    return seen[name] = true;
 }
 
 static result read_levels(struct reading *r, const struct json *json, const char *path, struct value_set *set)
@@ -211,8 +226,9 @@ static result read_levels(struct reading *r, const struct json *json, const char
         return FAIL_AT(r->why, MALFORMED, path, "the values of '%.*s' are an array of its level codes (and null: no value)",
                        SLICE_ARG(v->name));
     bool *in = arena_take_many(r->q->memory, v->level_count, sizeof *in);
+    bool *seen = arena_take_many(r->q->memory, v->group_name_count + (size_t)1, sizeof *seen);
     set->levels = arena_take_many(r->q->memory, v->level_count, sizeof *set->levels);
-    if (!in || !set->levels)
+    if (!in || !seen || !set->levels)
         return no_memory(r->why);
     for (size_t i = 0; i < json_size(json); i++) {
         const struct json *item = json_item(json, i);
@@ -224,10 +240,8 @@ static result read_levels(struct reading *r, const struct json *json, const char
         }
         if (json_kind(item) != JSON_STRING)
             return FAIL_AT(r->why, MALFORMED, at, "level codes are texts (\"1\", not 1), or null for rows without a value");
-        int level = variable_find_level(v, json_text(item));
-        if (level < 0)
+        if (!take_code(v, json_text(item), in, seen))
             return unknown_level(r, v, json_text(item), at);
-        in[level] = true;
     }
     for (unsigned i = 0; i < v->level_count; i++)
         if (in[i])
@@ -337,18 +351,50 @@ static result read_breaks(struct reading *r, const struct json *breaks, const ch
     for (size_t i = 0; i < count; i++) {
         char at[JSON_PATH_MAX];
         (void)snprintf(at, sizeof at, "%.80s/%u", path, (unsigned)i);
-        TRY(read_cut(r, v, json_item(breaks, i), at, &ret->breaks[i]));
+        TRY(read_cut(r, v, json_item(breaks, i), at, true, &ret->breaks[i]));
         if (i && ret->breaks[i] <= ret->breaks[i - 1])
             return FAIL_AT(r->why, MALFORMED, at, "breaks must rise strictly");
     }
     ret->break_count = (unsigned)count;
+    for (size_t i = 0; !variable_find_breaks(v, ret->breaks, ret->break_count) && i < count; i++) {
+        char at[JSON_PATH_MAX];
+        (void)snprintf(at, sizeof at, "%.80s/%u", path, (unsigned)i);
+        TRY(read_cut(r, v, json_item(breaks, i), at, false, &ret->breaks[i]));
+    }
+    ret->grouping = variable_find_breaks(v, ret->breaks, ret->break_count); /* named or not, it is that grouping */
     return DONE;
+}
+
+/* A grouping that the dictionary registers; others are not taken (docs/DISCLOSURE.md, 1.3). */
+static result find_grouping(struct reading *r, const struct variable *v, struct slice name, const char *path, const struct grouping **ret)
+{
+    char known[120];
+    size_t used = 0;
+    known[0] = 0;
+    *ret = variable_find_grouping(v, name);
+    if (*ret)
+        return DONE;
+    if (!v->grouping_count)
+        return FAIL_CODE(r->why, MALFORMED, "unknown_grouping", path, "no groupings are registered for '%.*s'; its data holders may in the dictionary",
+                         SLICE_ARG(v->name));
+    for (unsigned i = 0; i < v->grouping_count && used + VARIABLE_MAX + 2 < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%.*s", i ? ", " : "", SLICE_ARG(v->groupings[i].name));
+    return FAIL_CODE(r->why, MALFORMED, "unknown_grouping", path, "'%.*s' has no grouping '%.*s'; it has %s", SLICE_ARG(v->name),
+                     SLICE_ARG(slice_part(name, 0, VARIABLE_MAX)), known);
+}
+
+/* Named breaks are those breaks: the canonical form is theirs. */
+static void take_breaks(const struct grouping *g, struct dimension *ret)
+{
+    ret->grouping = g;
+    ret->breaks = g->breaks;
+    ret->break_count = g->break_count;
 }
 
 static result read_dimension(struct reading *r, const struct json *json, const char *path, struct dimension *ret)
 {
     char at[JSON_PATH_MAX];
-    struct slice name;
+    struct slice name, grouping = {0};
     const struct json *breaks = NULL;
     if (json_kind(json) == JSON_STRING) {
         (void)snprintf(at, sizeof at, "%s", path);
@@ -358,10 +404,19 @@ static result read_dimension(struct reading *r, const struct json *json, const c
         TRY(fields_open(json, path, &f, r->why));
         TRY(need_text(&f, "variable", VARIABLE_MAX, &name));
         TRY(may_array(&f, "breaks", BREAKS_MAX, &breaks));
+        TRY(may_text(&f, "grouping", VARIABLE_MAX, &grouping));
         TRY(fields_close(&f));
         fields_path(&f, "variable", at);
     }
     TRY(find_variable(r, name, at, &ret->variable));
+    if (breaks && grouping.at)
+        return FAIL_AT(r->why, MALFORMED, path, "breaks or a grouping make the cells, not both");
+    if (grouping.at) {
+        (void)snprintf(at, sizeof at, "%.80s/grouping", path);
+        TRY(find_grouping(r, &r->d->variables[ret->variable], grouping, at, &ret->grouping));
+        take_breaks(ret->grouping, ret);
+        return DONE;
+    }
     if (breaks) {
         (void)snprintf(at, sizeof at, "%.80s/breaks", path);
         return read_breaks(r, breaks, at, ret);
@@ -406,12 +461,23 @@ static result read_table(struct reading *r, struct fields *f)
 
 static result read_histogram(struct reading *r, struct fields *f)
 {
-    struct slice name;
-    const struct json *breaks;
+    struct slice name, grouping = {0};
+    const struct json *breaks = NULL;
+    struct dimension *d = &r->q->dimensions[0];
     TRY(need_text(f, "variable", VARIABLE_MAX, &name));
-    TRY(need_array(f, "breaks", BREAKS_MAX, &breaks));
-    TRY(find_variable(r, name, "/statistic/histogram/variable", &r->q->dimensions[0].variable));
-    TRY(read_breaks(r, breaks, "/statistic/histogram/breaks", &r->q->dimensions[0]));
+    TRY(may_text(f, "grouping", VARIABLE_MAX, &grouping));
+    TRY((grouping.at ? may_array : need_array)(f, "breaks", BREAKS_MAX, &breaks));
+    TRY(find_variable(r, name, "/statistic/histogram/variable", &d->variable));
+    if (breaks && grouping.at)
+        return FAIL_AT(r->why, MALFORMED, "/statistic/histogram", "breaks or a grouping make the cells, not both");
+    if (breaks)
+        TRY(read_breaks(r, breaks, "/statistic/histogram/breaks", d));
+    else
+        TRY(find_grouping(r, &r->d->variables[d->variable], grouping, "/statistic/histogram/grouping", &d->grouping));
+    if (!breaks && !d->grouping->breaks)
+        return FAIL_AT(r->why, MALFORMED, "/statistic/histogram/grouping", "a histogram is of a number; ask for a table by this grouping of '%.*s'", SLICE_ARG(name));
+    if (!breaks)
+        take_breaks(d->grouping, d);
     r->q->dimension_count = 1;
     return check_cells(r, "/statistic/histogram/breaks");
 }
@@ -478,13 +544,40 @@ static result summary_leaves_room(struct reading *r)
     return DONE;
 }
 
+/* `by` is a category's name, or {"variable", "grouping"}. */
+static result read_by(struct reading *r, const struct json *json, unsigned variables)
+{
+    struct question *q = r->q;
+    struct slice name, grouping = {0};
+    unsigned variable;
+    const char *at = "/statistic/summary/by";
+    if (json_kind(json) == JSON_STRING) {
+        name = json_text(json);
+    } else {
+        struct fields f;
+        TRY(fields_open(json, at, &f, r->why));
+        TRY(need_text(&f, "variable", VARIABLE_MAX, &name));
+        TRY(need_text(&f, "grouping", VARIABLE_MAX, &grouping));
+        TRY(fields_close(&f));
+    }
+    TRY(find_variable(r, name, at, &variable));
+    const struct variable *v = &r->d->variables[variable];
+    if (!is_set_of_levels(v))
+        return FAIL_AT(r->why, MALFORMED, at, "'%.*s' is of type %s: groups are made by a category", SLICE_ARG(name), variable_type_name(v->type));
+    if (grouping.at)
+        TRY(find_grouping(r, v, grouping, "/statistic/summary/by/grouping", &q->by_grouping));
+    q->by = (int)variable;
+    if ((uint64_t)variables * question_groups(q) > TABLE_CELLS_OPEN_MAX)
+        return FAIL_CODE(r->why, LIMIT, "too_many_cells", at, "groups times variables is more than %d", TABLE_CELLS_OPEN_MAX);
+    return DONE;
+}
+
 static result read_summary(struct reading *r, struct fields *f)
 {
     struct question *q = r->q;
-    const struct json *variables, *quantiles = NULL;
-    struct slice by = {0};
+    const struct json *variables, *quantiles = NULL, *by = NULL;
     TRY(need_array(f, "variables", SUMMARY_VARIABLES_MAX, &variables));
-    TRY(may_text(f, "by", VARIABLE_MAX, &by));
+    TRY(may_any(f, "by", &by));
     TRY(may_array(f, "quantiles", QUANTILES_MAX, &quantiles));
     size_t count = json_size(variables);
     if (!count)
@@ -507,16 +600,8 @@ static result read_summary(struct reading *r, struct fields *f)
                 return FAIL_AT(r->why, MALFORMED, path, "'%.*s' is named twice", SLICE_ARG(v->name));
     }
     q->variable_count = (unsigned)count;
-    if (by.at) {
-        unsigned group;
-        TRY(find_variable(r, by, "/statistic/summary/by", &group));
-        if (!is_set_of_levels(&r->d->variables[group]))
-            return FAIL_AT(r->why, MALFORMED, "/statistic/summary/by", "'%.*s' is of type %s: groups are made by a category", SLICE_ARG(by),
-                           variable_type_name(r->d->variables[group].type));
-        q->by = (int)group;
-        if ((uint64_t)count * r->d->variables[group].level_count > TABLE_CELLS_OPEN_MAX)
-            return FAIL_CODE(r->why, LIMIT, "too_many_cells", "/statistic/summary/by", "groups times variables is more than %d", TABLE_CELLS_OPEN_MAX);
-    }
+    if (by)
+        TRY(read_by(r, by, (unsigned)count));
     if (quantiles)
         TRY(read_quantiles(r, quantiles));
     TRY(summary_leaves_room(r));
@@ -594,6 +679,14 @@ static struct json *breaks_json(const struct variable *v, const struct dimension
     return a;
 }
 
+static struct json *grouping_json(const struct variable *v, const struct grouping *g)
+{
+    struct json *o = json_object();
+    json_set(o, "variable", json_of_text(v->name));
+    json_set(o, "grouping", json_of_text(g->name));
+    return o;
+}
+
 static struct json *parameters_json(const struct question *q)
 {
     const struct variable *variables = q->dictionary->variables;
@@ -605,7 +698,7 @@ static struct json *parameters_json(const struct question *q)
             const struct dimension *d = &q->dimensions[i];
             const struct variable *v = &variables[d->variable];
             if (!d->breaks) {
-                json_add(a, json_of_text(v->name));
+                json_add(a, d->grouping ? grouping_json(v, d->grouping) : json_of_text(v->name));
                 continue;
             }
             struct json *by = json_object();
@@ -625,7 +718,7 @@ static struct json *parameters_json(const struct question *q)
             json_add(a, json_of_text(variables[q->variables[i]].name));
         json_set(o, "variables", a);
         if (q->by >= 0)
-            json_set(o, "by", json_of_text(variables[q->by].name));
+            json_set(o, "by", q->by_grouping ? grouping_json(&variables[q->by], q->by_grouping) : json_of_text(variables[q->by].name));
         if (q->quantile_count) {
             a = json_array();
             for (unsigned i = 0; i < q->quantile_count; i++)
@@ -761,7 +854,17 @@ void question_freep(struct question **q)
 unsigned dimension_cells(const struct question *q, unsigned dimension)
 {
     const struct dimension *d = &q->dimensions[dimension];
-    return d->breaks ? d->break_count - 1 : q->dictionary->variables[d->variable].level_count;
+    return d->breaks ? d->break_count - 1 : d->grouping ? d->grouping->group_count : q->dictionary->variables[d->variable].level_count;
+}
+
+unsigned question_groups(const struct question *q)
+{
+    return q->by < 0 ? 1 : q->by_grouping ? q->by_grouping->group_count : q->dictionary->variables[q->by].level_count;
+}
+
+struct slice question_group_code(const struct question *q, unsigned group)
+{
+    return q->by_grouping ? q->by_grouping->groups[group].code : q->dictionary->variables[q->by].levels[group];
 }
 
 uint64_t question_cells(const struct question *q)
@@ -780,6 +883,7 @@ struct narrowing {
     bool values;  /* rows with a value can be in it */
     bool missing; /* rows without one can be in it */
     int level;    /* categories: this level only; -1: any */
+    const struct group *group; /* or these levels only; NULL: any */
     struct range range;
 };
 
@@ -796,6 +900,8 @@ static result narrow(const struct question *q, unsigned dimension, int slot, str
     if (!d->breaks) {
         if (slot == below || slot == above)
             ret->values = false; /* levels have no outside */
+        else if (slot >= 0 && slot < cells && d->grouping)
+            ret->group = &d->grouping->groups[slot];
         else if (slot >= 0 && slot < cells)
             ret->level = slot;
         return DONE;
@@ -847,13 +953,15 @@ static result add_levels(struct buffer *to, const struct variable *v, const stru
         *first = false;
         return add_code(to, v->levels[n->level], why);
     }
-    for (unsigned i = 0; i < v->level_count; i++) {
-        if (!set_has_level(s, v->level_order[i]))
+    const unsigned *order = n->group ? n->group->by_code : v->level_order;
+    unsigned count = n->group ? n->group->level_count : v->level_count;
+    for (unsigned i = 0; i < count; i++) {
+        if (!set_has_level(s, order[i]))
             continue;
         if (!*first)
             TRY(buffer_add_byte(to, ',', why));
         *first = false;
-        TRY(add_code(to, v->levels[v->level_order[i]], why));
+        TRY(add_code(to, v->levels[order[i]], why));
     }
     return DONE;
 }

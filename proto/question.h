@@ -41,11 +41,13 @@ struct value_set {
     bool missing;           /* rows without a value belong to the set too */
 };
 
-/* A variable with its cells: every level of a category, or breaks [b0,b1), ..., the last closed. */
+/* A variable with its cells: every level of a category, or every group of one of its registered groupings; or breaks
+ * [b0,b1), ..., the last closed. */
 struct dimension {
     unsigned variable;
     double *breaks;         /* NULL for categories */
     unsigned break_count;   /* cells: break_count - 1 */
+    const struct grouping *grouping; /* the dictionary's; NULL: levels, or breaks that are not registered */
 };
 
 struct question {
@@ -59,6 +61,7 @@ struct question {
     unsigned *variables;    /* summary: indices in the order asked */
     unsigned variable_count;
     int by;                 /* summary: grouping category, -1 none */
+    const struct grouping *by_grouping; /* its groups; NULL: its levels */
     double *quantiles;      /* summary: probabilities, ascending */
     unsigned quantile_count;
     struct slice sites[SITES_ASKED_MAX]; /* the reserved variable `site` in where: sorted; none means all */
@@ -84,6 +87,10 @@ MUST_CHECK result question_cohort(const struct question *q, struct buffer *to, s
 
 /* Cells of a dimension without below, above and missing. */
 unsigned dimension_cells(const struct question *q, unsigned dimension);
+/* Groups of a summary, rows without a value of `by` not counted: 1 without `by`. */
+unsigned question_groups(const struct question *q);
+/* The code of a group, or of a level, of `by`. */
+struct slice question_group_code(const struct question *q, unsigned group);
 /* Cells of the whole table, margins not counted (a count has 1). */
 uint64_t question_cells(const struct question *q);
 

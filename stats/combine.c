@@ -74,7 +74,7 @@ static result check_cells(const struct question *q, const struct json *v, const 
 
 static unsigned group_count(const struct question *q)
 {
-    return q->by < 0 ? 1 : q->dictionary->variables[q->by].level_count;
+    return question_groups(q);
 }
 
 /* Under protection each may be withheld; mean and variance together. */
@@ -251,15 +251,52 @@ static struct json *breaks_json(const struct question *q, const struct dimension
     return array;
 }
 
+static void set_label(struct json *to, const struct json *label)
+{
+    if (label)
+        json_set(to, "label", json_share(label));
+}
+
+static struct json *levels_json(const struct variable *v, const struct group *group)
+{
+    struct json *levels = json_array();
+    for (unsigned i = 0; i < group->level_count; i++)
+        json_add(levels, json_of_text(v->levels[group->levels[i]]));
+    return levels;
+}
+
+/* `levels` of a grouping's dimension are its groups' codes; `groups` says what they stand for. */
+static struct json *grouped_json(const struct variable *v, const struct grouping *g, struct json *o)
+{
+    struct json *codes = json_array(), *groups = json_array();
+    for (unsigned i = 0; i < g->group_count; i++) {
+        struct json *group = json_object();
+        json_add(codes, json_of_text(g->groups[i].code));
+        json_set(group, "code", json_of_text(g->groups[i].code));
+        set_label(group, g->groups[i].label);
+        json_set(group, "levels", levels_json(v, &g->groups[i]));
+        json_add(groups, group);
+    }
+    json_set(o, "levels", codes);
+    json_set(o, "groups", groups);
+    return o;
+}
+
 static struct json *dimension_json(const struct question *q, const struct dimension *d)
 {
     const struct variable *v = &q->dictionary->variables[d->variable];
     struct json *o = json_object();
     json_set(o, "variable", json_of_text(v->name));
+    if (d->grouping) {
+        json_set(o, "grouping", json_of_text(d->grouping->name));
+        set_label(o, d->grouping->label);
+    }
     if (d->breaks) {
         json_set(o, "breaks", breaks_json(q, d));
         return o;
     }
+    if (d->grouping)
+        return grouped_json(v, d->grouping, o);
     struct json *levels = json_array();
     for (unsigned i = 0; i < v->level_count; i++)
         json_add(levels, json_of_text(v->levels[i]));
@@ -297,6 +334,10 @@ static result histogram(const struct question *q, const struct site_answer *answ
 {
     struct json *counts = NULL;
     json_set(to, "variable", json_of_text(q->dictionary->variables[q->dimensions[0].variable].name));
+    if (q->dimensions[0].grouping) {
+        json_set(to, "grouping", json_of_text(q->dimensions[0].grouping->name));
+        set_label(to, q->dimensions[0].grouping->label);
+    }
     json_set(to, "breaks", breaks_json(q, &q->dimensions[0]));
     TRY(sum_array(answers, count, -1, question_cells(q), &counts, withheld, why));
     json_set(to, "counts", counts);
@@ -348,7 +389,7 @@ static void note_moments(const struct question *q, const struct site_answer *ans
     }
     json_set(item, "variable", json_of_text(q->dictionary->variables[q->variables[variable]].name));
     if (q->by >= 0)
-        json_set(item, "level", json_of_text(q->dictionary->variables[q->by].levels[group]));
+        json_set(item, "level", json_of_text(question_group_code(q, (unsigned)group)));
     json_set(item, "sites", sites);
     json_add(withheld, item);
 }
@@ -396,10 +437,18 @@ static void summary(const struct question *q, const struct site_answer *answers,
     const struct variable *by = &q->dictionary->variables[q->by];
     struct json *groups = json_array();
     json_set(to, "by", json_of_text(by->name));
+    if (q->by_grouping) {
+        json_set(to, "grouping", json_of_text(q->by_grouping->name));
+        set_label(to, q->by_grouping->label);
+    }
     json_set(to, "groups", groups);
-    for (unsigned g = 0; g < by->level_count; g++) {
+    for (unsigned g = 0; g < question_groups(q); g++) {
         struct json *group = json_object();
-        json_set(group, "level", json_of_text(by->levels[g]));
+        json_set(group, "level", json_of_text(question_group_code(q, g)));
+        if (q->by_grouping) {
+            set_label(group, q->by_grouping->groups[g].label);
+            json_set(group, "levels", levels_json(by, &q->by_grouping->groups[g]));
+        }
         json_set(group, "variables", variables_json(q, answers, count, g, withheld));
         json_add(groups, group);
     }

@@ -30,6 +30,15 @@ static void show_variable(const struct variable *v)
     if (v->has_clamps)
         printf(", clamped to %g..%g", v->clamp_low, v->clamp_high);
     printf("%s\n", v->sensitive ? ", sensitive" : "");
+    for (unsigned i = 0; i < v->grouping_count; i++) {
+        const struct grouping *g = &v->groupings[i];
+        printf("  %-20s grouping  %.*s:", "", SLICE_ARG(g->name));
+        for (unsigned k = 0; k < g->group_count && k < LEVELS_SHOWN; k++)
+            printf(" %.*s (%u)", SLICE_ARG(g->groups[k].code), g->groups[k].level_count);
+        for (unsigned k = 0; k < g->break_count && k < LEVELS_SHOWN; k++)
+            printf(" %g", g->breaks[k]);
+        printf("%s\n", g->group_count + g->break_count > LEVELS_SHOWN ? " ..." : "");
+    }
 }
 
 static void show_dataset(const struct held_dataset *h)

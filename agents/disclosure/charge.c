@@ -149,7 +149,7 @@ static result step_of_group(const struct question *q, const struct engine_answer
                             uint64_t *ret, struct why *why)
 {
     uint64_t least = a->cohort;
-    unsigned groups = q->by >= 0 ? q->dictionary->variables[q->by].level_count : 1;
+    unsigned groups = question_groups(q);
     struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, QUESTION_BYTES_MAX + VARIABLE_MAX + 1);
     for (unsigned g = 0; (a->weighted || a->summary) && g < groups && g < a->summary_groups; g++)

@@ -270,7 +270,7 @@ result counts_protect(const struct question *q, const struct engine_answer *a, s
 
 static result open_summary(const struct question *q, const struct engine_answer *a, struct published *p, struct why *why)
 {
-    unsigned groups = q->by >= 0 ? q->dictionary->variables[q->by].level_count : 1;
+    unsigned groups = question_groups(q);
     if (!a->summary || a->summary_groups < groups || a->summary_variables != q->variable_count)
         return FAIL(why, BROKEN, "the engine's summary does not fit the question");
     p->statistic = q->statistic;

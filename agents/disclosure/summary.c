@@ -75,7 +75,7 @@ result summary_protect(const struct question *q, const struct engine_answer *a, 
     const struct profile_rules *rules = profile_rules(q->dictionary->profile);
     if (!rules || q->statistic != STATISTIC_SUMMARY || q->dictionary->event_table)
         return FAIL(why, DENIED, "a %s is not released under profile %s", statistic_name(q->statistic), profile_name(q->dictionary->profile));
-    unsigned groups = q->by >= 0 ? q->dictionary->variables[q->by].level_count : 1;
+    unsigned groups = question_groups(q);
     if (!a->weighted || a->summary_groups < groups || a->summary_variables != q->variable_count || a->counts_count != q->variable_count)
         return FAIL(why, BROKEN, "the engine's summary does not fit the question");
     struct published p CLEANUP(published_done);

@@ -13,17 +13,17 @@ static inline uint32_t bucket_of(const struct cells *c, double v)
     return (uint32_t)(int32_t)(b < CELLS_BUCKETS ? b : CELLS_BUCKETS);
 }
 
-void cells_init_category(struct cells *c, const struct snapshot *s, unsigned variable)
+void cells_init_category(struct cells *c, const struct snapshot *s, unsigned variable, const struct grouping *grouping)
 {
-    *c = (struct cells){.column = &s->columns[variable]};
-    c->cells = s->dictionary->variables[variable].level_count;
+    *c = (struct cells){.column = &s->columns[variable], .cell_of = grouping ? grouping->cell_of : NULL};
+    c->cells = grouping ? grouping->group_count : s->dictionary->variables[variable].level_count;
     c->states = c->cells + 1;
 }
 
 void cells_init(struct cells *c, const struct snapshot *s, const struct dimension *d)
 {
     if (!d->breaks) {
-        cells_init_category(c, s, d->variable);
+        cells_init_category(c, s, d->variable, d->grouping);
         return;
     }
     memset(c, 0, sizeof *c);
@@ -110,9 +110,35 @@ static void breaks_chunk(const struct cells *c, uint64_t first, size_t n, uint32
     }
 }
 
+/* Levels are stored as codes of their own, so groups take one more look-up a row. */
+static void groups_chunk(const struct cells *c, uint64_t first, size_t n, uint32_t *restrict index)
+{
+    const uint32_t states = c->states;
+    const unsigned *restrict cell_of = c->cell_of;
+    if (c->column->kind == COLUMN_U8) {
+        const uint8_t *restrict at = (const uint8_t *)c->column->at + first;
+        for (size_t i = 0; i < n; i++)
+            index[i] = index[i] * states + cell_of[at[i]];
+    } else if (c->column->kind == COLUMN_U16) {
+        const uint16_t *restrict at = (const uint16_t *)c->column->at + first;
+        for (size_t i = 0; i < n; i++)
+            index[i] = index[i] * states + cell_of[at[i]];
+    } else if (c->column->kind == COLUMN_U32) {
+        const uint32_t *restrict at = (const uint32_t *)c->column->at + first;
+        for (size_t i = 0; i < n; i++)
+            index[i] = index[i] * states + cell_of[at[i]];
+    } else {
+        abort(); /* only categories and codes have groups */
+    }
+}
+
 void cells_chunk(const struct cells *c, uint64_t first, size_t n, uint32_t *restrict index)
 {
     const uint32_t states = c->states;
+    if (c->cell_of) {
+        groups_chunk(c, first, n, index);
+        return;
+    }
     switch (c->column->kind) {
     case COLUMN_U8: {
         const uint8_t *restrict at = (const uint8_t *)c->column->at + first;

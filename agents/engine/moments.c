@@ -174,7 +174,7 @@ result moments_summary(const struct snapshot *snapshot, const struct question *q
         return FAIL_CODE(why, DENIED, "statistic_not_allowed", "/statistic/summary/quantiles",
                          "quantiles are not offered: sites cannot combine them; ask for a histogram instead");
     if (q->by >= 0) {
-        cells_init_category(&s.by, snapshot, (unsigned)q->by);
+        cells_init_category(&s.by, snapshot, (unsigned)q->by, q->by_grouping);
         s.groups = s.by.states;
     }
     TRY(cohort_init(&s.cohort, snapshot, q, why));

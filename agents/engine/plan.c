@@ -127,8 +127,8 @@ struct question summary_counts(const struct question *q, unsigned variable)
     one.statistic = STATISTIC_TABLE;
     one.dimension_count = 0;
     if (q->by >= 0)
-        one.dimensions[one.dimension_count++] = (struct dimension){.variable = (unsigned)q->by};
-    one.dimensions[one.dimension_count++] = (struct dimension){q->variables[variable], everything, 2};
+        one.dimensions[one.dimension_count++] = (struct dimension){.variable = (unsigned)q->by, .grouping = q->by_grouping};
+    one.dimensions[one.dimension_count++] = (struct dimension){.variable = q->variables[variable], .breaks = everything, .break_count = 2};
     return one;
 }
 
@@ -314,7 +314,7 @@ static result margins_decode(struct reader *r, const struct cube *shape, struct 
 
 static unsigned summary_groups(const struct question *q)
 {
-    return q->by < 0 ? 1 : q->dictionary->variables[q->by].level_count + 1;
+    return q->by < 0 ? 1 : question_groups(q) + 1;
 }
 
 static result answer_read(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why);

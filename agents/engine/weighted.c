@@ -706,7 +706,7 @@ result weighted_summary(const struct snapshot *s, const struct question *q, stru
             return FAIL(why, BROKEN, "a variable of a summary has no clamps");
     TRY(jitter_edition(jitter, edition, why));
     if (q->by >= 0) {
-        cells_init_category(&x.by, s, (unsigned)q->by);
+        cells_init_category(&x.by, s, (unsigned)q->by, q->by_grouping);
         x.groups = x.by.states;
     }
     result r = weigh(&x, ret, why);

@@ -62,6 +62,43 @@ static result values_of(const struct json *variable, struct buffer *to, struct w
     return DONE;
 }
 
+/* A text, or the English one of two. */
+static struct slice label_of(const struct json *v)
+{
+    return json_text(json_kind(v) == JSON_OBJECT ? json_get(v, "en") : v);
+}
+
+/* "region by part (Part of the country): north, c, south": what `by` may name. */
+static result groupings_of(const struct json *variables, struct buffer *to, struct why *why)
+{
+    bool first = true;
+    for (size_t i = 0; i < json_size(variables); i++) {
+        const struct json *v = json_item(variables, i), *groupings = json_get(v, "groupings");
+        for (size_t k = 0; k < json_size(groupings); k++) {
+            const struct json *g = json_item(groupings, k), *cells = json_get(g, "groups");
+            struct slice label = label_of(json_get(g, "label"));
+            TRY(buffer_printf(to, why, "%s", first ? "\ngroupings (\"by\": {\"variable\", \"grouping\"}):\n" : ""));
+            first = false;
+            TRY(buffer_printf(to, why, "  %.*s by %.*s%s", SLICE_ARG(json_text(json_get(v, "name"))), SLICE_ARG(json_text(json_get(g, "name"))),
+                              label.len ? " (" : ""));
+            TRY(clean_text(label, to, why));
+            TRY(buffer_add_str(to, label.len ? "): " : ": ", why));
+            if (!cells)
+                cells = json_get(g, "breaks");
+            for (size_t c = 0; c < json_size(cells) && c < LEVELS_SHOWN_MAX; c++) {
+                const struct json *cell = json_item(cells, c);
+                TRY(buffer_add_str(to, c ? ", " : "", why));
+                if (json_kind(cell) == JSON_OBJECT)
+                    TRY(clean_text(json_text(json_get(cell, "code")), to, why));
+                else
+                    TRY(number(to, cell, why));
+            }
+            TRY(buffer_add_str(to, json_size(cells) > LEVELS_SHOWN_MAX ? ", ...\n" : "\n", why));
+        }
+    }
+    return DONE;
+}
+
 static result conditions_of(const struct json *dictionary, struct buffer *to, struct why *why)
 {
     struct use_conditions c;
@@ -106,7 +143,8 @@ static result dataset_page(const struct json *d, struct buffer *to, struct why *
         TRY(values_of(v, &text, why));
         TRY(table_cell(t, buffer_slice(&text), why));
     }
-    return table_print(t, true, to, why);
+    TRY(table_print(t, true, to, why));
+    return groupings_of(variables, to, why);
 }
 
 static result catalogue_page(const struct json *items, struct buffer *to, struct why *why)

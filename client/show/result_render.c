@@ -38,6 +38,7 @@ struct page {
 struct axis {
     struct slice variable;
     const struct json *levels, *breaks; /* one of them */
+    const struct json *label, *groups;  /* of a grouping, with the result; NULL: none */
     size_t cells;
 };
 
@@ -74,6 +75,19 @@ static struct slice level_title(const struct page *p, struct slice variable, str
     return code;
 }
 
+/* A text, or the English one of two. */
+static struct slice label_of(const struct json *v)
+{
+    return json_text(json_kind(v) == JSON_OBJECT ? json_get(v, "en") : v);
+}
+
+/* The label of a group, or its code. */
+static struct slice group_title(const struct json *group, const char *code)
+{
+    struct slice label = label_of(json_get(group, "label"));
+    return label.len > 0 ? label : json_text(json_get(group, code));
+}
+
 static result break_text(const struct json *b, struct buffer *to, struct why *why)
 {
     char text[JSON_NUMBER_TEXT_SIZE];
@@ -97,6 +111,8 @@ static result cell_title(const struct page *p, const struct axis *a, size_t cell
 {
     if (a->breaks)
         return interval(a->breaks, cell, to, p->why);
+    if (a->groups)
+        return buffer_add(to, group_title(json_item(a->groups, cell), "code"), p->why);
     return buffer_add(to, level_title(p, a->variable, json_text(json_item(a->levels, cell))), p->why);
 }
 
@@ -182,7 +198,8 @@ static result render_count(struct page *p, const struct json *r, bool of_site)
 
 static result open_axis(const struct json *d, struct axis *ret, struct why *why)
 {
-    *ret = (struct axis){.variable = json_text(json_get(d, "variable")), .levels = json_get(d, "levels"), .breaks = json_get(d, "breaks")};
+    *ret = (struct axis){.variable = json_text(json_get(d, "variable")), .levels = json_get(d, "levels"), .breaks = json_get(d, "breaks"),
+                          .label = json_get(d, "label"), .groups = json_get(d, "groups")};
     if (json_kind(ret->breaks) != JSON_ARRAY)
         ret->breaks = NULL;
     size_t n = json_size(ret->breaks ? ret->breaks : ret->levels);
@@ -192,11 +209,18 @@ static result open_axis(const struct json *d, struct axis *ret, struct why *why)
     return DONE;
 }
 
+/* A grouping's own label stands for the variable's. */
+static result axis_title(const struct page *p, const struct axis *a, struct buffer *to)
+{
+    struct slice label = label_of(a->label);
+    return label.len > 0 && !a->breaks ? buffer_add(to, label, p->why) : variable_title(p, a->variable, to);
+}
+
 static result add_title(struct page *p, struct table *t, const struct axis *a, int64_t cell, enum table_align align)
 {
     struct buffer text CLEANUP(buffer_done);
     buffer_init(&text, 4096);
-    TRY(cell < 0 ? variable_title(p, a->variable, &text) : cell_title(p, a, (size_t)cell, &text));
+    TRY(cell < 0 ? axis_title(p, a, &text) : cell_title(p, a, (size_t)cell, &text));
     return table_column(t, buffer_slice(&text), align, p->why);
 }
 
@@ -429,7 +453,8 @@ static result render_summary(struct page *p, const struct json *r)
     if (!groups)
         TRY(summary_rows(p, t, NULL, first, json_size(quantiles)));
     for (size_t i = 0; i < json_size(groups); i++) {
-        struct slice level = level_title(p, by, json_text(json_get(json_item(groups, i), "level")));
+        const struct json *group = json_item(groups, i);
+        struct slice level = json_get(group, "levels") ? group_title(group, "level") : level_title(p, by, json_text(json_get(group, "level")));
         TRY(summary_rows(p, t, &level, json_get(json_item(groups, i), "variables"), json_size(quantiles)));
     }
     return table_print(t, true, p->to, p->why);

@@ -11,8 +11,9 @@ static struct dictionary *dictionary(const char *profile)
     static const char TEXT[] =
         "{\"dataset\":\"d\",\"profile\":\"%s\",\"public\":true,\"variables\":["
         "{\"name\":\"sex\",\"type\":\"category\",\"levels\":[{\"code\":\"1\"},{\"code\":\"0\"}]},"
-        "{\"name\":\"odd\",\"type\":\"code\",\"levels\":[{\"code\":\"a,b\"},{\"code\":\"?\"},{\"code\":\"%%\"}]},"
-        "{\"name\":\"age\",\"type\":\"integer\"},{\"name\":\"wide\",\"type\":\"integer\",\"grid\":{\"origin\":2,\"step\":5}},"
+        "{\"name\":\"odd\",\"type\":\"code\",\"levels\":[{\"code\":\"a,b\"},{\"code\":\"?\"},{\"code\":\"%%\"}],"
+        "\"groupings\":[{\"name\":\"two\",\"groups\":[{\"code\":\"g\",\"levels\":[\"a,b\",\"%%\"]},{\"code\":\"?\",\"levels\":[\"?\"]}]}]},"
+        "{\"name\":\"age\",\"type\":\"integer\",\"groupings\":[{\"name\":\"tens\",\"breaks\":[0,10,20]},{\"name\":\"all\",\"breaks\":[0,20]}]},{\"name\":\"wide\",\"type\":\"integer\",\"grid\":{\"origin\":2,\"step\":5}},"
         "{\"name\":\"x\",\"type\":\"number\",\"grid\":{\"step\":0.1}},{\"name\":\"day\",\"type\":\"date\"}]}";
     char text[1024];
     struct json *v CLEANUP(json_freep) = NULL;

@@ -11,6 +11,8 @@ static unsigned naive_slot(const struct snapshot *s, const struct dimension *d, 
     unsigned levels = s->dictionary->variables[d->variable].level_count;
     if (levels) {
         int level = naive_level(s, d->variable, row);
+        if (d->grouping)
+            return level < 0 ? d->grouping->group_count + 2 : naive_group(d->grouping->name, (unsigned)level);
         return level < 0 ? levels + 2 : (unsigned)level;
     }
     unsigned cells = d->break_count - 1;
@@ -111,6 +113,11 @@ static void random_statistic(struct chance *c, char *to, size_t size)
         }
         used[v] = true;
         n += (size_t)snprintf(to + n, size - n, i ? "," : "");
+        if ((v == 2 || v == 3 || v == 5) && chance_below(c, 2)) {
+            unsigned grouping = v == 2 ? 0 : (v == 3 ? 1 : 3) + chance_below(c, 2);
+            n += (size_t)snprintf(to + n, size - n, "{\"variable\":\"%s\",\"grouping\":\"%s\"}", RANDOM_NAMES[v], RANDOM_GROUPINGS[grouping]);
+            continue;
+        }
         if (RANDOM_LEVELS[v]) {
             n += (size_t)snprintf(to + n, size - n, "\"%s\"", RANDOM_NAMES[v]);
             continue;

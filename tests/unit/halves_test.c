@@ -156,6 +156,8 @@ static void test_one_thread_or_two(void **state)
         compare(s, box, summary, j);
         snprintf(summary, sizeof summary, "\"summary\":{\"variables\":[\"%s\"],\"by\":\"%s\"}", RANDOM_NAMES[NUMBER], RANDOM_NAMES[level]);
         compare(s, box, summary, j);
+        snprintf(summary, sizeof summary, "\"summary\":{\"variables\":[\"%s\"],\"by\":{\"variable\":\"wide\",\"grouping\":\"by12\"}}", RANDOM_NAMES[NUMBER]);
+        compare(s, box, summary, j);
         random_snapshot_free(s);
         dictionary_free(d);
     }

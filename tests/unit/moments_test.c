@@ -7,7 +7,7 @@
 
 static void check(const struct snapshot *s, const struct question *q, const struct engine_answer *a)
 {
-    unsigned groups = q->by < 0 ? 1 : s->dictionary->variables[q->by].level_count + 1;
+    unsigned groups = q->by < 0 ? 1 : question_groups(q) + 1;
     assert_int_equal(a->summary_groups, groups);
     assert_int_equal(a->summary_variables, q->variable_count);
     for (unsigned g = 0; g < groups; g++)
@@ -17,6 +17,8 @@ static void check(const struct snapshot *s, const struct question *q, const stru
             for (unsigned pass = 0; pass < 2; pass++)
                 for (uint64_t row = 0; row < s->facts.rows; row++) {
                     int level = q->by < 0 ? 0 : naive_level(s, (unsigned)q->by, row);
+                    if (q->by_grouping && level >= 0)
+                        level = (int)naive_group(q->by_grouping->name, (unsigned)level);
                     double x = naive_number(s, q->variables[v], row);
                     if (!naive_in_box(s, q, row, -1) || (level < 0 ? groups - 1 : (unsigned)level) != g)
                         continue;
@@ -48,9 +50,10 @@ static void test_random(void **state)
         struct snapshot *s = random_snapshot(&c, d, d->event_table ? 300 : sizes[round % COUNT_OF(sizes)], round % 3 * 4);
         char where[4096], text[8192];
         random_where(&c, where, sizeof where);
-        static const char *const by[] = {"", ",\"by\":\"b\"", ",\"by\":\"wide\"", ",\"by\":\"one\""};
+        static const char *const by[] = {"", ",\"by\":\"b\"", ",\"by\":\"wide\"", ",\"by\":\"one\"",
+                                         ",\"by\":{\"variable\":\"b\",\"grouping\":\"parity\"}", ",\"by\":{\"variable\":\"wide\",\"grouping\":\"by3\"}"};
         snprintf(text, sizeof text, "{\"innsyn\":\"question/1\",\"dataset\":\"r\"%s,\"statistic\":{\"summary\":{\"variables\":[\"age\",\"lab\"]%s}}}",
-                 where, by[round % 4]);
+                 where, by[round % COUNT_OF(by)]);
         struct question *q = test_question(d, text);
         struct engine_answer a, again;
         struct buffer bytes;

@@ -26,9 +26,45 @@ enum { RANDOM_VARIABLES = 8 };
 static const unsigned RANDOM_LEVELS[RANDOM_VARIABLES] = {0, 2, 5, 300, 1, 0, 0, 0};
 static const char *const RANDOM_NAMES[RANDOM_VARIABLES] = {"pid", "a", "b", "wide", "one", "age", "lab", "seen"};
 
+/* Of b: odd and even levels.  Of wide: by the rest by 12, then by 3.  Of age: two nested sets of breaks. */
+static const char *const RANDOM_GROUPINGS[] = {"parity", "by12", "by3", "twenties", "halves"};
+
+static inline unsigned naive_group(struct slice grouping, unsigned level)
+{
+    return level % (slice_is(grouping, "parity") ? 2 : slice_is(grouping, "by12") ? 12 : 3);
+}
+
+static inline size_t random_grouping(unsigned v, const char *name, unsigned groups, char *to, size_t size)
+{
+    size_t n = (size_t)snprintf(to, size, "{\"name\":\"%s\",\"groups\":[", name);
+    for (unsigned g = 0; g < groups; g++) {
+        n += (size_t)snprintf(to + n, size - n, "%s{\"code\":\"%s-%u\",\"levels\":[", g ? "," : "", name, g);
+        for (unsigned l = g; l < RANDOM_LEVELS[v]; l += groups)
+            n += (size_t)snprintf(to + n, size - n, "%s\"%u\"", l > g ? "," : "", l);
+        n += (size_t)snprintf(to + n, size - n, "]}");
+    }
+    return n + (size_t)snprintf(to + n, size - n, "]}");
+}
+
+static inline size_t random_groupings(unsigned v, char *to, size_t size)
+{
+    size_t n = 0;
+    if (v == 5)
+        return (size_t)snprintf(to, size, ",\"groupings\":[{\"name\":\"twenties\",\"breaks\":[0,20,40,60,80]},{\"name\":\"halves\",\"breaks\":[0,40,80]}]");
+    if (v != 2 && v != 3)
+        return 0;
+    n += (size_t)snprintf(to, size, ",\"groupings\":[");
+    n += random_grouping(v, v == 2 ? "parity" : "by12", v == 2 ? 2 : 12, to + n, size - n);
+    if (v == 3) {
+        n += (size_t)snprintf(to + n, size - n, ",");
+        n += random_grouping(v, "by3", 3, to + n, size - n);
+    }
+    return n + (size_t)snprintf(to + n, size - n, "]");
+}
+
 static inline struct dictionary *random_dictionary(bool events)
 {
-    static char text[32768];
+    static char text[65536];
     size_t n = (size_t)snprintf(text, sizeof text,
                                 "{\"dataset\":\"r\",\"event_table\":%s,\"variables\":[{\"name\":\"pid\",\"type\":\"id\"}",
                                 events ? "true" : "false");
@@ -37,7 +73,9 @@ static inline struct dictionary *random_dictionary(bool events)
                               v < 5 ? "category" : v == 5 ? "integer" : v == 6 ? "number" : "date");
         for (unsigned l = 0; l < RANDOM_LEVELS[v]; l++)
             n += (size_t)snprintf(text + n, sizeof text - n, "%s{\"code\":\"%u\"}", l ? "," : ",\"levels\":[", l);
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s}", v < 5 ? "]" : "");
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s", v < 5 ? "]" : "");
+        n += random_groupings(v, text + n, sizeof text - n);
+        n += (size_t)snprintf(text + n, sizeof text - n, "}");
     }
     snprintf(text + n, sizeof text - n, "]}");
     return test_dictionary(text, PROFILE_OPEN);

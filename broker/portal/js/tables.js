@@ -5,7 +5,7 @@
 // of (5, strict 10); of others false.
 
 import { t } from "./texts.js";
-import { levelWords, variableWords, headWords, intervalsWords, siteWords, unitWords } from "./words.js";
+import { levelWords, groupWords, labelWords, byWords, headWords, intervalsWords, siteWords, unitWords } from "./words.js";
 
 export const SERIES_MAX = 6; // more colours than that cannot be told apart
 const BARS_MAX = 60;
@@ -35,9 +35,9 @@ function dimensionOf(set, dimension) {
   const name = dimension.variable;
   return {
     name,
-    head: headWords(set, name),
-    labels: dimension.breaks
-      ? intervalsWords(set, name, dimension.breaks)
+    head: (dimension.groups && labelWords(dimension.label)) || headWords(set, name),
+    labels: dimension.breaks ? intervalsWords(set, name, dimension.breaks)
+      : dimension.groups ? dimension.groups.map((g) => groupWords(g, g.code))
       : (dimension.levels ?? []).map((code) => levelWords(set, name, code)),
     breaks: dimension.breaks ?? null,
   };
@@ -155,6 +155,12 @@ function countView(set, result, values, site) {
   return view;
 }
 
+/** The row head of one group of a summary: a level's words, or those of a registered group of levels. */
+function groupHead(set, by, group) {
+  if (group.level === undefined) return "";
+  return group.levels ? groupWords(group, group.level) : levelWords(set, by, group.level);
+}
+
 function summaryView(set, result, values, site) {
   const cell = cellMaker(result, site);
   const exact = (value) => ({ value: value ?? null, lacking: [], floor: false });
@@ -168,11 +174,11 @@ function summaryView(set, result, values, site) {
       const numbers = [cell(v.n, {}), cell(v.n_missing, {}), exact(v.mean), exact(v.sd ?? (variance === null ? null : Math.sqrt(variance))),
         exact(variance), ...probabilities.map((p) => exact(v.quantiles?.find((q) => q.p === p)?.value))];
       const heads = [headWords(set, v.variable)];
-      if (values.groups) heads.unshift(group.level === undefined ? "" : levelWords(set, by, group.level));
+      if (values.groups) heads.unshift(groupHead(set, by, group));
       rows.push({ heads, cells: numbers });
     }
   }
-  const heads = values.groups ? [variableWords(set, by), t("table.variable")] : [t("table.variable")];
+  const heads = values.groups ? [byWords(set, by), t("table.variable")] : [t("table.variable")];
   return { heads, columnsHead: "", rows, bars: null,
     columns: [t("table.n"), t("table.n_missing"), t("table.mean"), t("table.sd"), t("table.variance"),
       ...probabilities.map((p) => t("table.quantile", { p }))] };

@@ -1,6 +1,6 @@
 // words.js - questions, levels and intervals in plain words, with the labels of the dataset's dictionary.
 
-import { t, has, plural, plain, list, choice } from "./texts.js";
+import { t, has, plural, plain, list, choice, current } from "./texts.js";
 
 /** What is known of a dataset: its title, variables by name, sites' titles.  `entry` is the catalogue's, or null. */
 export function datasetWords(name, entry, sites = []) {
@@ -27,6 +27,21 @@ export function levelWords(set, name, code) {
   const label = levels.find((l) => l.code === code)?.label;
   return label && label !== "" ? label : String(code);
 }
+
+/** A label that is one text, or one for each language. */
+export const labelWords = (label) => (label && typeof label === "object" ? label[current()] ?? "" : label ?? "");
+
+/** A group of a result or of a dictionary: its label, or its code. */
+export const groupWords = (group, code) => labelWords(group.label) || String(code);
+
+/** What a dimension is called: the variable, or the grouping of it. */
+function dimensionWords(set, dimension) {
+  if (typeof dimension === "string") return variableWords(set, dimension);
+  const name = variableWords(set, dimension.variable);
+  const grouping = (set.variables.get(dimension.variable)?.groupings ?? []).find((g) => g.name === dimension.grouping);
+  return grouping ? labelWords(grouping.label) || t("dimension.grouped", { variable: name, grouping: grouping.name }) : name;
+}
+export const byWords = dimensionWords;
 
 const isWhole = (set, name) => ["integer"].includes(set.variables.get(name)?.type);
 
@@ -73,8 +88,6 @@ export function cohortWords(set, question) {
   return Object.entries(question?.where ?? {}).map(([name, wanted]) => conditionWords(set, name, wanted));
 }
 
-const dimensionName = (dimension) => (typeof dimension === "string" ? dimension : dimension.variable);
-
 /** As a heading begins. */
 export const capital = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
 
@@ -86,13 +99,13 @@ export function questionWords(set, question) {
     case "count":
       return t("question.count", said);
     case "table":
-      return t("question.table", { ...said, by: list((what.by ?? []).map((d) => variableWords(set, dimensionName(d)))) });
+      return t("question.table", { ...said, by: list((what.by ?? []).map((d) => dimensionWords(set, d))) });
     case "histogram":
       return t("question.histogram", { ...said, variable: variableWords(set, what.variable) });
     case "summary": {
       const variables = list((what.variables ?? []).map((v) => variableWords(set, v)));
       return what.by
-        ? t("question.summary_by", { ...said, variables, by: variableWords(set, what.by) })
+        ? t("question.summary_by", { ...said, variables, by: dimensionWords(set, what.by) })
         : t("question.summary", { ...said, variables });
     }
     default:

@@ -4,7 +4,7 @@ import { el, fill } from "../dom.js";
 import { t, plural, plain } from "../texts.js";
 import { all, get, part } from "../api.js";
 import { badge, profileBadge, searchField, matches, short } from "../parts.js";
-import { codeWords } from "../words.js";
+import { codeWords, groupWords, labelWords } from "../words.js";
 
 const LEVELS_OPEN_MAX = 8; // more are folded away
 
@@ -15,6 +15,18 @@ function levels(v) {
   const listed = el("ul", { class: "levels" }, items);
   if (items.length <= LEVELS_OPEN_MAX) return listed;
   return el("details", {}, el("summary", {}, plural("count.levels", items.length)), listed);
+}
+
+/** The registered groupings, from the finest to the coarsest: what a question's "by" may name. */
+function groupings(v) {
+  return (v.groupings ?? []).map((g) => {
+    const cells = g.groups
+      ? g.groups.map((x) => el("li", {}, el("code", {}, x.code), x.label ? ` ${groupWords(x, x.code)}` : "", `: ${x.levels.join(", ")}`))
+      : [el("li", {}, g.breaks.map((b) => plain(b)).join(", "))];
+    const name = labelWords(g.label);
+    return el("details", {}, el("summary", {}, t("variable.grouping"), " ", el("code", {}, g.name), name ? ` ${name}` : ""),
+      el("ul", { class: "levels" }, cells));
+  });
 }
 
 function domain(v) {
@@ -33,7 +45,7 @@ function variableRow(v) {
       v.sensitive ? [" ", badge(t("variable.sensitive"), "kept")] : null),
     cell(t("variable.type"), codeWords("type", v.type, v.type)),
     cell(t("variable.unit_head"), v.unit || el("span", { class: "soft" }, "–", el("span", { class: "hidden" }, t("variable.no_unit")))),
-    cell(t("variable.values"), levels(v), domain(v), !v.levels?.length && !domain(v) ? el("span", { class: "soft" }, t("variable.any")) : null));
+    cell(t("variable.values"), levels(v), domain(v), groupings(v), !v.levels?.length && !domain(v) ? el("span", { class: "soft" }, t("variable.any")) : null));
 }
 
 export async function page({ id, signal }) {
