@@ -7,9 +7,9 @@
 
 #include "client/command.h"
 
-#define LOG_FILTERS "account= organisation= dataset= variable= purpose= permit= query= site= outcome= type= from= to="
+#define LOG_FILTERS "account= organisation= dataset= variable= purpose= permit= query= request= site= outcome= type= from= to="
 #define LOG_FILTERS_USAGE \
-    "[--account A] [--organisation O] [--dataset D] [--variable V] [--purpose P] [--permit ID] [--query ID] [--site S] [--outcome O] [--type T] " \
+    "[--account A] [--organisation O] [--dataset D] [--variable V] [--purpose P] [--permit ID] [--query ID] [--request ID] [--site S] [--outcome O] [--type T] " \
     "[--from MOMENT] [--to MOMENT]"
 #define GLOBAL_OPTIONS "profile= json ascii help"
 
@@ -97,14 +97,14 @@ static const struct command_entry commands[] = {
     {"trust", "make", 0, 0, false, "network= version= root-public=+ threshold= officer=+ desk=+ holder=+ site-public=+ witness=+ succession=+ broker-public= out=", "--network N [--version V] --root-public FILE... [--threshold N] --officer ACCOUNT=FILE... [--desk ACCOUNT=FILE...] --holder ACCOUNT@SITE=FILE... --site-public FILE... [--witness VKEY...] [--succession FILE...] --broker-public FILE --out FILE", "make a trust document (offline)", trust_make},
     {"trust", "sign", 1, 1, false, "key=", "FILE --key ROOTKEY", "add a root key's signature to a trust document or the succession of a log (offline)", trust_sign},
     {"audit", "verify", 0, 0, true, "file= checkpoint= folder= proof= evidence= policy=", "[--file FILE [--checkpoint FILE] | --folder DIR | --proof FILE | --evidence FILE] [--policy FILE]", "rebuild the whole log and check it, from the broker or from an export (auditor); or a copy as tiles, a proof, the evidence of a fork", audit_verify},
-    {"audit", "prove", 1, 1, true, "type= out= policy=", "INDEX|QUERY|PERMIT [--type TYPE] [--out FILE] [--policy FILE]", "a proof (tlog-proof) that an entry is in the log", audit_prove},
+    {"audit", "prove", 1, 1, true, "type= out= policy=", "INDEX|QUERY|PERMIT|REQUEST|RESULT [--type TYPE] [--out FILE] [--policy FILE]", "a proof (tlog-proof) that an entry is in the log", audit_prove},
     {"audit", "mirror", 1, 1, true, "policy=", "DIR [--policy FILE]", "copy the log as tiles, and check the copy (auditor)", audit_mirror},
     {"audit", "policy", 0, 0, true, "policy=", "", "whom this profile believes about the log, as a C2SP policy file", audit_policy},
     {"audit", "witness", 1, 1, true, "name= once policy=", "DIR [--name NAME] [--once] [--policy FILE]", "watch the log and cosign it, as a witness of one's own", audit_witness},
     {"audit", "show", 0, 1, true, "from= to=", "[ENTRY | --from N --to N]", "entries of the log (auditor)", audit_show},
-    {"audit", "search", 0, 0, true, LOG_FILTERS " limit= cursor=", LOG_FILTERS_USAGE " [--limit N] [--cursor C]", "who asked what of which data for which purpose, newest first (auditor)", audit_search},
+    {"audit", "search", 0, 0, true, LOG_FILTERS " limit= cursor=", LOG_FILTERS_USAGE " [--limit N] [--cursor C]", "who asked what of which data for which purpose, newest first (auditors all, others what concerns them)", audit_search},
     {"audit", "watch", 0, 0, true, "from= calls=", "[--from ENTRY] [--calls N]", "follow the log as it grows (auditor)", audit_watch},
-    {"audit", "export", 0, 0, true, LOG_FILTERS " format= out=", "--format ndjson|csv|fhir --out FILE " LOG_FILTERS_USAGE, "write entries to a file, oldest first (auditor)", audit_export},
+    {"audit", "export", 0, 0, true, LOG_FILTERS " format= out=", "--format ndjson|csv|fhir --out FILE " LOG_FILTERS_USAGE, "write entries to a file, oldest first (auditors all, others what concerns them)", audit_export},
     {"audit", "reconcile", 1, 8, true, "", "SITE=JOURNAL...", "the log against the sites' own journals (innsyn-agent journal DIR --json), every difference (auditor)", audit_reconcile},
     {"audit", "recombine", 1, 1, true, "result= dictionary= policy=", "QUERY [--result FILE] [--dictionary FILE] [--policy FILE]", "a release made again from what the sites signed: equal, or which values differ (auditor, or who asked)", audit_recombine},
     {"audit", "signals", 0, 0, true, "from= to= hours=", "[--from MOMENT] [--to MOMENT] [--hours 6-20]", "what in the log deserves a look, with its entries (auditor)", audit_signals},

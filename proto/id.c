@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { DOCUMENT_DIGITS = 26, DOCUMENT_RANDOM_LEN = 16 };
+enum { DOCUMENT_DIGITS = 26, DOCUMENT_RANDOM_LEN = 16, DOCUMENT_TIME_LEN = 6 };
 
 static bool is_letter(uint8_t c)
 {
@@ -86,18 +86,34 @@ result document_id_parse(struct slice text, char kind, struct document_id *ret, 
     return DONE;
 }
 
-result document_id_new(const struct host *host, char kind, struct document_id *ret, struct why *why)
+static struct document_id id_of(char kind, const uint8_t bytes[DOCUMENT_RANDOM_LEN])
 {
-    uint8_t bytes[DOCUMENT_RANDOM_LEN];
-    TRY(host_random(host, bytes, sizeof bytes, why));
     struct document_id id = {{kind, '-'}};
     for (unsigned i = 0; i < DOCUMENT_DIGITS; i++) {
         unsigned bit = 5 * i, value = 0;
         for (unsigned b = bit; b < bit + 5; b++)
-            value = value << 1 | (b < 8 * sizeof bytes ? (unsigned)(bytes[b / 8] >> (7 - b % 8)) & 1 : 0);
+            value = value << 1 | (b < 8 * DOCUMENT_RANDOM_LEN ? (unsigned)(bytes[b / 8] >> (7 - b % 8)) & 1 : 0);
         id.text[2 + i] = digits[value];
     }
-    *ret = id;
+    return id;
+}
+
+result document_id_new(const struct host *host, char kind, struct document_id *ret, struct why *why)
+{
+    uint8_t bytes[DOCUMENT_RANDOM_LEN];
+    TRY(host_random(host, bytes, sizeof bytes, why));
+    *ret = id_of(kind, bytes);
+    return DONE;
+}
+
+result document_id_new_in_order(const struct host *host, char kind, struct document_id *ret, struct why *why)
+{
+    uint8_t bytes[DOCUMENT_RANDOM_LEN];
+    uint64_t now_ms = (uint64_t)host_now_ms(host);
+    TRY(host_random(host, bytes, sizeof bytes, why));
+    for (unsigned i = 0; i < DOCUMENT_TIME_LEN; i++)
+        bytes[i] = (uint8_t)(now_ms >> 8 * (DOCUMENT_TIME_LEN - 1 - i));
+    *ret = id_of(kind, bytes);
     return DONE;
 }
 

@@ -35,6 +35,9 @@ MUST_CHECK result document_id_parse(struct slice text, char kind, struct documen
 bool variable_name_valid(struct slice text);
 
 MUST_CHECK result document_id_new(const struct host *host, char kind, struct document_id *ret, struct why *why);
+/* One that begins with the time (48 bits of milliseconds, then 80 random ones): ids made one after another stand near
+ * each other in an index. */
+MUST_CHECK result document_id_new_in_order(const struct host *host, char kind, struct document_id *ret, struct why *why);
 
 bool label_equal(const struct label *a, const struct label *b);
 bool site_id_equal(const struct site_id *a, const struct site_id *b);

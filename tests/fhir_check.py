@@ -8,6 +8,7 @@ import re
 INSTANT = re.compile(r"\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+TYPES = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
 QUERY = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.Query"
 
 
@@ -72,7 +73,12 @@ def audit_event(e):
             errors.append(f"entity[{i}]: says nothing")
         if "name" in x and "query" in x:
             errors.append(f"entity[{i}]: has name or query, not both (sev-1)")
-        errors += _coding(x.get("type"), f"entity[{i}].type") + _coding(x.get("role"), f"entity[{i}].role")
+        errors += _coding(x.get("type"), f"entity[{i}].type")
+        if x.get("type", {}).get("system") == TYPES:  # BALP's transaction: the request's id, and no role
+            if x["type"].get("code") != "XrequestId" or not x.get("what", {}).get("identifier", {}).get("value"):
+                errors.append(f"entity[{i}]: a transaction has the X-Request-Id as identifier")
+        else:
+            errors += _coding(x.get("role"), f"entity[{i}].role")
     if not errors and QUERY in e.get("meta", {}).get("profile", []):
         errors += _query(e)
     return errors

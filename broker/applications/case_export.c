@@ -15,7 +15,8 @@ static result add_entries(struct core *c, const char *term, const char *type, st
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(RUN(c, LOG_SEARCH_UP, &rows, why, store_str(term), store_integer(0), store_integer((int64_t)c->log.signed_size), store_str(type),
-            store_str(""), store_str(""), store_str(""), store_str(""), store_str(""), store_str(""), store_str(""), store_integer(CASE_ENTRIES_MAX)));
+            store_str(""), store_str(""), store_str(""), store_str(""), store_str(""), store_str(""), store_str(""), store_str(""),
+            store_integer(CASE_ENTRIES_MAX)));
     while (rows_next(rows)) {
         struct json *entry CLEANUP(json_freep) = NULL, *item = json_object();
         struct hash leaf = merkle_leaf(rows_bytes(rows, 1));

@@ -9,7 +9,8 @@ bool query_text_decode(struct slice text, char *to, size_t size);
 
 /* --- log.c --- */
 MUST_CHECK result log_load(struct core *c, struct why *why);
-/* Appends an entry with the members of `fields` (taken over, also on failure). ret_index may be NULL. */
+/* Appends an entry with the members of `fields` (taken over, also on failure); it names the request at hand, if there
+ * is one (R-60). ret_index may be NULL. */
 MUST_CHECK result log_append(struct core *c, const char *type, struct json *fields, uint64_t *ret_index, struct why *why);
 /* As log_append of a whole entry that has its `at`. */
 MUST_CHECK result log_append_entry(struct core *c, const char *type, int64_t at_ms, struct json *entry, uint64_t *ret_index, struct why *why);

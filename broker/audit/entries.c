@@ -80,7 +80,7 @@ result entry_check(const char *type, const struct json *entry, struct why *why)
     if (i == TYPE_COUNT)
         return FAIL(why, BROKEN, "'%s' is no type of entry", type);
     for (size_t at = 0; json_next(entry, &at, &name, &value);)
-        if (!has_word("innsyn at type", name) && !has_word(TYPES[i].members, name))
+        if (!has_word("innsyn at type request", name) && !has_word(TYPES[i].members, name))
             return FAIL(why, BROKEN, "an entry of type '%s' has no member '%.*s'", type, SLICE_ARG(name));
     return DONE;
 }

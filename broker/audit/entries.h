@@ -3,7 +3,7 @@
  * may have, what it records.  docs/LOG.md is checked against this table, and log.c refuses an entry
  * that is not in it, so that nothing new reaches the log unnamed (I11: no person in the log).
  *
- * Members that every entry has (innsyn, at, type) are not listed.
+ * Members that entries of every type may have (innsyn, at, type, request) are not listed.
  */
 #ifndef INNSYN_BROKER_AUDIT_ENTRIES_H
 #define INNSYN_BROKER_AUDIT_ENTRIES_H

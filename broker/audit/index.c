@@ -112,7 +112,7 @@ static const char *outcome_of(const struct json *entry)
 
 result index_add(struct core *c, uint64_t index, const struct json *entry, struct why *why)
 {
-    static const char *const one[] = {"type", "account", "dataset", "purpose", "permit", "query", "site", "application", "enquiry"};
+    static const char *const one[] = {"type", "account", "dataset", "purpose", "permit", "query", "site", "application", "enquiry", "request"};
     struct terms t = {.core = c, .index = index};
     for (size_t i = 0; i < sizeof one / sizeof one[0]; i++)
         TRY(add(&t, one[i], json_text(json_get(entry, one[i])), why));

@@ -88,6 +88,8 @@ result log_append(struct core *c, const char *type, struct json *fields, uint64_
     json_set(fields, "innsyn", json_of_str("entry/1"));
     json_set(fields, "at", json_of_instant(at_ms));
     json_set(fields, "type", json_of_str(type));
+    if (c->asking.text[0])
+        json_set(fields, "request", json_of_str(c->asking.text));
     return log_append_entry(c, type, at_ms, fields, ret_index, why);
 }
 

@@ -16,11 +16,11 @@
 #include "proto/problem.h"
 
 enum {
-    TERMS_MAX = 9, TERM_TEXT_MAX = 200, TERM_COUNT_MAX = 4000, SEARCH_LIMIT_MAX = 1000, ENTRY_JSON_MAX = 16 * 1024,
+    TERMS_MAX = 10, TERM_TEXT_MAX = 200, TERM_COUNT_MAX = 4000, SEARCH_LIMIT_MAX = 1000, ENTRY_JSON_MAX = 16 * 1024,
     ORGANISATION_ACCOUNTS_MAX = 500, HOLDER_SITES_MAX = 40, OWN_ENTRIES_MAX = 100, WATCH_ENTRIES_MAX = 500, WATCH_KEEP_MS = 2 * 60 * 1000, WATCH_WAIT_MS_MAX = 60 * 1000,
     LOOKED_AT_MAX = 4000, /* entries of the leading term held against the others in one call, which nobody else waits for longer */
 };
-static const char *const term_names[TERMS_MAX] = {"account", "dataset", "variable", "purpose", "permit", "query", "site", "outcome", "type"};
+static const char *const term_names[TERMS_MAX] = {"account", "dataset", "variable", "purpose", "permit", "query", "site", "outcome", "type", "request"};
 
 struct search {
     char terms[TERMS_MAX][TERM_TEXT_MAX]; /* the given ones first */
@@ -228,7 +228,7 @@ static result run_search(struct core *c, struct search *s, struct finds *ret, st
         TRY(bound_look(c, s, t[0], &from, &to, why));
         TRY(RUN(c, s->up ? LOG_SEARCH_UP : LOG_SEARCH, &rows, why, store_str(t[0]), store_integer(from), store_integer(to), store_str(t[1]),
                 store_str(t[2]), store_str(t[3]), store_str(t[4]), store_str(t[5]), store_str(t[6]), store_str(t[7]), store_str(t[8]),
-                store_integer(s->limit)));
+                store_str(t[9]), store_integer(s->limit)));
     }
     return keep(ret, rows, why);
 }

@@ -125,6 +125,7 @@ struct core {
     bool clock_known;          /* clock_base_ms: wall clock less monotonic clock, when last looked at and committed */
     int64_t clock_base_ms, clock_next_ms;
     bool effect;               /* the request at hand changed something that must be in the log */
+    struct document_id asking; /* the request at hand, as its entries name it; "": none, time brought what is written */
     struct outbox *outbox;     /* notifications (outbox.c) */
     struct watch watches[WATCHES_MAX];
     struct repeat repeats[REPEATS_MAX];

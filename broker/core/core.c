@@ -326,6 +326,8 @@ static result decide_one(struct core *c, struct pending *p, struct why *why)
     bool wrote = c->wrote;
     TRY(store_savepoint(c->store, why));
     c->wrote = c->effect = false;
+    if (!is_ok(document_id_parse(p->request.request_id, 'r', &c->asking, NULL)))
+        c->asking.text[0] = 0; /* net had no randomness to name it */
     call_init(&call, c, p);
     result r = call_decide(&call, &reason), ended = DONE;
     if (is_ok(r) && c->effect && c->log.frontier.size == before.frontier.size)
@@ -342,6 +344,7 @@ static result decide_one(struct core *c, struct pending *p, struct why *why)
         refusal_write(p, r, &reason, call.problem);
     }
     c->wrote = c->wrote || wrote;
+    c->asking.text[0] = 0;
     call_done(&call);
     if (lost && why)
         *why = reason;

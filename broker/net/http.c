@@ -560,7 +560,7 @@ static void on_complete_request(struct evhttp_request *req, void *self)
         log_event(LOG_ERROR, "http_without_tls", NULL);
         abort(); /* a connection that did not pass make_connection and the gate */
     }
-    if (!is_ok(document_id_new(f->s.host, 'r', &id, NULL)))
+    if (!is_ok(document_id_new_in_order(f->s.host, 'r', &id, NULL)))
         id = (struct document_id){"r-"}; /* no randomness: answered without a name rather than not at all */
     if (f->free_count == 0) {
         struct exchange aside = {.conn = c, .req = req};

@@ -12,7 +12,7 @@
 #define LOG_TERM(n) " AND (" n " = '' OR EXISTS (SELECT 1 FROM log_terms x WHERE x.term = " n " AND x.idx = t.idx))"
 
 #define LOG_TERMS_MORE \
-    LOG_TERM("$4") LOG_TERM("$5") LOG_TERM("$6") LOG_TERM("$7") LOG_TERM("$8") LOG_TERM("$9") LOG_TERM("$10") LOG_TERM("$11")
+    LOG_TERM("$4") LOG_TERM("$5") LOG_TERM("$6") LOG_TERM("$7") LOG_TERM("$8") LOG_TERM("$9") LOG_TERM("$10") LOG_TERM("$11") LOG_TERM("$12")
 
 /* The rest of a list that is newest first, after the row at $1 (= $2) and $3.  Two conditions: the first is the
  * index's range, without which a page deep down would walk through all before it. */
@@ -53,12 +53,12 @@
     S(LOG_TERM_NTH_UP, "SELECT idx FROM log_terms WHERE term = $1 AND idx >= $2 AND idx < $3 ORDER BY idx LIMIT 1 OFFSET $4") \
     S(LOG_SEARCH, "SELECT t.idx, e.body FROM log_terms t JOIN log_entries e ON e.idx = t.idx WHERE t.term = $1"        \
       " AND t.idx >= $2 AND t.idx < $3" LOG_TERMS_MORE                                                                  \
-      " ORDER BY t.idx DESC LIMIT $12")                                                                                \
+      " ORDER BY t.idx DESC LIMIT $13")                                                                                \
     S(LOG_PAGE, "SELECT idx, body FROM log_entries WHERE idx >= $1 AND idx < $2"                                       \
       " ORDER BY idx DESC LIMIT $3")                                                                                   \
     S(LOG_SEARCH_UP, "SELECT t.idx, e.body FROM log_terms t JOIN log_entries e ON e.idx = t.idx WHERE t.term = $1"     \
       " AND t.idx >= $2 AND t.idx < $3" LOG_TERMS_MORE                                                                  \
-      " ORDER BY t.idx ASC LIMIT $12")                                                                                 \
+      " ORDER BY t.idx ASC LIMIT $13")                                                                                 \
     S(LOG_PAGE_UP, "SELECT idx, body FROM log_entries WHERE idx >= $1 AND idx < $2"                                    \
       " ORDER BY idx ASC LIMIT $3")                                                                                    \
     S(ACCOUNTS_OF_ORGANISATION, "SELECT account FROM accounts WHERE organisation = $1 ORDER BY account LIMIT $2")      \

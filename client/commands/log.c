@@ -14,7 +14,7 @@
 #include "client/trust_store.h"
 
 enum { SEARCH_SHOWN = 100, SEARCH_PAGE = 500, EXPORT_PAGES_MAX = 1000000, WATCH_MS = 25000, VALUE_MAX = 180 };
-static const char *const filters[] = {"account", "organisation", "dataset", "variable", "purpose", "permit", "query", "site", "outcome", "type", "from", "to"};
+static const char *const filters[] = {"account", "organisation", "dataset", "variable", "purpose", "permit", "query", "request", "site", "outcome", "type", "from", "to"};
 
 /* "&name=value", escaped. */
 static result add_parameter(struct buffer *path, const char *name, const char *value, struct why *why)

@@ -12,6 +12,7 @@
 #include "client/clean_text.h"
 #include "client/trust_store.h"
 
+enum { OTHERS_MAX = 100, OTHERS_BYTES_MAX = 16 * 1024 }; /* entries of one request that are named */
 enum { LOG_PATH_MAX = PROFILE_PATH_MAX + TILE_PATH_SIZE, EVIDENCE_BYTES_MAX = 128 * 1024, WITNESS_WAIT_MS = 25000, WITNESS_RETRY_S = 5 };
 
 /* --- whom one believes --------------------------------------------------------------------------- */
@@ -169,6 +170,37 @@ static int entry_by_search(struct client *c, const char *term, const char *id, c
     return json_print(json_get(json_item(items, 0), "entry"), &proof->entry, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
+/* The oldest entry that a request left (and of the type asked for): what it did itself comes before what followed from it.
+ * The others are named, so that each can be proven by its index. */
+static int entry_of_request(struct client *c, const char *id, const char *type, struct log_proof *proof)
+{
+    struct why why = {0};
+    char path[CALL_PATH_MAX];
+    struct json *answer CLEANUP(json_freep) = NULL;
+    struct buffer others CLEANUP(buffer_done);
+    buffer_init(&others, OTHERS_BYTES_MAX);
+    (void)snprintf(path, sizeof path, "/v1/log/search?limit=%d&order=up&request=%s%s%.40s", OTHERS_MAX, id, type ? "&type=" : "", type ? type : "");
+    int code = client_call(c, &(struct call){.method = "GET", .path = path}, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    const struct json *items = json_get(answer, "items");
+    if (json_size(items) == 0) {
+        tolerate(FAIL(&why, ABSENT, "no %s%sentry that you may see names the request %s: one is left by what changes something, is refused, or reads the log; "
+                      "a question's answers stand under its query's id", type ? type : "", type ? " " : "", id));
+        return client_fail(EXIT_REFUSED, &why);
+    }
+    result r = json_print(json_get(json_item(items, 0), "entry"), &proof->entry, &why);
+    proof->index = (uint64_t)json_integer(json_get(json_item(items, 0), "index"));
+    for (size_t i = 1; is_ok(r) && i < json_size(items); i++)
+        r = buffer_printf(&others, &why, "%s%lld (%.*s)", i > 1 ? ", " : "", (long long)json_integer(json_get(json_item(items, i), "index")),
+                          SLICE_ARG(json_text(json_get(json_get(json_item(items, i), "entry"), "type"))));
+    if (!is_ok(r))
+        return client_fail(EXIT_UNVERIFIED, &why);
+    if (json_size(items) > 1)
+        client_say(c, "The request left more: %s%s", buffer_str(&others), json_get(answer, "next") ? ", ..." : "");
+    return EXIT_DONE;
+}
+
 /* The entry that an id stands for: of the type asked for, else the first of these that there is. */
 static int entry_of(struct client *c, char kind, const char *id, const char *type, struct log_proof *proof)
 {
@@ -231,6 +263,30 @@ int log_prove(struct client *c, const struct log_policy *p, struct log_proof *pr
     return r.code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
 }
 
+/* The release entry from a result's receipt, with the proof that came with it; *ret_holds: the policy asks for no more. */
+static int proof_of_receipt(struct client *c, const char *file, const struct log_policy *p, struct log_proof *proof, struct buffer *note, bool *ret_holds)
+{
+    struct why why = {0};
+    struct policy_verdict v;
+    struct json *document CLEANUP(json_freep) = NULL;
+    int code = client_read_json(c, file, &document);
+    if (code != EXIT_DONE)
+        return code;
+    const struct json *result_of = json_get(document, "receipt") ? document : json_get(document, "result"), *receipt = json_get(result_of, "receipt");
+    const struct json *entry = json_get(receipt, "entry"), *index = json_get(entry, "index");
+    if (json_kind(index) != JSON_INTEGER || json_integer(index) < 0)
+        return client_usage("prove what? give an entry's index, the id of a query, a permit or a request, or a result with its receipt");
+    proof->index = (uint64_t)json_integer(index);
+    result r = base64_parse(json_text(json_get(entry, "bytes")), &proof->entry, &why);
+    if (is_ok(r))
+        r = buffer_add(note, json_text(json_get(receipt, "checkpoint")), &why);
+    if (is_ok(r))
+        r = read_proof(json_get(receipt, "proof"), &proof->proof, &why);
+    proof->checkpoint = buffer_slice(note);
+    *ret_holds = is_ok(r) && is_ok(log_proof_check(proof, p, &v, NULL));
+    return is_ok(r) ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
+}
+
 static int make_proof(struct client *c, const struct arguments *a, const struct log_policy *p, struct log_proof *proof, struct buffer *note, struct buffer *out)
 {
     struct why why = {0};
@@ -238,6 +294,7 @@ static int make_proof(struct client *c, const struct arguments *a, const struct 
     struct document_id id;
     uint64_t index;
     const char *type = arguments_value(a, "type");
+    bool holds = false;
     int code;
     if (slice_parse_u64(slice_str(a->words[0]), INT64_MAX, &index))
         code = log_entry_at(c, index, proof);
@@ -247,9 +304,11 @@ static int make_proof(struct client *c, const struct arguments *a, const struct 
         code = entry_of(c, 'q', id.text, type, proof);
     else if (document_id_parse(slice_str(a->words[0]), 'p', &id, NULL).code == OK)
         code = entry_of(c, 'p', id.text, type, proof);
+    else if (document_id_parse(slice_str(a->words[0]), 'r', &id, NULL).code == OK)
+        code = entry_of_request(c, id.text, type, proof);
     else
-        code = client_usage("prove what? give an entry's index, or the id of a query or a permit");
-    if (code == EXIT_DONE)
+        code = type ? client_usage("--type chooses among the entries of an id") : proof_of_receipt(c, a->words[0], p, proof, note, &holds);
+    if (code == EXIT_DONE && !holds)
         code = log_prove(c, p, proof, note, &v);
     if (code != EXIT_DONE)
         return code;

@@ -8,6 +8,7 @@
 #define OBJECT_TYPES "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 #define OBJECT_ROLES "http://terminology.hl7.org/CodeSystem/object-role"
 #define PARTICIPATION "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+#define BALP_TYPES "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
 #define BALP "https://profiles.ihe.net/ITI/BALP/StructureDefinition/"
 
 /* How each type of entry is told: DICOM's event, the subtype, the action. */
@@ -104,6 +105,16 @@ static void add_entity(struct json *entities, const char *kind, struct slice id,
     json_add(entities, v);
 }
 
+static void add_transaction(struct json *entities, struct slice request)
+{
+    struct json *v = json_object(), *what = json_object(), *identifier = json_object();
+    json_set(identifier, "value", json_of_text(request));
+    json_set(what, "identifier", identifier);
+    json_set(v, "what", what);
+    json_set(v, "type", coding(BALP_TYPES, "XrequestId", NULL));
+    json_add(entities, v);
+}
+
 static bool refused(const struct json *e, struct slice type)
 {
     return slice_is(type, "query_refused") || slice_is(type, "refused") || slice_is(type, "login_failed") ||
@@ -144,6 +155,8 @@ static void add_entities(struct json *v, const struct json *e, struct slice byte
     for (size_t i = asks ? 1 : 0; i < sizeof things / sizeof things[0]; i++)
         if (json_text(json_get(e, things[i].member)).len)
             add_entity(entities, things[i].member, json_text(json_get(e, things[i].member)), "2", things[i].role, (struct slice){0});
+    if (json_text(json_get(e, "request")).len) /* BALP's transaction */
+        add_transaction(entities, json_text(json_get(e, "request")));
     snprintf(number, sizeof number, "%llu", (unsigned long long)index);
     add_entity(entities, "entry", slice_str(number), "2", "13", (struct slice){0});
 }

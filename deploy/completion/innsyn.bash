@@ -1,7 +1,7 @@
 # Completion of `innsyn` for bash: nouns and verbs, options of each command, files where files are taken.
 _innsyn() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} noun= verb= i
-    local log_filters="--account --organisation --dataset --variable --purpose --permit --query --site --outcome --type --from --to"
+    local log_filters="--account --organisation --dataset --variable --purpose --permit --query --request --site --outcome --type --from --to"
     local -A verbs=(
         [profile]="create" [key]="new show" [account]="list create me mail attestations erase" [text]="erase" [token]="create list revoke"
         [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend assessment decide withdraw letter fee estimate agree transfer appeal judge attach detach attachment export" [permit]="list show sign revoke suspend resume amend renew"

@@ -110,13 +110,22 @@ static inline void rig_forget(struct rig *g)
     g->answer_count = 0;
 }
 
+/* The id of the newest request, as net makes them. */
+static inline const char *rig_request_id(const struct rig *g, char to[DOCUMENT_ID_LEN + 1])
+{
+    snprintf(to, DOCUMENT_ID_LEN + 1, "r-%025llu0", (unsigned long long)g->tag);
+    return to;
+}
+
 static inline uint64_t rig_send(struct rig *g, struct http_request *r)
 {
     struct buffer b CLEANUP(buffer_done);
     buffer_init(&b, 16 * 1024 * 1024);
-    r->request_id = slice_str("r-00000000000000000000000000");
+    char id[DOCUMENT_ID_LEN + 1];
+    g->tag++;
+    r->request_id = slice_str(rig_request_id(g, id));
     assert_ok(http_request_encode(r, &b, NULL));
-    assert_ok(core_take(g->core, 0, ++g->tag, buffer_slice(&b), NULL));
+    assert_ok(core_take(g->core, 0, g->tag, buffer_slice(&b), NULL));
     return g->tag;
 }
 

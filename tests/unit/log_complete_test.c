@@ -200,7 +200,7 @@ static void every_command_leaves_its_entry(void **state)
     DRIVE(COMMAND_LOG_BUNDLE, "log_read", EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/tile/entries/000.p/5", NULL), 200, NULL));
     DRIVE(COMMAND_LOG_SEARCH, "log_search", EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/search?account=researcher", NULL), 200, NULL));
     DRIVE(COMMAND_LOG_WATCH, "log_watch", EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/watch", NULL), 200, NULL));
-    DRIVE(COMMAND_LOG_SEARCH, "refused", EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, "/v1/log/search", NULL), 403, "wrong_role"));
+    DRIVE(COMMAND_LOG_WATCH, "refused", EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, "/v1/log/watch", NULL), 403, "wrong_role"));
     DRIVE(COMMAND_LOG_SEARCH, "log_search", EXPECT(rig_call(&g, P_HOLDER1, HTTP_GET, "/v1/log/search", NULL), 200, NULL));
     DRIVE(COMMAND_LOG_ENTRIES, "refused", EXPECT(rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/log/entries?from=0&to=1", NULL), 404, "no_such_thing"));
     /* taken opt-outs need a desk and its sites' keys: tests/show/governance-4 finds those entries */

@@ -37,6 +37,45 @@ static void expect(struct rig *g, const char *parameters, const char *types, siz
     }
 }
 
+/* The entries that a request left, as this person finds them; 0: none. */
+static size_t of_request(struct rig *g, int person, const char *request, const char *type)
+{
+    char path[200];
+    snprintf(path, sizeof path, "/v1/log/search?limit=1000&request=%s%s%s", request, type ? "&type=" : "", type ? type : "");
+    const struct rig_answer *a = rig_call(g, person, HTTP_GET, path, NULL);
+    EXPECT(a, 200, NULL);
+    for (size_t i = 0; i < json_size(json_get(a->body, "items")); i++) {
+        char named[DOCUMENT_ID_LEN + 1];
+        const struct json *entry = json_get(json_item(json_get(a->body, "items"), i), "entry");
+        assert_string_equal(rig_text(entry, "request", named, sizeof named), request);
+    }
+    return json_size(json_get(a->body, "items"));
+}
+
+/* Who was answered or refused finds the entries by the request's id; who was not concerned does not. */
+static void requests_are_found(struct rig *g, const char *permit)
+{
+    char id[DOCUMENT_ID_LEN + 1], asked[DOCUMENT_ID_LEN + 1], refused[DOCUMENT_ID_LEN + 1], reads[DOCUMENT_ID_LEN + 1], text[100];
+    EXPECT(rig_query(g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    rig_request_id(g, asked);
+    assert_int_equal(of_request(g, P_RESEARCHER, asked, NULL), 1); /* the tasks' entries are byte for byte R-44: the query's names them */
+    assert_int_equal(of_request(g, P_AUDITOR, asked, "query"), 1);
+    assert_int_equal(of_request(g, P_RESEARCHER2, asked, NULL), 0);
+    snprintf(text, sizeof text, "query=%s&type=dispatch", id);
+    const struct rig_answer *a = search(g, text);
+    assert_int_equal(json_size(json_get(a->body, "items")), 2);
+    assert_true(json_get(json_get(json_item(json_get(a->body, "items"), 0), "entry"), "request") == NULL);
+    EXPECT(rig_call(g, P_OFFICER1, HTTP_POST, "/v1/queries", "{}"), 403, "wrong_role");
+    rig_request_id(g, refused);
+    assert_int_equal(of_request(g, P_OFFICER1, refused, "refused"), 1); /* every role finds what concerns it */
+    assert_int_equal(of_request(g, P_OFFICER2, refused, NULL), 0);
+    EXPECT(rig_call(g, P_RESEARCHER, HTTP_GET, "/v1/permits", NULL), 200, NULL);
+    rig_request_id(g, reads);
+    assert_int_equal(of_request(g, P_AUDITOR, reads, NULL), 0);
+    a = search(g, "type=startup"); /* nobody asked for it */
+    assert_true(json_get(json_get(json_item(json_get(a->body, "items"), 0), "entry"), "request") == NULL);
+}
+
 static void searches(const char *store)
 {
     struct rig g;
@@ -78,7 +117,8 @@ static void searches(const char *store)
     expect(&g, "organisation=Helse+%C3%98st", "account", 1);
     EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/search?from=yesterday", NULL), 400, "malformed");
     EXPECT(rig_call(&g, P_AUDITOR, HTTP_GET, "/v1/log/search?account=%zz", NULL), 400, "malformed");
-    EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, "/v1/log/search?account=researcher", NULL), 403, "wrong_role");
+    EXPECT(rig_call(&g, P_OFFICER1, HTTP_GET, "/v1/log/search?organisation=Nowhere", NULL), 400, "malformed"); /* as everybody but auditors */
+    requests_are_found(&g, permit);
 
     /* page by page, both ways, every entry once */
     for (int up = 0; up < 2; up++) {
