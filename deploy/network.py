@@ -435,19 +435,19 @@ class Network:
         self.client("officer1", "application", "screen", application)
         self.client("officer1", "application", "complete", application)
 
-    def opinions(self, application):
-        for site in self.sites:
+    def opinions(self, application, sites=None):
+        for site in sites or self.sites:
             self.client(f"holder-{site}", "application", "opinion", application, "--site", site, "approve",
                         "--text", "Within the purpose of the registry.")
 
-    def decide(self, application):
+    def decide(self, application, sites=None):
         self.prepare(application)
-        self.opinions(application)
+        self.opinions(application, sites)
         return self.client_json("officer1", "application", "decide", application, "grant",
                                 "--reason", "Purpose and safeguards are in order.")["permit"]
 
-    def sign(self, permit):
-        for person in ["officer1", "officer2"] + [f"holder-{site}" for site in self.sites]:
+    def sign(self, permit, sites=None):
+        for person in ["officer1", "officer2"] + [f"holder-{site}" for site in sites or self.sites]:
             self.client(person, "permit", "sign", permit, "--yes")
 
     def permit(self, application=None):

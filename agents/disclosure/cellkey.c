@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "agents/weakened.h"
 #include "base/wire.h"
 #include "proto/crypto.h"
 
@@ -51,7 +52,7 @@ result cellkey_draw(struct cellkey *k, const char *statistic, struct slice editi
 {
     struct buffer m CLEANUP(buffer_wipe) = {0};
     buffer_init(&m, DRAW_MESSAGE_MAX);
-    struct hash box_hash = sha256(box);
+    struct hash box_hash = sha256(weakened("set") ? (struct slice){0} : box);
     TRY(buffer_add_str(&m, statistic, why));
     TRY(buffer_add_byte(&m, 0, why));
     TRY(buffer_add(&m, edition, why));

@@ -7,7 +7,7 @@
 #include "agents/disclosure/profile.h"
 #include "agents/disclosure/zcdp.h"
 #include "agents/guard/inside.h"
-#include "agents/guard/weakened.h"
+#include "agents/weakened.h"
 #include "base/log.h"
 
 enum { BATCH_BYTES_MAX = CHANNEL_FRAME_BYTES_MAX / 2 };
@@ -20,7 +20,8 @@ static struct ledger_ask ask_of(const struct verified *v)
 
 bool decide_is_metered(const struct verified *v)
 {
-    return profile_rules(v->dataset->dictionary->profile) != NULL && !weakened("all");
+    bool is_off = weakened("all") || weakened("noise") || weakened("set");
+    return profile_rules(v->dataset->dictionary->profile) != NULL && !is_off;
 }
 
 bool decide_may_ask(const struct guard *g, const struct verified *v, struct refusal *ret)

@@ -7,7 +7,8 @@
 
 #include "agents/disclosure/dp_counts.h"
 #include "agents/guard/inside.h"
-#include "agents/guard/weakened.h"
+#include "agents/guard/true_values.h"
+#include "agents/weakened.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "proto/note.h"
@@ -291,7 +292,7 @@ static result protect(struct guard *g, const struct verified *v, const struct en
     if (v->dataset->dictionary->profile == PROFILE_OPEN)
         return counts_open(v->question, a, ret, why);
     if (weakened("all"))
-        return weakened_counts(v->question, a, ret, why);
+        return true_values(v->question, a, ret, why);
     if (v->dataset->dictionary->profile == PROFILE_DP) {
         struct system_words words;
         system_words_init(&words, g->host);
@@ -365,7 +366,7 @@ static result ask_engine(struct guard *g, const struct verified *v, struct why *
 {
     struct buffer bytes CLEANUP(buffer_done) = {0};
     struct plan p = {.edition = v->dataset->edition, .snapshot = v->dataset->snapshot, .question = v->question,
-                     .protect = v->dataset->dictionary->profile != PROFILE_OPEN};
+                     .protect = v->dataset->dictionary->profile != PROFILE_OPEN && !weakened("all")};
     buffer_init(&bytes, PLAN_BYTES_MAX);
     buffer_wipe(&g->left_out);
     buffer_init(&g->left_out, LEFT_OUT_MAX * RECORD_KEY_LEN);

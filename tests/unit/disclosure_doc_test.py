@@ -45,7 +45,8 @@ def is_run(top, test):
     path, name = test.split(": ")
     if path.startswith("tests/unit/"):
         return f"cmocka_unit_test({name})" in read(top, path)
-    places = {path} | ({"tests/attack/attacks.c"} if path.startswith("tests/attack/") else set())
+    runner = "api.py" if path.endswith(".py") else "attacks.c"
+    places = {path} | ({f"tests/attack/{runner}"} if path.startswith("tests/attack/") else set())
     return sum(len(re.findall(rf"\b{name}\b", read(top, place))) for place in places) >= 2
 
 
