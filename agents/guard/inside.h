@@ -1,6 +1,7 @@
 /*
  * inside.h - the guard role's state, shared by its few files and by nobody else.
  *
+ *   common.c   what all others use: journal, ask, remember, wait, end
  *   poll.c     one poll outstanding; what a poll brings is accepted or refused here
  *   witness.c  the log as this site saw it: remembered, cosigned, and what is kept of a fork
  *   tasks.c    a task's way: verify - journal - engine - disclosure - answer
@@ -11,6 +12,10 @@
  *   rules.c    the site's own rules: taken when its holder signed them, in force until a newer version
  *   stops.c    the holder's stop buttons: pause, and blocked permits
  *   upkeep.c   the once-a-second round: stops, catalogue, certificate, state, journal's signature
+ *   guard.c    the role: opens all of it, and hands on what link and engine say
+ *
+ * Each uses only those before it in this order: common, stops, rules, consent, decide, results, witness, inbox, tasks,
+ * poll, upkeep, guard.
  */
 #ifndef INNSYN_AGENTS_GUARD_INSIDE_H
 #define INNSYN_AGENTS_GUARD_INSIDE_H
@@ -122,7 +127,7 @@ struct guard {
     int status;
 };
 
-/* guard.c */
+/* common.c */
 void guard_stop(struct guard *g, int status);
 /* Sends a request to link; *ret_tag names it.  body: taken over, NULL: none. */
 MUST_CHECK result guard_ask(struct guard *g, enum transport_method method, const char *path, struct json *body,
@@ -135,10 +140,13 @@ void guard_time_floor(struct guard *g, int64_t at_ms);
 MUST_CHECK bool guard_journal(struct guard *g, const char *type, struct json *fields);
 /* Logs an HTTP answer that is not 200, with the problem's code and detail. */
 void guard_log_problem(const char *event, unsigned status, struct slice body);
+/* Writes what changed of the agent's state; if that fails the role ends: what was accepted must be remembered. */
+void guard_flush_state(struct guard *g);
+/* There is something to say: a poll begins now, not after the one at hand. */
+void guard_poll_now(struct guard *g);
 
 /* poll.c */
 void poll_begin(void *guard);
-void poll_again(struct guard *g); /* there is something to say: not after the poll at hand, but now */
 void poll_answered(struct guard *g, result r, unsigned status, struct slice body, const struct why *why);
 
 /* witness.c */
@@ -240,12 +248,12 @@ void guard_read_stops(struct guard *g);
 MUST_CHECK result guard_rules_start(struct guard *g, struct why *why);
 /* Looks at <dir>/site-rules.json.  On failure the rules in force stay. */
 MUST_CHECK result guard_read_rules(struct guard *g, struct why *why);
+/* Looks whether the holder laid down new ones; rules that cannot be read are logged, and those in force stay. */
+void guard_new_rules(struct guard *g);
 
 /* upkeep.c */
 void upkeep(void *guard);
-void upkeep_rules(struct guard *g); /* looks whether the holder laid down new ones */
 MUST_CHECK result upkeep_start(struct guard *g, struct why *why);
-void guard_flush_state(struct guard *g);
 bool upkeep_answered(struct guard *g, uint64_t tag, result r, unsigned status, struct slice body, const struct why *why);
 void upkeep_request_made(struct guard *g, struct slice pem);
 

@@ -135,7 +135,7 @@ static bool take(struct guard *g, const struct polled *p)
         take_cancel(g, json_item(p->cancel, i));
     guard_read_stops(g);
     if (json_size(p->tasks))
-        upkeep_rules(g);
+        guard_new_rules(g);
     for (size_t i = 0; i < json_size(p->tasks); i++)
         task_take(g, json_item(p->tasks, i));
     return true;
@@ -161,14 +161,6 @@ static struct json *blocked_permits(const struct guard *g)
     for (unsigned i = 0; i < g->blocks.count; i++)
         json_add(list, json_of_str(g->blocks.permits[i].text));
     return list;
-}
-
-void poll_again(struct guard *g)
-{
-    if (g->poll_tag == 0)
-        return; /* one begins soon anyway */
-    g->poll_tag = 0; /* the broker answers the older one with nothing; what comes under its tag is left alone */
-    poll_begin(g);
 }
 
 void poll_begin(void *guard)

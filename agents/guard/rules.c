@@ -35,7 +35,7 @@ static result put_in_force(struct guard *g, struct slice text, struct site_rules
     char version[24];
     snprintf(version, sizeof version, "%llu", (unsigned long long)g->state.rules_version);
     log_event(LOG_NOTICE, "site_rules", "version", version, NULL);
-    poll_again(g);
+    guard_poll_now(g);
     return DONE;
 }
 
@@ -129,4 +129,12 @@ result guard_rules_start(struct guard *g, struct why *why)
     if (!is_ok(r))
         log_failure(LOG_ERROR, "site_rules_refused", r, &inner);
     return DONE;
+}
+
+void guard_new_rules(struct guard *g)
+{
+    struct why why = {0};
+    result r = guard_read_rules(g, &why);
+    if (!is_ok(r))
+        log_failure(LOG_ERROR, "site_rules_refused", r, &why); /* the rules in force stay in force */
 }

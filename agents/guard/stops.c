@@ -54,5 +54,5 @@ void guard_read_stops(struct guard *g)
             return;
     }
     if (changed)
-        poll_again(g);
+        guard_poll_now(g);
 }

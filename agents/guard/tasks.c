@@ -152,7 +152,7 @@ static bool still_may(struct guard *g, const struct verified *v)
 {
     struct refusal refusal;
     guard_read_stops(g);
-    upkeep_rules(g);
+    guard_new_rules(g);
     struct verify_facts f = facts(g);
     if (verify_still(&f, v, &refusal))
         return true;

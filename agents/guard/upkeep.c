@@ -12,31 +12,7 @@
 
 enum { RENEW_RETRY_MS = 60000, WARN_BEFORE_MS = 24 * 60 * 60 * 1000, END_TEXT_SIZE = AGENT_PATH_SIZE + 512 };
 
-/* --- the site's own rules ------------------------------------------------------------------------ */
-
-void upkeep_rules(struct guard *g)
-{
-    struct why why = {0};
-    result r = guard_read_rules(g, &why);
-    if (!is_ok(r))
-        log_failure(LOG_ERROR, "site_rules_refused", r, &why); /* the rules in force stay in force */
-}
-
 /* --- state ------------------------------------------------------------------------------------- */
-
-void guard_flush_state(struct guard *g)
-{
-    struct why why = {0};
-    if (!g->state_dirty)
-        return;
-    result r = store_write_state(&g->store, &g->state, &why);
-    if (is_ok(r)) {
-        g->state_dirty = false;
-        return;
-    }
-    log_failure(LOG_ERROR, "state_not_written", r, &why);
-    guard_stop(g, 1); /* what was accepted must be remembered */
-}
 
 static void sign_journal(struct guard *g)
 {
@@ -244,7 +220,7 @@ void upkeep(void *guard)
 {
     struct guard *g = guard;
     guard_read_stops(g);
-    upkeep_rules(g);
+    guard_new_rules(g);
     refresh_datasets(g);
     consent_upkeep(g);
     publish_catalogue(g);

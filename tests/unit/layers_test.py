@@ -20,7 +20,7 @@ LAYERS = {
 
 # Within such a folder, a room's files may include headers of the rooms before it, its own, and the folder's top.
 ROOMS = {
-    "broker": ("store", "call", "audit", "accounts", "sites", "permits", "applications", "core"),
+    "broker": ("store", "call", "audit", "accounts", "sites", "outbox", "permits", "applications", "core"),
     "agents": ("snapshot", "engine", "disclosure", "loader", "link", "guard", "commands"),
     "client": ("log", "show", "commands"),
 }
