@@ -41,7 +41,7 @@ command_fn audit_reconcile, audit_recombine, audit_signals;
 command_fn audit_policy, audit_prove, audit_mirror, audit_witness; /* command_proof.c */
 command_fn policy_roles;
 command_fn policy_duo; /* command_duo.c */
-command_fn policy_show, policy_publish, organisation_add, organisations_show, training_record, terms_agree, attestations_show; /* command_access.c */
+command_fn policy_show, policy_publish, organisation_add, organisations_show, training_record, training_withdraw, terms_agree, terms_withdraw, attestations_show; /* command_access.c */
 command_fn policy_explain, application_assessment; /* command_explain.c, command_application.c */
 
 /* --- what they share (listing.c) --- */

@@ -116,7 +116,9 @@ static const struct command_entry commands[] = {
     {"organisation", "list", 0, 0, true, "", "", "the registered organisations", organisations_show},
     {"organisation", "add", 1, 1, true, "name= kind= country= number= mandate", "ID --name TEXT --kind public|research|company --country CC [--number N] [--mandate]", "register an organisation, or change it (operator)", organisation_add},
     {"training", "record", 2, 2, true, "until=", "ACCOUNT TRAINING [--until MOMENT]", "record training that somebody has done (operator)", training_record},
+    {"training", "withdraw", 2, 2, true, "", "ACCOUNT TRAINING", "it counts no longer, from now on (operator)", training_withdraw},
     {"terms", "sign", 1, 1, true, "", "NAME", "sign terms for oneself", terms_agree},
+    {"terms", "withdraw", 1, 1, true, "", "NAME", "take one's signature back", terms_withdraw},
 };
 /* clang-format on */
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

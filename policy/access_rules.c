@@ -390,11 +390,15 @@ static void check_period(const struct checking *c)
 
 static void check_budget(const struct checking *c)
 {
-    char allowed[64];
-    if (!c->set->questions_max || c->ask->questions < (uint64_t)c->set->questions_max)
+    char allowed[64], field[96];
+    long long most = (long long)c->set->questions_max;
+    if (!most || c->ask->questions < (uint64_t)most)
         return;
-    (void)snprintf(allowed, sizeof allowed, "%lld questions", (long long)c->set->questions_max);
-    say(c, VERDICT_DENY, "", allowed, "the permit's questions are used up");
+    (void)snprintf(allowed, sizeof allowed, "%lld questions", most);
+    (void)snprintf(field, sizeof field, "%.60s", c->field);
+    verdict_add(c->v, VERDICT_DENY, "questions_used_up", field, allowed,
+                "rules of %s%s: %lld questions under one permit, %llu were asked; whose rule it is can allow more, and an amended permit has its own count",
+                c->level, c->whom, most, (unsigned long long)c->ask->questions);
 }
 
 static void check_set(const struct checking *c, enum access_part part)
@@ -415,6 +419,14 @@ static void check_set(const struct checking *c, enum access_part part)
     case ACCESS_BUDGET: check_budget(c); break;
     case ACCESS_PARTS: break;
     }
+}
+
+bool access_rules_count_questions(const struct access_rules *r)
+{
+    bool counts = r->all.questions_max > 0;
+    for (unsigned k = 0; k < ORGANISATION_KINDS; k++)
+        counts = counts || r->of[k].questions_max > 0;
+    return counts;
 }
 
 void access_rules_check(const struct access_rules *r, enum access_part part, const struct access_ask *a, const char *level, const char *field,

@@ -10,7 +10,7 @@
  *  "statistics":["count","table"],      no other
  *  "months_max":24,                     of a permit
  *  "variables_max":20,                  of one dataset in an application, or of one question
- *  "questions_max":500,                 under one permit
+ *  "questions_max":500,                 under one permit; of a dataset's own rules: about this dataset
  *  "sensitive":"review",                asking for variables that the dictionary marks as sensitive
  *  "variables":{"review":["x"],"deny":["y"]},
  *  "combinations":[{"variables":["municipality","birth"],"effect":"deny"}],  all of them in one question
@@ -53,7 +53,7 @@ struct access_ask {
     bool one_question;                         /* else an application, whose variables need not meet in one question */
     const bool *statistics;                    /* STATISTIC_KINDS flags; NULL: none asked yet */
     int64_t from_ms, to_ms;                    /* the permit's period; 0: unknown */
-    uint64_t questions;                        /* asked so far under the permit */
+    uint64_t questions;                        /* asked so far under the permit: of this dataset for its own rules, of any for the network's */
     const struct label *people;
     unsigned people_count;
     const struct attestation *attestations;    /* of anyone */
@@ -64,9 +64,11 @@ enum access_part {
     ACCESS_PURPOSE, ACCESS_ORGANISATION, ACCESS_TRAINING, ACCESS_TERMS, ACCESS_COUNTRY, ACCESS_VARIABLES, ACCESS_STATISTICS,
     ACCESS_PERIOD, ACCESS_BUDGET, ACCESS_PARTS,
 };
+/* Is there a rule about how many questions? */
+bool access_rules_count_questions(const struct access_rules *r);
 const char *access_part_name(enum access_part p); /* "purpose", "organisation", ... */
 
-/* Adds what this part of the rules says against it (rule_not_met, with what would be allowed).
+/* Adds what this part of the rules says against it (rule_not_met or questions_used_up, with what would be allowed).
  * level: whose rules ("the network"), as the reasons name it; field: of what is asked ("/datasets/0"), "" at the top. */
 void access_rules_check(const struct access_rules *r, enum access_part part, const struct access_ask *a, const char *level, const char *field,
                         struct verdict *v);

@@ -156,7 +156,8 @@ static unsigned variables_of(const struct question *q, struct slice to[VARIABLES
 
 void scope_check_rules(const struct access_rules *r, const struct scope_facts *f, uint64_t questions, const char *level, struct verdict *v)
 {
-    static const enum access_part PARTS[] = {ACCESS_PURPOSE, ACCESS_ORGANISATION, ACCESS_COUNTRY, ACCESS_VARIABLES, ACCESS_STATISTICS, ACCESS_BUDGET};
+    static const enum access_part PARTS[] = {ACCESS_PURPOSE, ACCESS_ORGANISATION, ACCESS_TRAINING, ACCESS_TERMS, ACCESS_COUNTRY, ACCESS_VARIABLES,
+                                             ACCESS_STATISTICS, ACCESS_BUDGET};
     struct slice variables[VARIABLES_MAX];
     bool statistics[STATISTIC_KINDS] = {false};
     struct verdict said;
@@ -168,13 +169,14 @@ void scope_check_rules(const struct access_rules *r, const struct scope_facts *f
     statistics[f->question->statistic] = true;
     const struct access_ask ask = {.purpose = f->permit->purpose, .organisation = &f->permit->organisation, .dictionary = f->question->dictionary,
                                    .variables = variables, .variable_count = count, .one_question = true, .statistics = statistics,
-                                   .from_ms = f->permit->from_ms, .to_ms = f->permit->to_ms, .questions = questions, .now_ms = f->now_ms};
+                                   .from_ms = f->permit->from_ms, .to_ms = f->permit->to_ms, .questions = questions, .people = f->account, .people_count = f->attested ? 1 : 0,
+                                   .attestations = f->attestations, .attestation_count = f->attestation_count, .now_ms = f->now_ms};
     verdict_init(&said);
     for (unsigned i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++)
         access_rules_check(r, PARTS[i], &ask, level, "/question", &said);
     for (unsigned i = 0; i < said.count; i++)
         if (said.reasons[i].effect == VERDICT_DENY)
-            verdict_add(v, VERDICT_DENY, "rule_not_met", said.reasons[i].field, said.reasons[i].allowed, "%s", said.reasons[i].text);
+            verdict_add(v, VERDICT_DENY, said.reasons[i].code->code, said.reasons[i].field, said.reasons[i].allowed, "%s", said.reasons[i].text);
 }
 
 static void check_rules(const struct scope_facts *f, struct verdict *v)
@@ -186,7 +188,7 @@ static void check_rules(const struct scope_facts *f, struct verdict *v)
         return;
     (void)snprintf(level, sizeof level, "dataset '%s'", d->dataset.text);
     if (is_ok(access_rules_read(d->rules, "/access_rules", &rules, NULL)))
-        scope_check_rules(rules, f, 0, level, v);
+        scope_check_rules(rules, f, f->questions, level, v);
     else /* fail closed */
         verdict_add(v, VERDICT_DENY, "rule_not_met", "/question/dataset", NULL, "the dataset's access rules cannot be read");
 }

@@ -41,6 +41,7 @@ static const struct problem_code CODES[] = {
     {"release_by_hand", PROBLEM_POLICY, 403, "The site releases answers by hand."},
     {"use_condition", PROBLEM_POLICY, 403, "The data's conditions of use do not allow it."},
     {"rule_not_met", PROBLEM_POLICY, 403, "A rule for access is not met."},
+    {"questions_used_up", PROBLEM_POLICY, 403, "The questions that a rule gives a permit are used up."},
     {"deviation_unexplained", PROBLEM_POLICY, 422, "A decision against the assessment needs a written reason."},
     {"release_refused", PROBLEM_POLICY, 403, "The data holder does not release the answer."},
     {"release_lapsed", PROBLEM_POLICY, 403, "The data holder did not release the answer in time."},

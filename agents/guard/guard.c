@@ -172,6 +172,8 @@ static result open_files(struct guard *g, struct why *why)
     TRY(store_open(g->host, path, &g->store, why));
     TRY(store_read_state(&g->store, &g->state, why));
     TRY(open_trust(g, why));
+    agent_path(g->settings, "guard/asked", path);
+    TRY(host_make_folder(g->host, path, 0700, why));
     agent_path(g->settings, "guard/ledger", path);
     TRY(host_make_folder(g->host, path, 0700, why));
     TRY(ledger_open(g->host, path, false, &g->ledger, why));

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 
 #include "agents/disclosure/dp_counts.h"
+#include "agents/guard/asked.h"
 #include "agents/guard/inside.h"
 #include "agents/guard/true_values.h"
 #include "agents/weakened.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "policy/access_rules.h"
 #include "proto/note.h"
 
 enum { TIME_BUCKET_US = 10000, PLAN_BYTES_MAX = 2 * 1024 * 1024, STATISTIC_BYTES_MAX = ENVELOPE_PAYLOAD_MAX };
@@ -88,6 +90,16 @@ static bool ran_before(void *self, const struct document_id *query, struct docum
     return true;
 }
 
+static bool asked(void *self, const struct document_id *permit, const struct label *dataset, const struct document_id *query, uint64_t *ret_others)
+{
+    struct guard *g = self;
+    struct why why = {0};
+    result r = asked_count(g->host, g->settings, permit, dataset, query, ret_others, &why);
+    if (!is_ok(r))
+        log_failure(LOG_ERROR, "asked_unreadable", r, &why);
+    return is_ok(r);
+}
+
 static struct verify_facts facts(struct guard *g)
 {
     return (struct verify_facts){
@@ -97,7 +109,7 @@ static struct verify_facts facts(struct guard *g)
         .checkpoint = g->state.checkpoint, .checkpoint_at_ms = g->checkpoint_at_ms,
         .witnesses_needed = witnesses_majority(g->trust->witness_count), .witnesses_seen = g->witnesses_seen, .datasets = g->datasets.held,
         .dataset_count = g->datasets.count, .statuses_full = g->state.status_count == STATE_STATUSES_MAX, .rules = g->rules,
-        .status_seen = seen_status, .run_before = ran_before, .optouts_checked_ms = optouts_checked_ms(g->optouts),
+        .status_seen = seen_status, .run_before = ran_before, .asked = asked, .optouts_checked_ms = optouts_checked_ms(g->optouts),
         .optouts_age_max_ms = g->settings->optout_age_max_ms, .self = g};
 }
 
@@ -519,6 +531,22 @@ static bool journal_asked(struct guard *g, const struct verified *v)
     return guard_journal(g, "asked", fields);
 }
 
+/* A dataset whose rules give a permit so many questions: this is one of them, durably.  False: it was refused. */
+static bool count_question(struct guard *g, const struct verified *v)
+{
+    struct access_rules *rules CLEANUP(access_rules_freep) = NULL;
+    const struct dictionary *d = v->dataset->dictionary;
+    struct why why = {0};
+    if (!d->rules)
+        return true;
+    result r = access_rules_read(d->rules, "/access_rules", &rules, &why);
+    if (is_ok(r) && access_rules_count_questions(rules))
+        r = asked_add(g->host, g->settings, &v->permit->id, &d->dataset, &v->query->id, &why);
+    if (!is_ok(r))
+        fault(g, v, "question_not_counted", r, &why, "this site cannot count what is asked under the permit; its operator has been told why");
+    return is_ok(r);
+}
+
 /* redelivery returns the stored bytes. */
 static void send_again(struct guard *g, const struct verified *v)
 {
@@ -586,7 +614,7 @@ void task_take(struct guard *g, const struct json *bundle)
         fail_task(g, &v, &refusal);
         return;
     }
-    if (!journal_asked(g, &v) || answer_as_before(g, &v))
+    if (!journal_asked(g, &v) || !count_question(g, &v) || answer_as_before(g, &v))
         return;
     enqueue(g, &v);
 }

@@ -395,11 +395,16 @@ static bool take_verdict(const struct verdict *verdict, char *by_hand, size_t by
 static bool check_policy(struct checking *c)
 {
     const struct verify_facts *f = c->f;
+    const struct dictionary *d = c->v.dataset->dictionary;
+    uint64_t questions = 0;
+    if (d->rules && f->asked && !f->asked(f->self, &c->v.permit->id, &d->dataset, &c->v.query->id, &questions))
+        return refuse(c->why, "site", "fault", "", "this site cannot read how much was asked under the permit; its operator has been told why");
     struct verdict *verdict = calloc(1, sizeof *verdict); /* large */
     if (!verdict)
         return refuse(c->why, "site", "fault", "", "no memory to decide");
     struct scope_facts scope = {.permit = c->v.permit, .state = c->v.status.state, .question = c->v.question,
-                                .account = &c->v.account, .now_ms = f->now_ms, .sites = &f->site, .site_count = 1};
+                                .account = &c->v.account, .now_ms = f->now_ms, .sites = &f->site, .site_count = 1,
+                                .questions = questions};
     verdict_init(verdict);
     scope_check(&scope, verdict);
     if (f->rules)

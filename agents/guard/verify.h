@@ -59,6 +59,9 @@ struct verify_facts {
     bool (*status_seen)(void *self, const struct document_id *permit, struct permit_status *ret);
     /* The task under which a query id was run here; false: never. */
     bool (*run_before)(void *self, const struct document_id *query, struct document_id *ret_task, struct hash *ret_query_hash);
+    /* How many other queries were asked here under the permit about the dataset; false: that cannot be known now.
+     * Asked of datasets that have access rules; NULL: none count. */
+    bool (*asked)(void *self, const struct document_id *permit, const struct label *dataset, const struct document_id *query, uint64_t *ret_others);
     void *self;
 };
 

@@ -153,8 +153,21 @@ result organisation_of(struct core *c, struct slice account, struct json **ret_t
 
 /* --- training and terms -------------------------------------------------------------------------- */
 
-static result attest(struct call *c, const struct label *account, bool terms, const struct label *name, int64_t until_ms, struct why *why)
+/* What is withdrawn ends now; what was never there has nothing to end. */
+static result check_there(struct call *c, const struct label *account, bool terms, const struct label *name, struct why *why)
 {
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    TRY(RUN(c->core, ATTESTATIONS_OF, &rows, why, store_str(account->text), store_integer(ATTESTATIONS_MAX)));
+    while (rows_next(rows))
+        if ((rows_integer(rows, 0) != 0) == terms && slice_is(rows_text(rows, 1), name->text))
+            return DONE;
+    return FAIL_AT(why, MALFORMED, terms ? "/terms" : "/training", "'%s' has not %s '%s'", account->text, terms ? "signed" : "done", name->text);
+}
+
+static result attest(struct call *c, const struct label *account, bool terms, const struct label *name, int64_t until_ms, bool withdrawn, struct why *why)
+{
+    if (withdrawn)
+        TRY(check_there(c, account, terms, name, why));
     TRY(RUN(c->core, ATTESTATION_PUT, NULL, why, store_str(account->text), store_integer(terms), store_str(name->text), store_integer(c->now_ms),
             store_integer(until_ms), store_str(c->who.account.text)));
     struct json *entry = json_object();
@@ -163,6 +176,8 @@ static result attest(struct call *c, const struct label *account, bool terms, co
     json_set(entry, terms ? "terms" : "training", json_of_str(name->text));
     json_set(c->answer, "account", json_of_str(account->text));
     json_set(c->answer, terms ? "terms" : "training", json_of_str(name->text));
+    if (withdrawn)
+        json_set(entry, "withdrawn", json_of_bool(true));
     if (until_ms) {
         json_set(entry, "until", json_of_instant(until_ms));
         json_set(c->answer, "until", json_of_instant(until_ms));
@@ -171,35 +186,41 @@ static result attest(struct call *c, const struct label *account, bool terms, co
     return log_append(c->core, "attestation", entry, NULL, why);
 }
 
-/* Training that somebody has done, as the operator has seen proof of it. */
+/* Training that somebody has done, as the operator has seen proof of it; or that counts no longer. */
 result training_add(struct call *c, struct why *why)
 {
     struct fields f;
     struct label account, name;
     int64_t until_ms = 0;
+    bool withdrawn = false;
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(call_fields(c, &f, why));
     TRY(need_label(&f, "account", &account));
     TRY(need_label(&f, "training", &name));
     TRY(may_instant(&f, "until", &until_ms));
+    TRY(may_bool(&f, "withdrawn", &withdrawn));
     TRY(fields_close(&f));
+    if (withdrawn && until_ms)
+        return FAIL_AT(why, MALFORMED, "/until", "what is withdrawn ends now");
     if (until_ms && (until_ms <= c->now_ms || until_ms > c->now_ms + ATTESTATION_DAYS_MAX * DAY_MS))
         return FAIL_AT(why, MALFORMED, "/until", "must lie in the future, at most ten years away");
     TRY(RUN(c->core, ACCOUNT_GET, &rows, why, store_str(account.text)));
     if (!rows_next(rows))
         return FAIL_AT(why, MALFORMED, "/account", "there is no account '%s'", account.text);
-    return attest(c, &account, false, &name, until_ms, why);
+    return attest(c, &account, false, &name, withdrawn ? c->now_ms : until_ms, withdrawn, why);
 }
 
-/* Everyone signs for himself or herself. */
+/* Everyone signs for himself or herself, and may take it back. */
 result terms_sign(struct call *c, struct why *why)
 {
     struct fields f;
     struct label name;
+    bool withdrawn = false;
     TRY(call_fields(c, &f, why));
     TRY(need_label(&f, "terms", &name));
+    TRY(may_bool(&f, "withdrawn", &withdrawn));
     TRY(fields_close(&f));
-    return attest(c, &c->who.account, true, &name, 0, why);
+    return attest(c, &c->who.account, true, &name, withdrawn ? c->now_ms : 0, withdrawn, why);
 }
 
 /* ?account=: another's, for those who decide or run things. */

@@ -25,7 +25,7 @@ static const struct entry_type TYPES[] = {
     {"catalogue", "site dataset edition dictionary_sha256 withdrawn", "a site published a dataset's dictionary and edition, or withdrew it"},
     {"rules", "account version rules_sha256", "the network's access rules were replaced"},
     {"organisation", "account organisation kind country mandate organisation_sha256", "an organisation was registered, or what is registered of it changed"},
-    {"attestation", "account by training terms until", "training that somebody has done was recorded, or somebody signed terms"},
+    {"attestation", "account by training terms until withdrawn", "training that somebody has done was recorded, or somebody signed terms; or it was withdrawn"},
     {"application", "account application application_commitment command state version purpose decision ground late succeeds fee to attachment attachment_commitment text_commitment reason_commitment assessment assessment_sha256 deviation_commitment", "a step of an application: made, submitted, screened, asked about, handed over (to whom), decided, appealed (no account: lapsed by time)"},
     {"opinion", "account application command state version site opinion text_commitment", "a data holder's say on an application"},
     {"enquiry", "account enquiry enquiry_commitment command state version text_commitment application", "a step of an enquiry: asked, answered, replied to, closed, or made an application of"},

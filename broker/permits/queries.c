@@ -80,20 +80,42 @@ static result narrow_sites(struct intake *in, const struct site_id *sites, unsig
     return DONE;
 }
 
+/* What access rules ask about: training and terms of the one who asks, as they are now, and what was asked before.
+ * Borrows from *ret_attested, the caller's. */
+static result gather_facts(struct call *c, const struct intake *in, struct attestation attestations[ATTESTATIONS_MAX], struct scope_facts *to,
+                           struct rows **ret_attested, uint64_t *ret_questions, struct why *why)
+{
+    struct rows *all CLEANUP(rows_freep) = NULL, *about CLEANUP(rows_freep) = NULL;
+    const char *permit = in->permit.permit->id.text;
+    TRY(RUN(c->core, ATTESTATIONS_OF, ret_attested, why, store_str(c->who.account.text), store_integer(ATTESTATIONS_MAX)));
+    struct rows *rows = *ret_attested;
+    to->attested = true;
+    to->attestations = attestations;
+    while (rows_next(rows) && to->attestation_count < ATTESTATIONS_MAX)
+        attestations[to->attestation_count++] = (struct attestation){c->who.account, rows_integer(rows, 0) != 0, rows_text(rows, 1), rows_integer(rows, 3)};
+    TRY(RUN(c->core, QUERIES_OF_PERMIT_COUNT, &all, why, store_str(permit)));
+    TRY(RUN(c->core, QUERIES_OF_PERMIT_ABOUT, &about, why, store_str(permit), store_str(in->dataset->dataset.text)));
+    *ret_questions = rows_next(all) ? (uint64_t)rows_integer(all, 0) : 0;
+    to->questions = rows_next(about) ? (uint64_t)rows_integer(about, 0) : 0;
+    return DONE;
+}
+
 static result decide_scope(struct call *c, struct intake *in, struct why *why)
 {
     struct scope_facts facts = {
         .permit = in->permit.permit, .state = permit_state_of(in->permit.state), .question = in->question, .account = &c->who.account,
         .now_ms = c->now_ms, .sites = in->sites, .site_count = in->site_count,
     };
+    struct attestation attestations[ATTESTATIONS_MAX];
+    struct rows *attested CLEANUP(rows_freep) = NULL;
     const struct access_rules *rules;
-    scope_check(&facts, &in->verdict);
+    uint64_t questions = 0;
     TRY(rules_current(c->core, &rules, why));
-    if (!rules)
-        return DONE;
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    TRY(RUN(c->core, QUERIES_OF_PERMIT_COUNT, &rows, why, store_str(in->permit.permit->id.text)));
-    scope_check_rules(rules, &facts, rows_next(rows) ? (uint64_t)rows_integer(rows, 0) : 0, "the network", &in->verdict);
+    if (rules || in->dataset->dictionary->rules)
+        TRY(gather_facts(c, in, attestations, &facts, &attested, &questions, why));
+    scope_check(&facts, &in->verdict);
+    if (rules)
+        scope_check_rules(rules, &facts, questions, "the network", &in->verdict);
     return DONE;
 }
 

@@ -264,6 +264,7 @@
     S(ATTESTATIONS_OF, "SELECT terms, name, at_ms, until_ms, by_account FROM attestations WHERE account = $1"          \
       " ORDER BY terms, name LIMIT $2")                                                                                \
     S(QUERIES_OF_PERMIT_COUNT, "SELECT count(*) FROM queries WHERE permit = $1")                                       \
+    S(QUERIES_OF_PERMIT_ABOUT, "SELECT count(*) FROM queries WHERE permit = $1 AND dataset = $2")                      \
     S(PERMIT_ADD, "INSERT INTO permits (id, application, state, serial, payload, hash, envelope, from_ms, to_ms,"      \
                   " created_ms, changed_ms, origin, succeeds, renewals)"                                               \
                   " VALUES ($1, $2, 0, 0, $3, $4, '', $5, $6, $7, $8, $9, $10, $11)")                                  \

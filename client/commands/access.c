@@ -42,21 +42,45 @@ int organisation_add(struct client *c, const struct arguments *a)
     return send_and_show(c, &(struct call){.method = "POST", .path = "/v1/organisations", .body = body});
 }
 
-int training_record(struct client *c, const struct arguments *a)
+static int training(struct client *c, const struct arguments *a, bool withdrawn)
 {
     struct json *body CLEANUP(json_freep) = json_object();
     json_set(body, "account", json_of_str(a->words[0]));
     json_set(body, "training", json_of_str(a->words[1]));
-    if (arguments_value(a, "until"))
+    if (withdrawn)
+        json_set(body, "withdrawn", json_of_bool(true));
+    else if (arguments_value(a, "until"))
         json_set(body, "until", json_of_str(arguments_value(a, "until")));
     return send_and_show(c, &(struct call){.method = "POST", .path = "/v1/training", .body = body});
 }
 
-int terms_agree(struct client *c, const struct arguments *a)
+int training_record(struct client *c, const struct arguments *a)
+{
+    return training(c, a, false);
+}
+
+int training_withdraw(struct client *c, const struct arguments *a)
+{
+    return training(c, a, true);
+}
+
+static int terms(struct client *c, const struct arguments *a, bool withdrawn)
 {
     struct json *body CLEANUP(json_freep) = json_object();
     json_set(body, "terms", json_of_str(a->words[0]));
+    if (withdrawn)
+        json_set(body, "withdrawn", json_of_bool(true));
     return send_and_show(c, &(struct call){.method = "POST", .path = "/v1/terms", .body = body});
+}
+
+int terms_agree(struct client *c, const struct arguments *a)
+{
+    return terms(c, a, false);
+}
+
+int terms_withdraw(struct client *c, const struct arguments *a)
+{
+    return terms(c, a, true);
 }
 
 int attestations_show(struct client *c, const struct arguments *a)

@@ -260,7 +260,8 @@ static int judge_question(struct client *c, const struct json *tree, const struc
         return client_fail(EXIT_REFUSED, &why);
     const struct permit_dataset *d = permit_find_dataset(p, &dataset);
     struct scope_facts facts = {.permit = p, .state = state, .question = q, .account = &k->account, .now_ms = host_now_ms(c->host),
-                                .sites = d ? d->sites : NULL, .site_count = d ? d->site_count : 0};
+                                .sites = d ? d->sites : NULL, .site_count = d ? d->site_count : 0, .attested = true,
+                                .attestations = k->facts.attestations, .attestation_count = k->facts.attestation_count};
     scope_check(&facts, v);
     scope_check_rules(k->rules, &facts, 0, "the network", v);
     return EXIT_DONE;
@@ -290,11 +291,14 @@ static int explain_question(struct client *c, const struct arguments *a, const s
     if (code == EXIT_DONE)
         code = client_call(c, &(struct call){.method = "GET", .path = "/v1/me"}, &k->me);
     if (code == EXIT_DONE)
+        code = client_call(c, &(struct call){.method = "GET", .path = "/v1/attestations"}, &k->attested);
+    if (code == EXIT_DONE)
         code = fetch_rules(c, k);
     if (code != EXIT_DONE)
         return code;
     if (label_parse(json_text(json_get(k->me, "account")), &k->account, &why).code != OK)
         return client_fail(EXIT_UNREACHABLE, &why);
+    read_attestations(k);
     verdict_init(&v);
     code = judge_question(c, tree, p, state_of(document), k, &v);
     if (code != EXIT_DONE)

@@ -7,7 +7,7 @@ _innsyn() {
         [application]="forms create edit submit copy list show accept decline screen complete ask answer opinion extend assessment decide withdraw letter fee estimate agree transfer appeal judge attach detach attachment export" [permit]="list show sign revoke suspend resume amend renew"
         [enquiry]="ask list show answer reply apply close"
         [query]="check run list show cancel" [result]="show verify" [site]="list add sign-rules"
-        [trust]="show pin publish root-key make sign" [audit]="verify recombine reconcile signals search show watch export prove mirror policy witness" [optout]="register withdraw show list-versions" [policy]="roles show publish explain duo" [organisation]="list add" [training]="record" [terms]="sign"
+        [trust]="show pin publish root-key make sign" [audit]="verify recombine reconcile signals search show watch export prove mirror policy witness" [optout]="register withdraw show list-versions" [policy]="roles show publish explain duo" [organisation]="list add" [training]="record withdraw" [terms]="sign withdraw"
         [register]="report" [login]="" [logout]="" [catalogue]="" [help]=""
     )
     local -A options=(

@@ -189,11 +189,73 @@ static void rules_and_people_as_data(void **state)
     rig_sign_permit(&g, P_HOLDER2, HOLDER2, permit, 200, NULL);
     /* one question under a permit, and no second */
     EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
-    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 403, "rule_not_met");
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 403, "questions_used_up");
     EXPECT(rig_call(&g, P_OPERATOR, HTTP_PUT, "/v1/policy", RULES("\"questions_max\":2")), 200, NULL);
     EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
     a = rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/policy", NULL);
     assert_int_equal(json_integer(json_get(a->body, "version")), 2);
+    rig_close(&g);
+}
+
+static void granted(struct rig *g, const char *path, char permit[DOCUMENT_ID_LEN + 1])
+{
+    const struct rig_answer *a = rig_call(g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"grant\",\"version\":6,\"text\":\"good\"}");
+    EXPECT(a, 200, NULL);
+    rig_text(a->body, "permit", permit, DOCUMENT_ID_LEN + 1);
+    rig_sign_permit(g, P_OFFICER1, OFFICER1, permit, 200, NULL);
+    rig_sign_permit(g, P_OFFICER2, OFFICER2, permit, 200, NULL);
+    rig_sign_permit(g, P_HOLDER1, HOLDER1, permit, 200, NULL);
+    rig_sign_permit(g, P_HOLDER2, HOLDER2, permit, 200, NULL);
+}
+
+/* What a dataset's own rules and the network's ask of the one who asks is held against today, not the day of the grant. */
+static void rights_at_each_query(void **state)
+{
+    (void)state;
+    struct rig g;
+    char path[128], permit[DOCUMENT_ID_LEN + 1], id[DOCUMENT_ID_LEN + 1], soon[INSTANT_TEXT_SIZE], body[200], check[400];
+    rig_open(&g, NULL);
+    rig_network(&g);
+    publish(&g, "\"access_rules\":" RULES("\"training\":[\"privacy\"],\"terms\":[\"use-1\"],\"questions_max\":3") ",");
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/training", "{\"account\":\"researcher\",\"training\":\"privacy\",\"withdrawn\":true}"), 400, "malformed");
+    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/terms", "{\"terms\":\"use-1\",\"withdrawn\":true}"), 400, "malformed");
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/training", "{\"account\":\"researcher\",\"training\":\"privacy\"}"), 201, NULL);
+    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/terms", "{\"terms\":\"use-1\"}"), 201, NULL);
+    apply(&g, "", path);
+    granted(&g, path, permit);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    /* withdrawn, by the operator and by oneself */
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/training", "{\"account\":\"researcher\",\"training\":\"privacy\",\"withdrawn\":true}"), 201, NULL);
+    struct json *entry CLEANUP(json_freep) = entry_with(&g, "attestation", "withdrawn");
+    assert_slice(json_text(json_get(entry, "training")), "privacy");
+    const struct rig_answer *a = rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id);
+    EXPECT(a, 403, "rule_not_met");
+    assert_non_null(memmem(json_text(json_get(a->body, "detail")).at, json_text(json_get(a->body, "detail")).len, "no longer valid", 15));
+    snprintf(check, sizeof check, "{\"permit\":\"%s\",\"question\":" COUNT_Q "}", permit);
+    a = rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/queries/check", check); /* said before it is asked, too */
+    EXPECT(a, 200, NULL);
+    assert_slice(json_text(json_get(a->body, "verdict")), "deny");
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/training", "{\"account\":\"researcher\",\"training\":\"privacy\"}"), 201, NULL);
+    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/terms", "{\"terms\":\"use-1\",\"withdrawn\":true}"), 201, NULL);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 403, "rule_not_met");
+    EXPECT(rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/terms", "{\"terms\":\"use-1\"}"), 201, NULL);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    /* another person of the permit is not this one's matter; the network's rules ask as well */
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_PUT, "/v1/policy", RULES("\"training\":[\"statistics\"]")), 200, NULL);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 403, "rule_not_met");
+    rig_moment(HOUR_MS, soon);
+    snprintf(body, sizeof body, "{\"account\":\"researcher\",\"training\":\"statistics\",\"until\":\"%s\"}", soon);
+    EXPECT(rig_call(&g, P_OPERATOR, HTTP_POST, "/v1/training", body), 201, NULL);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
+    /* three questions were asked about it: refused ones did not count, the fourth is one too many */
+    a = rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id);
+    EXPECT(a, 403, "questions_used_up");
+    assert_non_null(memmem(json_text(json_get(a->body, "detail")).at, json_text(json_get(a->body, "detail")).len, "3 questions under one permit, 3 were asked", 41));
+    struct json *refused CLEANUP(json_freep) = entry_with(&g, "query_refused", "code");
+    assert_slice(json_text(json_get(refused, "code")), "questions_used_up");
+    apply(&g, "", path);
+    granted(&g, path, permit);
+    EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL); /* each permit has its own count */
     rig_close(&g);
 }
 
@@ -229,7 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grant_against_it_is_explained), cmocka_unit_test(nothing_to_deviate_from), cmocka_unit_test(rules_and_people_as_data),
-        cmocka_unit_test(conditions_of_a_holder),
+        cmocka_unit_test(conditions_of_a_holder), cmocka_unit_test(rights_at_each_query),
     };
     return cmocka_run_group_tests_name("access", tests, NULL, NULL);
 }

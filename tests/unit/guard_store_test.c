@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agents/guard/asked.h"
 #include "agents/guard/blocks.h"
 #include "agents/guard/held.h"
 #include "agents/guard/journal.h"
@@ -175,6 +176,78 @@ static void any_call_may_fail(void **state)
                 break;
         }
     }
+}
+
+/* --- how much was asked --- */
+
+static void questions_are_counted_once(void **state)
+{
+    (void)state;
+    struct agent_settings s = {.site = site};
+    const struct document_id p = id("p-0000000000000000000000000g"), other = id("p-1000000000000000000000000g");
+    const struct document_id q[3] = {id("q-0000000000000000000000000g"), id("q-1000000000000000000000000g"), id("q-2000000000000000000000000g")};
+    const struct label heart = {"heart"}, second = {"heart-2"};
+    char path[AGENT_PATH_SIZE];
+    uint64_t others = 9;
+    scratch_empty(folder);
+    snprintf(s.dir, sizeof s.dir, "%s", folder);
+    agent_path(&s, "guard", path);
+    assert_ok(host_make_folder(host_real(), path, 0700, NULL));
+    assert_false(is_ok(asked_add(host_real(), &s, &p, &heart, &q[0], NULL))); /* no folder: it is not counted, and that is said */
+    agent_path(&s, "guard/asked", path);
+    assert_ok(host_make_folder(host_real(), path, 0700, NULL));
+    assert_ok(asked_count(host_real(), &s, &p, &heart, &q[0], &others, NULL));
+    assert_int_equal(others, 0);
+    for (unsigned again = 0; again < 2; again++)
+        for (unsigned i = 0; i < 2; i++)
+            assert_ok(asked_add(host_real(), &s, &p, &heart, &q[i], NULL));
+    assert_ok(asked_count(host_real(), &s, &p, &heart, &q[0], &others, NULL));
+    assert_int_equal(others, 1); /* not itself */
+    assert_ok(asked_count(host_real(), &s, &p, &heart, &q[2], &others, NULL));
+    assert_int_equal(others, 2);
+    assert_ok(asked_count(host_real(), &s, &p, &second, &q[2], &others, NULL)); /* each dataset and each permit has its own */
+    assert_int_equal(others, 0);
+    assert_ok(asked_count(host_real(), &s, &other, &heart, &q[2], &others, NULL));
+    assert_int_equal(others, 0);
+    /* a line that the power cut short was never answered to */
+    agent_path(&s, "guard/asked/p-0000000000000000000000000g.heart", path);
+    assert_ok(host_append_file(host_real(), path, 0600, slice_str("q-00000"), NULL));
+    assert_ok(asked_count(host_real(), &s, &p, &heart, &q[2], &others, NULL));
+    assert_int_equal(others, 2);
+    assert_ok(asked_add(host_real(), &s, &p, &heart, &q[2], NULL));
+    assert_ok(asked_count(host_real(), &s, &p, &heart, &q[0], &others, NULL));
+    assert_int_equal(others, 2);
+}
+
+/* Whatever fails: what was said to be counted is. */
+static void counting_may_fail(void **state)
+{
+    (void)state;
+    struct agent_settings s = {.site = site};
+    const struct document_id p = id("p-0000000000000000000000000g"), q = id("q-0000000000000000000000000g"), next = id("q-1000000000000000000000000g");
+    const struct label heart = {"heart"};
+    char path[AGENT_PATH_SIZE];
+    for (unsigned after = 0; after < 2; after++)
+        for (unsigned long n = 0;; n++) {
+            struct fault_host f;
+            uint64_t others;
+            scratch_empty(folder);
+            snprintf(s.dir, sizeof s.dir, "%s", folder);
+            agent_path(&s, "guard", path);
+            assert_ok(host_make_folder(host_real(), path, 0700, NULL));
+            agent_path(&s, "guard/asked", path);
+            assert_ok(host_make_folder(host_real(), path, 0700, NULL));
+            agent_path(&s, "guard/asked/p-0000000000000000000000000g.heart", path);
+            assert_ok(host_append_file(host_real(), path, 0600, slice_str("torn"), NULL));
+            fault_host_init(&f, n);
+            f.after = after;
+            bool done = is_ok(asked_add(&f.host, &s, &p, &heart, &q, NULL));
+            assert_true(done != f.hit);
+            assert_ok(asked_count(host_real(), &s, &p, &heart, &next, &others, NULL));
+            assert_true(others == 1 || (!done && others == 0));
+            if (!f.hit)
+                break;
+        }
 }
 
 static void broken_state_is_said_so(void **state)
@@ -473,7 +546,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_round_trip_and_refusals),
         cmocka_unit_test(statuses_never_go_back),
-        cmocka_unit_test(any_call_may_fail),
+        cmocka_unit_test(any_call_may_fail), cmocka_unit_test(questions_are_counted_once), cmocka_unit_test(counting_may_fail),
         cmocka_unit_test(broken_state_is_said_so),
         cmocka_unit_test(journal_goes_on_over_segments),
         cmocka_unit_test(changed_journal_is_noticed),

@@ -128,7 +128,7 @@ static void scope_one_fact_at_a_time(void **state)
         struct question *q CLEANUP(question_freep) = ask(rows[i].where, rows[i].statistic);
         struct label account = label(rows[i].account);
         struct site_id sites[2];
-        struct scope_facts f = {permit, rows[i].state, q, &account, at(rows[i].now), sites, 0};
+        struct scope_facts f = {.permit = permit, .state = rows[i].state, .question = q, .account = &account, .now_ms = at(rows[i].now), .sites = sites};
         struct verdict v;
         while (f.site_count < 2 && rows[i].sites[f.site_count]) {
             sites[f.site_count] = site(rows[i].sites[f.site_count]);
@@ -154,7 +154,7 @@ static void every_rule_speaks(void **state)
     struct question *q CLEANUP(question_freep) = ask("\"chol\":{\"from\":1}", "\"histogram\":{\"variable\":\"chol\",\"breaks\":[1,2]}");
     struct label account = label("other");
     struct site_id sites[1] = {site("ulm")};
-    struct scope_facts f = {permit, PERMIT_SUSPENDED, q, &account, at("2027-06-01T00:00:00Z"), sites, 1};
+    struct scope_facts f = {.permit = permit, .state = PERMIT_SUSPENDED, .question = q, .account = &account, .now_ms = at("2027-06-01T00:00:00Z"), .sites = sites, .site_count = 1};
     struct verdict v;
     verdict_init(&v);
     scope_check(&f, &v);
@@ -434,7 +434,7 @@ static void conditions_and_rules_at_each_query(void **state)
     struct question *q CLEANUP(question_freep) = ask("\"age\":{\"from\":40}", "\"table\":{\"by\":[\"sex\"]}");
     struct label account = label("researcher");
     struct site_id sites[1] = {site("va")};
-    struct scope_facts f = {permit, PERMIT_LIVE, q, &account, at("2026-07-01T00:00:00Z"), sites, 1};
+    struct scope_facts f = {.permit = permit, .state = PERMIT_LIVE, .question = q, .account = &account, .now_ms = at("2026-07-01T00:00:00Z"), .sites = sites, .site_count = 1};
     static struct use_conditions carried;
     assert_ok(research_read(NULL, slice_str("53.1.e"), "", &permit->research, NULL));
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -454,6 +454,54 @@ static void conditions_and_rules_at_each_query(void **state)
     }
     dictionary->use_conditions.count = 0;
     permit->datasets[0].use_conditions = NULL;
+}
+
+/* What a rule asks of people and of numbers is held against what is known at this moment, by whoever knows it. */
+static void people_and_numbers_at_each_query(void **state)
+{
+    (void)state;
+#define TRAINED "{\"innsyn\":\"access-rules/1\",\"training\":[\"privacy\"]}"
+#define SIGNED "{\"innsyn\":\"access-rules/1\",\"terms\":[\"use-1\"]}"
+#define THREE "{\"innsyn\":\"access-rules/1\",\"questions_max\":3}"
+    static const char NOW[] = "2026-07-01T00:00:00Z";
+    static const struct {
+        const char *rules;
+        bool attested;            /* training and terms are known here */
+        const char *training, *terms, *until;
+        uint64_t questions;
+        const char *code, *says;  /* of the refusal */
+    } rows[] = {
+        {TRAINED, true, "privacy", NULL, NULL, 0, NULL, NULL},
+        {TRAINED, true, "privacy", NULL, "2026-07-01T00:00:01Z", 0, NULL, NULL},
+        {TRAINED, true, "privacy", NULL, "2026-07-01T00:00:00Z", 0, "rule_not_met", "'researcher' has not done the training 'privacy', or it is no longer valid"},
+        {TRAINED, true, "cooking", NULL, NULL, 0, "rule_not_met", "privacy"},
+        {TRAINED, false, NULL, NULL, NULL, 0, NULL, NULL}, /* an agent */
+        {SIGNED, true, NULL, "use-1", NULL, 0, NULL, NULL},
+        {SIGNED, true, NULL, "use-1", "2026-06-01T00:00:00Z", 0, "rule_not_met", "has not signed the terms 'use-1'"},
+        {SIGNED, true, "use-1", NULL, NULL, 0, "rule_not_met", "has not signed"},
+        {THREE, false, NULL, NULL, NULL, 2, NULL, NULL},
+        {THREE, false, NULL, NULL, NULL, 3, "questions_used_up", "rules of dataset 'heart': 3 questions under one permit, 3 were asked; "},
+        {THREE, true, NULL, NULL, NULL, 400, "questions_used_up", "400 were asked"},
+    };
+    struct question *q CLEANUP(question_freep) = ask("\"age\":{\"from\":40}", "\"table\":{\"by\":[\"sex\"]}");
+    struct label account = label("researcher");
+    struct site_id sites[1] = {site("va")};
+    assert_ok(research_read(NULL, slice_str("53.1.e"), "", &permit->research, NULL));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct json *rules CLEANUP(json_freep) = parse(rows[i].rules);
+        struct attestation done = {account, rows[i].terms != NULL, slice_str(rows[i].terms ? rows[i].terms : rows[i].training ? rows[i].training : "none"),
+                                   rows[i].until ? at(rows[i].until) : 0};
+        struct scope_facts f = {.permit = permit, .state = PERMIT_LIVE, .question = q, .account = &account, .now_ms = at(NOW), .sites = sites, .site_count = 1,
+                                .questions = rows[i].questions, .attested = rows[i].attested, .attestations = &done, .attestation_count = 1};
+        struct verdict v;
+        dictionary->rules = rules;
+        verdict_init(&v);
+        scope_check(&f, &v);
+        dictionary->rules = NULL;
+        const struct reason *r = verdict_first(&v);
+        if (rows[i].code ? v.kind != VERDICT_DENY || strcmp(r->code->code, rows[i].code) != 0 || !strstr(r->text, rows[i].says) : v.kind != VERDICT_PERMIT)
+            fail_msg("row %zu: %s %s", i, verdict_name(v.kind), r ? r->text : "");
+    }
 }
 
 /* Signed by a holder of the site, for this site, newer than what is in force: everything else is refused, in words. */
@@ -524,7 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scope_one_fact_at_a_time), cmocka_unit_test(every_rule_speaks), cmocka_unit_test(verdicts_only_tighten),
         cmocka_unit_test(purposes_and_who_may),     cmocka_unit_test(roles_as_text),     cmocka_unit_test(the_role_table),
-        cmocka_unit_test(a_sites_own_rules),        cmocka_unit_test(conditions_and_rules_at_each_query),
+        cmocka_unit_test(a_sites_own_rules),        cmocka_unit_test(conditions_and_rules_at_each_query), cmocka_unit_test(people_and_numbers_at_each_query),
         cmocka_unit_test(rules_are_a_holders_document),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -22,7 +22,7 @@ enum defect {
     QUERY_STRANGER, QUERY_ALTERED, QUERY_OTHER_SITES, QUERY_EXPIRED, QUERY_FROM_FUTURE,
     /* question */
     QUESTION_DATASET_NOT_HERE, QUESTION_UNKNOWN_VARIABLE, QUESTION_OUTSIDE_VARIABLES, QUESTION_OUTSIDE_STATISTICS, QUESTION_OTHER_SITE,
-    CONDITION_ADDED, CONDITION_DENIES, RULE_DENIES,
+    CONDITION_ADDED, CONDITION_DENIES, RULE_DENIES, QUESTIONS_USED_UP, QUESTIONS_UNKNOWN,
     /* entry and proof */
     ENTRY_MISSING, ENTRY_OF_OTHER_TASK, ENTRY_OTHER_ACCOUNT, ENTRY_OTHER_INDEX, PROOF_WRONG, PROOF_MISSING,
     /* replay */
@@ -140,7 +140,7 @@ static const char conditions[] = "[{\"code\":\"DUO:0000042\"}," MORATORIUM "]", 
                   denying_conditions[] = "[{\"code\":\"DUO:0000011\"}]";
 static const char dictionary_form[] =
     "{\"dataset\":\"heart\",\"title\":\"Heart\",\"profile\":\"ck\",\"sites\":[],\"use_conditions\":%s,\"access_rules\":"
-    "{\"innsyn\":\"access-rules/1\",\"statistics\":[\"%s\"]},\"variables\":["
+    "{\"innsyn\":\"access-rules/1\",\"statistics\":[\"%s\"],\"questions_max\":5},\"variables\":["
     "{\"name\":\"pid\",\"type\":\"id\"},{\"name\":\"age\",\"type\":\"integer\"},"
     "{\"name\":\"sex\",\"type\":\"categorical\",\"levels\":[{\"code\":\"0\",\"label\":\"F\"},{\"code\":\"1\",\"label\":\"M\"}]}]}";
 
@@ -386,6 +386,16 @@ static bool ran(void *self, const struct document_id *query, struct document_id 
     return w->has_run;
 }
 
+static bool asked(void *self, const struct document_id *permit, const struct label *dataset, const struct document_id *query, uint64_t *ret_others)
+{
+    struct world *w = self;
+    assert_string_equal(permit->text, PERMIT);
+    assert_string_equal(dataset->text, "heart");
+    assert_string_equal(query->text, QUERY);
+    *ret_others = w->defect == QUESTIONS_USED_UP ? 5 : 4;
+    return w->defect != QUESTIONS_UNKNOWN;
+}
+
 static struct verify_facts facts(struct world *w)
 {
     enum defect d = w->defect;
@@ -397,7 +407,7 @@ static struct verify_facts facts(struct world *w)
         .witnesses_needed = 3, .witnesses_seen = d == NOT_COSIGNED ? 2 : 3,
         .statuses_full = d == STATUSES_FULL, .optouts_age_max_ms = 60 * MINUTE_MS,
         .optouts_checked_ms = d == OPTOUTS_NEVER_CHECKED ? 0 : d == OPTOUTS_OLD ? now - 60 * MINUTE_MS - 1 : now - 60 * MINUTE_MS,
-        .status_seen = seen, .run_before = ran, .self = w};
+        .status_seen = seen, .run_before = ran, .asked = asked, .self = w};
     assert_ok(site_id_parse(slice_str("one"), &f.site, NULL));
     return f;
 }
@@ -452,6 +462,8 @@ static const struct {
     {CONDITION_ADDED, "a condition of use that the permit does not carry", "policy", "use_condition"},
     {CONDITION_DENIES, "a condition of use that denies", "policy", "use_condition"},
     {RULE_DENIES, "a rule of the dataset that denies", "policy", "rule_not_met"},
+    {QUESTIONS_USED_UP, "one question more than a rule of the dataset gives", "policy", "questions_used_up"},
+    {QUESTIONS_UNKNOWN, "a site that cannot tell how many were asked", "site", "fault"},
     {ENTRY_MISSING, "no entry", "log", "no_entry"},
     {ENTRY_OF_OTHER_TASK, "another task's entry", "log", "entry_differs"},
     {ENTRY_OTHER_ACCOUNT, "an entry that names another account", "log", "entry_differs"},
