@@ -26,6 +26,14 @@ uint32_t charge_micro(unsigned quarters, uint64_t s)
     return (uint32_t)((4 * (uint64_t)CHARGE_ONE + below - 1) / below);
 }
 
+uint32_t charge_micro_of_cells(unsigned quarters, uint64_t s, unsigned groups)
+{
+    if (groups < 2)
+        return charge_micro(quarters, s);
+    uint64_t below = (uint64_t)quarters * groups + 4 * s; /* s is at most CHARGE_STEP_LAST: nothing overflows */
+    return (uint32_t)((8 * (uint64_t)groups * CHARGE_ONE + below - 1) / below);
+}
+
 uint64_t charge_step(uint64_t n)
 {
     uint64_t step = CHARGE_STEP_FIRST;
@@ -180,6 +188,32 @@ static bool is_narrowed_and_divided(const struct question *q)
     return q->box_count > 0 && (q->dimension_count > 0 || q->by >= 0);
 }
 
+/* How many groups of its values the answer tells a variable in: what a person's value moves is two of them. */
+static unsigned groups_of(const struct question *q, unsigned variable)
+{
+    uint64_t groups = 1;
+    for (unsigned d = 0; d < q->dimension_count; d++)
+        if (q->dimensions[d].variable == variable)
+            groups = dimension_cells(q, d);
+    if (q->by == (int)variable)
+        groups = question_groups(q);
+    return groups < CHARGE_GROUPS_MAX ? (unsigned)groups : CHARGE_GROUPS_MAX;
+}
+
+/* What the others hide may count for no more than it does where CHARGE_STEP_NARROWED is one group's: s/4 there, s/groups here. */
+static uint64_t narrowed_most(unsigned groups)
+{
+    return groups < 2 ? CHARGE_STEP_NARROWED : (uint64_t)CHARGE_STEP_NARROWED / 4 * groups;
+}
+
+/* A summary tells of its box and its groups anew with every variable: who has a value of it is a set of its own, with
+ * noise of its own, though it be the same persons. */
+static uint32_t times(uint32_t micro, unsigned count)
+{
+    uint64_t all = (uint64_t)micro * count;
+    return all < UINT32_MAX ? (uint32_t)all : UINT32_MAX;
+}
+
 result charge_of(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
                  const struct ptable *noise, uint64_t difference, struct charge *ret, struct why *why)
 {
@@ -200,8 +234,12 @@ result charge_of(const struct question *q, const struct engine_answer *a, struct
         bool model = is_summarized(q, c.items[i].variable);
         TRY(model ? step_of_group(q, a, c.items[i].variable, &x, &s, why)
                   : step_without(q, a, c.items[i].variable, &x, &s, why));
-        s = is_narrowed_and_divided(q) && s > CHARGE_STEP_NARROWED ? CHARGE_STEP_NARROWED : s;
-        c.items[i].micro = charge_micro(model ? CHARGE_MODEL_QUARTERS : quarters, s < apart ? s : apart);
+        unsigned groups = model ? 1 : groups_of(q, c.items[i].variable);
+        uint64_t most = is_narrowed_and_divided(q) ? narrowed_most(groups) : CHARGE_STEP_LAST;
+        s = s < most ? s : most;
+        s = s < apart ? s : apart;
+        c.items[i].micro = model ? charge_micro(CHARGE_MODEL_QUARTERS, s)
+                                 : times(charge_micro_of_cells(quarters, s, groups), q->variable_count > 1 ? q->variable_count : 1);
     }
     *ret = c;
     return DONE;

@@ -1,10 +1,13 @@
 /*
  * charge.h - L5: what an answer takes from the information ledger (disclosure.md 1.6).
- * Each variable d that a question names is charged 1/(V + s/4), in millionths rounded up; s is the smallest of
+ * Each variable d that a question names is charged 1/(V + s/4), or 2/(V + s/g) where the answer divides it into g groups (two
+ * and more; at most CHARGE_GROUPS_MAX count), in millionths rounded up: a person who has one value and not another is
+ * in one cell more and in one less, and each has its own noise.  s is the smallest of
  *   - the smallest parent of a cell after dropping d, cells that stay blank included,
  *   - the smallest projected difference that the audit found (agents/disclosure/audit.h),
  * each with keyed noise as a published count has, then rounded down to 10 * 2^k, so that a charge tells no more
- * than a published count.  A summarized variable is charged as a model, 1/(6.25 + n/4), n its smallest group.
+ * than a published count.  A summarized variable is charged as a model, 1/(6.25 + n/4), n its smallest group, and what it is
+ * summarized by and of (by and box) once for each of them.
  */
 #ifndef INNSYN_AGENTS_DISCLOSURE_CHARGE_H
 #define INNSYN_AGENTS_DISCLOSURE_CHARGE_H
@@ -28,6 +31,8 @@ struct charge {
 
 /* 1/(quarters/4 + s/4) in millionths, rounded up. */
 uint32_t charge_micro(unsigned quarters, uint64_t s);
+/* 2/(quarters/4 + s/groups), alike; below two groups charge_micro. */
+uint32_t charge_micro_of_cells(unsigned quarters, uint64_t s, unsigned groups);
 /* The largest 10 * 2^k that is not above n, at least 10 and at most CHARGE_STEP_LAST. */
 uint64_t charge_step(uint64_t n);
 

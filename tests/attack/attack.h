@@ -21,6 +21,7 @@ void b1(void);
 void b2(void);
 void b3(void);
 void b4(void);
+void c1(void);
 /* hostile.c */
 void b5(void);
 

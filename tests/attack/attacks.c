@@ -1,6 +1,6 @@
 /*
  * attacks.c - A1 to A9, A12, A15, A16, A21 and A22 of docs/ATTACKS.md against a site in one process; A17, A18 and
- * A24 are in numbers.c, B1 to B4 in outside.c.
+ * A24 are in numbers.c, B1 to B4 and C1 in outside.c, from B5 on in hostile.c.
  * Each attack is run without the defences first: if it does not win there, it proves nothing, and the test is void.
  * One line an attack: accuracy (or what else it measures), bound, runs, charge.  Exit 0 only if every bound holds.
  * usage: attacks [--full] [--noise] [A1 B2 ...]
@@ -475,83 +475,106 @@ static void a12(void)
 
 /* --- A15, A16: reconstruction ---------------------------------------------------------------------------------------- */
 
-/* n persons, tables by a random partition into cells of `size` crossed with the secret, as long as the ledger
- * allows `cap`; then box-constrained least squares by projected gradient.  *ret_charge: spent. */
-static double reconstruct(unsigned n, unsigned size, double cap, unsigned tables_max, bool noise, uint64_t seed, double *ret_charge)
+/* A secret of `levels` values that are equally frequent; n persons; tables by a random partition into cells of `size` crossed with
+ * the secret, as long as the ledger allows `cap`.  All cells are fitted, by least squares within bounds (projected
+ * gradient); where they are more than two, the share of persons whose own value is told from another one. */
+struct guessing {
+    unsigned n, size, levels, tables;
+    unsigned *cell;          /* [table][person] */
+    double *y, *x, *gradient; /* [table][cell][level], [person][level] */
+};
+
+static void descend(const struct guessing *g, bool noise)
+{
+    enum { ROUNDS = 400 };
+    unsigned cells = g->n / g->size, levels = g->levels;
+    double *sum = calloc((size_t)cells * levels, sizeof *sum), share = 1.0 / levels;
+    for (unsigned r = 0; r < ROUNDS; r++) {
+        memset(g->gradient, 0, (size_t)g->n * levels * sizeof *g->gradient);
+        for (unsigned t = 0; t < g->tables; t++) {
+            const unsigned *cell = g->cell + (size_t)t * g->n;
+            for (unsigned c = 0; c < cells * levels; c++)
+                sum[c] = -g->y[(size_t)t * cells * levels + c];
+            for (unsigned i = 0; i < g->n; i++)
+                for (unsigned l = 0; l < levels; l++)
+                    sum[cell[i] * levels + l] += g->x[i * levels + l];
+            for (unsigned i = 0; i < g->n; i++)
+                for (unsigned l = 0; l < levels; l++)
+                    g->gradient[i * levels + l] += sum[cell[i] * levels + l];
+        }
+        for (unsigned i = 0; i < g->n; i++) {
+            double all = 0;
+            for (unsigned l = 0; l < levels; l++) {
+                double *x = &g->x[i * levels + l], pull = noise ? 3.5 / (share * (1 - share)) * (*x - share) : 0; /* towards what is frequent */
+                *x -= (g->gradient[i * levels + l] + pull) / (double)(g->size * g->tables + 28);
+                *x = *x < 0 ? 0 : *x > 1 ? 1 : *x;
+                all += *x;
+            }
+            for (unsigned l = 0; l < levels; l++) /* one value a person */
+                g->x[i * levels + l] += (1 - all) / levels;
+        }
+    }
+    free(sum);
+}
+
+static double reconstruct(unsigned n, unsigned size, unsigned levels, double cap, unsigned tables_max, bool noise, uint64_t seed, double *ret_charge)
 {
     struct cellkey *key = key_of(seed);
-    unsigned cells = n / size, tables = 0, rounds = 400;
-    unsigned *cell = calloc((size_t)tables_max * n, sizeof *cell), *order = calloc(n, sizeof *order);
-    double *y = calloc((size_t)tables_max * cells, sizeof *y), *sum = calloc(cells, sizeof *sum), *x = calloc(n, sizeof *x),
-           *gradient = calloc(n, sizeof *gradient);
+    struct guessing g = {n, size, levels, 0, calloc((size_t)tables_max * n, sizeof *g.cell), calloc((size_t)tables_max * (n / size) * levels, sizeof *g.y),
+                         calloc((size_t)n * levels, sizeof *g.x), calloc((size_t)n * levels, sizeof *g.gradient)};
+    unsigned *order = calloc(n, sizeof *order);
     uint64_t *keys = calloc(n, sizeof *keys);
     uint8_t *secret = calloc(n, 1);
-    double spent = 0, charge = (double)charge_micro(28, charge_step(size)) / CHARGE_ONE;
+    double spent = 0, charge = (double)charge_micro_of_cells(28, charge_step(size), levels) / CHARGE_ONE;
     for (unsigned i = 0; i < n; i++) {
         keys[i] = draw(&seed);
-        secret[i] = (uint8_t)(i & 1);
         order[i] = i;
-        x[i] = 0.5;
     }
+    for (unsigned i = 0; i < n * levels; i++)
+        g.x[i] = 1.0 / levels;
     shuffle(order, n, &seed);
     for (unsigned i = 0; i < n; i++)
-        secret[order[i]] = (uint8_t)(i & 1); /* balanced */
-    for (; tables < tables_max && (!noise || spent + charge <= cap); tables++) {
+        secret[order[i]] = (uint8_t)(i % levels); /* balanced */
+    for (; g.tables < tables_max && (!noise || spent + charge <= cap); g.tables++) {
         shuffle(order, n, &seed);
-        uint64_t counts[2], key_sums[2];
-        for (unsigned c = 0; c < cells; c++) {
-            char box[64];
-            counts[0] = counts[1] = key_sums[0] = key_sums[1] = 0;
+        for (unsigned c = 0; c < n / size; c++) {
+            uint64_t counts[8] = {0}, key_sums[8] = {0};
             for (unsigned k = 0; k < size; k++) {
                 unsigned i = order[c * size + k];
-                cell[(size_t)tables * n + i] = c;
+                g.cell[(size_t)g.tables * n + i] = c;
                 counts[secret[i]]++;
                 key_sums[secret[i]] += keys[i];
             }
-            double v[2];
-            for (unsigned b = 0; b < 2; b++) {
-                snprintf(box, sizeof box, "p%u=%u;secret=%u", tables, c, b);
-                v[b] = noise ? (double)published(key, "e", box, key_sums[b], counts[b]) : (double)counts[b];
+            for (unsigned l = 0; l < levels; l++) {
+                char box[64];
+                snprintf(box, sizeof box, "p%u=%u;secret=%u", g.tables, c, l);
+                g.y[((size_t)g.tables * (n / size) + c) * levels + l] = noise ? (double)published(key, "e", box, key_sums[l], counts[l]) : (double)counts[l];
             }
-            y[(size_t)tables * cells + c] = v[1]; /* what the attacker fits, as the calibration did */
         }
         spent += charge;
     }
-    for (unsigned r = 0; r < rounds && tables; r++) {
-        memset(gradient, 0, n * sizeof *gradient);
-        for (unsigned t = 0; t < tables; t++) {
-            for (unsigned c = 0; c < cells; c++)
-                sum[c] = -y[(size_t)t * cells + c];
-            for (unsigned i = 0; i < n; i++)
-                sum[cell[(size_t)t * n + i]] += x[i];
-            for (unsigned i = 0; i < n; i++)
-                gradient[i] += sum[cell[(size_t)t * n + i]];
-        }
-        for (unsigned i = 0; i < n; i++) {
-            double pull = noise ? 7 * (x[i] - 0.5) : 0; /* ridge of the noise's variance over the prior's */
-            x[i] -= (gradient[i] + pull) / (double)(size * tables + 7);
-            x[i] = x[i] < 0 ? 0 : x[i] > 1 ? 1 : x[i];
-        }
-    }
+    descend(&g, noise);
     unsigned right = 0;
-    for (unsigned i = 0; i < n; i++)
-        right += (x[i] > 0.5) == secret[i];
-    free(cell), free(order), free(y), free(sum), free(x), free(gradient), free(keys), free(secret);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned other = (secret[i] + 1 + below(&seed, levels - 1)) % levels;
+        right += g.x[i * levels + secret[i]] > g.x[i * levels + other];
+    }
+    free(g.cell), free(g.y), free(g.x), free(g.gradient), free(order), free(keys), free(secret);
     cellkey_free(key);
     *ret_charge = spent;
     return (double)right / n;
 }
 
-static void reconstruction(const char *name, unsigned n, unsigned size, double cap, unsigned runs, unsigned tables_off)
+static void reconstruction(const char *name, unsigned n, unsigned size, unsigned levels, double cap, unsigned runs, unsigned tables_off)
 {
     double on = 0, off = 0, charge = 0, ignored;
-    unsigned tables_max = (unsigned)(cap / ((double)charge_micro(28, charge_step(size)) / CHARGE_ONE)) + 1;
+    unsigned tables_max = (unsigned)(cap / ((double)charge_micro_of_cells(28, charge_step(size), levels) / CHARGE_ONE)) + 1;
     for (unsigned r = 0; r < runs; r++) {
-        on += reconstruct(n, size, cap, tables_max, true, 1600 + 7 * r + n + size, &charge) / runs;
-        off += r < 3 ? reconstruct(n, size, 0, tables_off, false, 1700 + r + n, &ignored) / (runs < 3 ? runs : 3) : 0;
+        on += reconstruct(n, size, levels, cap, tables_max, true, 1600 + 7 * r + n + size, &charge) / runs;
+        off += r < 3 ? reconstruct(n, size, levels, 0, tables_off, false, 1700 + r + n, &ignored) / (runs < 3 ? runs : 3) : 0;
     }
-    char what[64];
-    snprintf(what, sizeof what, "n %u, cells of %u; off: %u exact tables", n, size, tables_off);
+    char what[96];
+    snprintf(what, sizeof what, "n %u, cells of %u, a secret of %u values; off: %u exact tables", n, size, levels, tables_off);
     report(name, off, 0.95, on, phi(sqrt(charge) / 2) + 0.03 + 3 * sqrt(0.25 / (n * (double)runs)), runs, charge, what);
 }
 
@@ -571,16 +594,20 @@ static void a15(void)
     report("A15", 1, 1, different, 0, 20, 0, "two permits, one question: answers that differ");
     site_done(&s);
     population_done(&p);
-    reconstruction("A15", 200, 10, 2.0, full ? 60 : 20, 20);
+    reconstruction("A15", 200, 10, 2, 2.0, full ? 60 : 20, 20);
 }
 
 static void a16(void)
 {
-    reconstruction("A16", 200, 10, 1.0, full ? 100 : 30, 20);
-    reconstruction("A16", 500, 10, 1.0, full ? 40 : 10, 30);
-    reconstruction("A16", 1000, 50, 1.0, full ? 20 : 3, 60);
-    if (full)
-        reconstruction("A16", 2000, 10, 1.0, 10, 40);
+    reconstruction("A16", 200, 10, 2, 1.0, full ? 100 : 30, 20);
+    reconstruction("A16", 500, 10, 2, 1.0, full ? 40 : 10, 30);
+    reconstruction("A16", 1000, 50, 2, 1.0, full ? 20 : 3, 60);
+    reconstruction("A16", 200, 10, 4, 1.0, full ? 100 : 30, 20);
+    reconstruction("A16", 200, 20, 5, 1.0, full ? 100 : 20, 30);
+    if (full) {
+        reconstruction("A16", 2000, 10, 2, 1.0, 10, 40);
+        reconstruction("A16", 1000, 50, 5, 1.0, 20, 100);
+    }
 }
 
 /* --- A21: what a refusal says --------------------------------------------------------------------------------------- */
@@ -677,7 +704,7 @@ int main(int argc, char **argv)
         void (*attack)(void);
     } attacks[] = {{"A1", a1}, {"A2", a2}, {"A3", a3}, {"A4", a4}, {"A5", a5}, {"A6", a6}, {"A7", a7}, {"A8", a8}, {"A9", a9}, {"A12", a12},
                    {"A15", a15}, {"A16", a16}, {"A17", a17}, {"A18", a18}, {"A21", a21}, {"A22", a22}, {"A24", a24},
-                   {"B1", b1}, {"B2", b2}, {"B3", b3}, {"B4", b4}, {"B5", b5}};
+                   {"B1", b1}, {"B2", b2}, {"B3", b3}, {"B4", b4}, {"B5", b5}, {"C1", c1}};
     unsigned chosen = 0, run = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--noise") == 0) {

@@ -1,5 +1,5 @@
 /*
- * outside.c - attacks that are not in the design's list (docs/ATTACKS.md, B1 to B4): what an outsider finds who reads the
+ * outside.c - attacks that are not in the design's list (docs/ATTACKS.md, B1 to B4, C1): what an outsider finds who reads the
  * rules and asks for what they do not look at.
  */
 #include <string.h>
@@ -203,10 +203,10 @@ void b3(void)
 
 /* The audit compares boxes as a whole.  In zip 0 nobody has x of 20 and more: boxes that differ there in half of
  * the town are clones in zip 0, and each costs what a large cohort costs. */
-static double elsewhere(unsigned runs, struct defences on, unsigned asked_max, uint64_t seed, double *ret_charge, double *ret_asked)
+static double elsewhere(unsigned runs, bool divided, struct defences on, unsigned asked_max, uint64_t seed, double *ret_charge, double *ret_asked)
 {
     enum { IN_A_ZIP = 3000 };
-    static const char by[] = "{\"table\":{\"by\":[\"zip\"]}}";
+    const char *by = divided ? "{\"table\":{\"by\":[\"zip\",\"secret\"]}}" : "{\"table\":{\"by\":[\"zip\"]}}";
     unsigned right = 0, asked = 0;
     double charge = 0;
     for (unsigned r = 0; r < runs; r++) {
@@ -224,7 +224,7 @@ static double elsewhere(unsigned runs, struct defences on, unsigned asked_max, u
         for (unsigned k = 0; k < asked_max && refused < LEDGER_REFUSALS_DAY; k++) {
             char where[2048];
             unsigned with = k & 1, half[40];
-            size_t n = (size_t)snprintf(where, sizeof where, "{\"secret\":[\"1\"],\"x\":[{\"from\":%u,\"to\":20}", 1 - with);
+            size_t n = (size_t)snprintf(where, sizeof where, "{%s\"x\":[{\"from\":%u,\"to\":20}", divided ? "" : "\"secret\":[\"1\"],", 1 - with);
             for (unsigned i = 0; i < 40; i++)
                 half[i] = below(&seed, 100) < 70;
             for (unsigned i = 0; i < 40; i++)
@@ -236,14 +236,15 @@ static double elsewhere(unsigned runs, struct defences on, unsigned asked_max, u
                 break;
             spent += so.said == ANSWERED ? so.charge : 0;
             if (so.said == ANSWERED && so.p.cells[0] != CELL_WITHHELD) {
-                sum[with] += (double)so.p.cells[0];
+                /* Divided, the cells of zip 0 are those with secret 0 and with 1: he is in one of them. */
+                sum[with] += divided ? (double)(so.p.cells[1] - so.p.cells[0]) / 2 : (double)so.p.cells[0];
                 m[with]++;
             }
             refused += so.said == REFUSED;
             published_done(&so.p);
             asked++;
         }
-        unsigned guess = m[0] && m[1] ? sum[1] / m[1] - sum[0] / m[0] > 0.5 : below(&seed, 2);
+        unsigned guess = m[0] && m[1] ? sum[1] / m[1] - sum[0] / m[0] > (divided ? 0 : 0.5) : below(&seed, 2);
         right += guess == p.secret[0];
         charge += spent;
         site_done(&s);
@@ -254,12 +255,122 @@ static double elsewhere(unsigned runs, struct defences on, unsigned asked_max, u
     return (double)right / runs;
 }
 
-void b4(void)
+static void elsewhere_divided(bool divided)
 {
     unsigned runs = full ? 400 : 60;
     double charge, asked, ignored;
-    double off = elsewhere(runs, NO_DEFENCES, 4, 341, &ignored, &ignored), on = elsewhere(runs, ALL_DEFENCES, ASKED_MAX, 342, &charge, &asked);
-    char what[64];
-    snprintf(what, sizeof what, "boxes that differ elsewhere; %.0f asked", asked);
+    double off = elsewhere(runs, divided, NO_DEFENCES, 4, 341, &ignored, &ignored), on = elsewhere(runs, divided, ALL_DEFENCES, ASKED_MAX, 342, &charge, &asked);
+    char what[96];
+    snprintf(what, sizeof what, "boxes that differ elsewhere%s; %.0f asked", divided ? ", the secret as dimension" : "", asked);
     report("B4", off, 0.99, on, phi(sqrt(charge < 1 ? charge : 1) / 2) + 0.03 + 3 * sigma(runs), runs, charge, what);
+}
+
+void b4(void)
+{
+    elsewhere_divided(false);
+    elsewhere_divided(true);
+}
+
+/* --- C1: differences of registered groupings ------------------------------------------------------------------------- */
+
+enum { AGES = 8, LONE = 7, SUMS = AGES - 1 + 4 + 2 + 1 };
+
+/* Which ages each published sum holds: the levels but the lone one, whose cell is blank; pairs; halves; all. */
+static unsigned ages_of(unsigned sum)
+{
+    if (sum < AGES - 1)
+        return 1u << sum;
+    sum -= AGES - 1;
+    return sum < 4 ? 3u << 2 * sum : sum < 6 ? 15u << 4 * (sum - 4) : 255;
+}
+
+/* The weights of the sums in the least-squares estimate of the lone age's count: all noises have one variance. */
+static void weights_of_lone(double weight[SUMS])
+{
+    double a[AGES][AGES + 1] = {{0}}; /* normal equations; the right side picks the lone one */
+    for (unsigned s = 0; s < SUMS; s++)
+        for (unsigned i = 0; i < AGES; i++)
+            for (unsigned k = 0; k < AGES; k++)
+                a[i][k] += (ages_of(s) >> i & 1) && (ages_of(s) >> k & 1);
+    a[LONE][AGES] = 1;
+    for (unsigned p = 0; p < AGES; p++) /* positive definite: no pivoting */
+        for (unsigned i = 0; i < AGES; i++) {
+            double f = i == p ? 0 : a[i][p] / a[p][p];
+            for (unsigned k = p; i != p && k <= AGES; k++)
+                a[i][k] -= f * a[p][k];
+        }
+    for (unsigned s = 0; s < SUMS; s++) {
+        weight[s] = 0;
+        for (unsigned i = 0; i < AGES; i++)
+            weight[s] += (ages_of(s) >> i & 1) ? a[i][AGES] / a[i][i] : 0;
+    }
+}
+
+/* One person of age 7 in each zip of 400: his own cell is blank, but a pair less its other age is he, and a half less three
+ * ages, and the zip less seven.  Every table that can be had is asked, and all are weighed together.  The same persons
+ * as boxes, the group's and its other level's, meet the audit. */
+static double nested(unsigned runs, struct defences on, uint64_t seed, double *ret_charge, double *ret_answered)
+{
+    enum { ZIPS = 20, IN_A_ZIP = 400 };
+    static const char *const tables[] = {"\"age\"", "{\"variable\":\"age\",\"grouping\":\"pairs\"}", "{\"variable\":\"age\",\"grouping\":\"halves\"}"};
+    double weight[SUMS], charge = 0;
+    unsigned right = 0, done = 0, answered = 0, asked = 0;
+    weights_of_lone(weight);
+    while (done < runs) {
+        struct population p;
+        struct site s;
+        int64_t sums[SUMS][ZIPS][2];
+        unsigned at = 0;
+        population_init(&p, ZIPS * IN_A_ZIP, ZIPS, draw(&seed));
+        for (unsigned i = 0; i < p.persons; i++)
+            p.age[i] = i < ZIPS ? LONE : p.age[i] == LONE ? (uint8_t)below(&seed, LONE) : p.age[i];
+        site_init(&s, &p, on);
+        for (unsigned t = 0; t <= 3; t++) {
+            char statistic[256];
+            unsigned cells = t < 3 ? AGES >> t : 1, used = t == 0 ? AGES - 1 : cells;
+            snprintf(statistic, sizeof statistic, "{\"table\":{\"by\":[%s%s\"zip\",\"secret\"]}}", t < 3 ? tables[t] : "", t < 3 ? "," : "");
+            struct said_so so = site_ask(&s, 1, "", statistic);
+            charge += so.charge * ZIPS;
+            for (unsigned c = 0; c < used; c++)
+                for (unsigned z = 0; z < ZIPS; z++)
+                    for (unsigned b = 0; b < 2; b++)
+                        sums[at + c][z][b] = so.said == ANSWERED ? so.p.cells[(c * ZIPS + z) * 2 + b] : CELL_WITHHELD;
+            at += used;
+            published_done(&so.p);
+        }
+        for (unsigned z = 0; z < ZIPS; z++, done++) {
+            double apart = 0;
+            bool whole = true;
+            for (unsigned k = 0; k < SUMS; k++) {
+                whole = whole && sums[k][z][0] != CELL_WITHHELD && sums[k][z][1] != CELL_WITHHELD;
+                apart += whole ? weight[k] * (double)(sums[k][z][1] - sums[k][z][0]) : 0;
+            }
+            right += (whole ? apart > 0 : below(&seed, 2)) == p.secret[z];
+        }
+        for (unsigned z = 0; z < 5; z++) {
+            char where[128];
+            site_forget(&s);
+            snprintf(where, sizeof where, "{\"zip\":[\"%u\"],\"secret\":[\"1\"],\"age\":[\"67\"]}", z);
+            struct said_so group = site_ask(&s, z, where, "{\"count\":{}}");
+            snprintf(where, sizeof where, "{\"zip\":[\"%u\"],\"secret\":[\"1\"],\"age\":[\"6\"]}", z);
+            struct said_so level = site_ask(&s, z, where, "{\"count\":{}}");
+            answered += level.said == ANSWERED;
+            asked++;
+            published_done(&group.p);
+            published_done(&level.p);
+        }
+        site_done(&s);
+        population_done(&p);
+    }
+    *ret_charge = charge / done;
+    *ret_answered = (double)answered / asked;
+    return (double)right / done;
+}
+
+void c1(void)
+{
+    unsigned runs = full ? 2000 : 400;
+    double charge, ignored, off_answered, on_answered, off = nested(40, NO_DEFENCES, 351, &ignored, &off_answered), on = nested(runs, ALL_DEFENCES, 352, &charge, &on_answered);
+    report("C1", off, 0.99, on, phi(sqrt(charge) / 2) + 0.03 + 3 * sigma(runs), runs, charge, "a lone level by differences of nested groupings");
+    report("C1", off_answered, 0.99, on_answered, 0, runs / 4, charge, "a group and its other level as boxes: second query answered");
 }

@@ -122,6 +122,11 @@ static size_t levels_text(char *to, size_t room, unsigned levels)
     return n + (size_t)snprintf(to + n, room - n, "]}");
 }
 
+static const char AGE_GROUPINGS[] =
+    ",\"groupings\":[{\"name\":\"pairs\",\"groups\":[{\"code\":\"01\",\"levels\":[\"0\",\"1\"]},{\"code\":\"23\",\"levels\":[\"2\",\"3\"]},"
+    "{\"code\":\"45\",\"levels\":[\"4\",\"5\"]},{\"code\":\"67\",\"levels\":[\"6\",\"7\"]}]},"
+    "{\"name\":\"halves\",\"groups\":[{\"code\":\"low\",\"levels\":[\"01\",\"23\"]},{\"code\":\"high\",\"levels\":[\"45\",\"67\"]}]}]}";
+
 static struct dictionary *dictionary_of(unsigned zips)
 {
     static char text[SITE_TEXT_MAX * 16];
@@ -134,6 +139,8 @@ static struct dictionary *dictionary_of(unsigned zips)
         }
         n += (size_t)snprintf(text + n, room - n, ",{\"name\":\"%s\",\"type\":\"category\"", names[v]);
         n += levels_text(text + n, room - n, v == ZIP ? zips : v == AGE || v == DX ? 8 : 2);
+        if (v == AGE)
+            n += (size_t)snprintf(text + n - 1, room - n, "%s", AGE_GROUPINGS) - 1;
     }
     snprintf(text + n, room - n, "]}");
     struct json *tree CLEANUP(json_freep) = NULL;

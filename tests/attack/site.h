@@ -21,7 +21,7 @@
 #include "agents/guard/ledger.h"
 
 enum { SITE_VARIABLES = 12, SITE_TEXT_MAX = 65536, BITS = 6 };
-/* Variables: pid, zip (levels), age (8), dx (8), secret (2), x (integer, grid 1 from 0, clamps 0 to 60), b0 .. b5 (2). */
+/* Variables: pid, zip (levels), age (8; groupings pairs and halves), dx (8), secret (2), x (integer, grid 1 from 0, clamps 0 to 60), b0 .. b5 (2). */
 enum { ZIP = 1, AGE, DX, SECRET, X, B0 };
 
 struct defences {

@@ -397,6 +397,13 @@ static void charge_is_the_formula(void **state)
     assert_int_equal(charge_micro(28, 160), 21277);  /* of 200 */
     assert_int_equal(charge_micro(28, 640), 5989);   /* of 1,000 */
     assert_int_equal(charge_micro(25, 0), 160000);
+    /* Two groups and more: 2/(V + s/g).  With large s two groups cost what one costs, since one tells of the other. */
+    assert_int_equal(charge_micro_of_cells(28, 10, 1), 105264);
+    assert_int_equal(charge_micro_of_cells(28, 10, 2), 166667);  /* 2/(7 + 5): 6 tables */
+    assert_int_equal(charge_micro_of_cells(28, 160, 2), 22989);  /* 43 */
+    assert_int_equal(charge_micro_of_cells(28, 1280, 2), 3092);  /* 323; one: 327 */
+    assert_int_equal(charge_micro_of_cells(28, 40, 4), 117648);  /* 2/(7 + 10) */
+    assert_int_equal(charge_micro_of_cells(28, 20, 10), 222223); /* 2/(7 + 2) */
     assert_int_equal(charge_step(0), 10);
     assert_int_equal(charge_step(19), 10);
     assert_int_equal(charge_step(20), 20);
@@ -429,8 +436,9 @@ static void charge_of_a_question(void **state)
         smallest = groups[l] < smallest ? groups[l] : smallest;
     for (unsigned i = 0; i < c.count; i++) { /* dx: the smallest age group; age: the 50 with dx 1; each with noise */
         uint64_t n = c.items[i].variable == 3 ? smallest : 50;
-        assert_true(c.items[i].micro <= charge_micro(28, charge_step(n - CK_NOISE_MAX)));
-        assert_true(c.items[i].micro >= charge_micro(28, charge_step(n + CK_NOISE_MAX)));
+        unsigned cells = c.items[i].variable == 3 ? 1 : dimension_cells(q, 0);
+        assert_true(c.items[i].micro <= charge_micro_of_cells(28, charge_step(n - CK_NOISE_MAX), cells));
+        assert_true(c.items[i].micro >= charge_micro_of_cells(28, charge_step(n + CK_NOISE_MAX), cells));
     }
     /* A narrowed box that is divided never pays less than for groups of 80, whatever their size. */
     for (unsigned narrowed = 0; narrowed < 2; narrowed++) {
@@ -447,12 +455,56 @@ static void charge_of_a_question(void **state)
                 many.parents[b].persons[i] = 100000;
         assert_ok(charge_of(wide, &many, key, slice_str("e"), ptable_find(slice_str("default_k5")), AUDIT_EXACT_BELOW, &c, NULL));
         for (unsigned i = 0; i < c.count; i++)
-            assert_int_equal(c.items[i].micro, charge_micro(28, narrowed ? CHARGE_STEP_NARROWED : CHARGE_STEP_LAST));
+            if (c.items[i].variable == 3) /* dx narrows */
+                assert_int_equal(c.items[i].micro, charge_micro(28, CHARGE_STEP_NARROWED));
+            else /* zip divides: two cells that each cost what the narrowed one costs */
+                assert_int_equal(c.items[i].micro, narrowed ? (2 * 4 * CHARGE_ONE + 107) / 108
+                                                            : charge_micro_of_cells(28, CHARGE_STEP_LAST, dimension_cells(wide, 0)));
     }
     assert_ok(charge_of(q, &a, key, slice_str("e"), ptable_find(slice_str("default_k5")), 10, &c, NULL));
     for (unsigned i = 0; i < c.count; i++) /* a nested chain of large cohorts pays for its differences */
-        assert_int_equal(c.items[i].micro, charge_micro(28, 10));
+        assert_int_equal(c.items[i].micro, charge_micro_of_cells(28, 10, c.items[i].variable == 3 ? 1 : dimension_cells(q, 0)));
     dictionary_free(town.d);
+}
+
+/* Each summarized variable has an n of its own in each group, with noise of its own: what it is summarized by and of is
+ * charged as often.  A registered grouping is charged by its groups. */
+static void a_summary_pays_for_each_variable(void **state)
+{
+    (void)state;
+    struct chance c = {7};
+    struct dictionary *d CLEANUP(dictionary_freep) = random_dictionary(false);
+    struct snapshot *s = random_snapshot(&c, d, 4000, 1);
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    struct cellkey *key CLEANUP(cellkey_freep) = NULL;
+    static const char *const rows[] = {"\"age\"],\"by\":\"b\"", "\"age\",\"lab\"],\"by\":\"b\"", "\"age\"],\"by\":{\"variable\":\"b\",\"grouping\":\"parity\"}"};
+    struct charge got[COUNT_OF(rows)];
+    assert_ok(secret_new(slice_of("01234567890123456789012345678901", 32), &secret, NULL));
+    assert_ok(cellkey_new(secret, LABEL_CELL_KEY, &key, NULL));
+    for (unsigned i = 0; i < COUNT_OF(rows); i++) {
+        char text[256];
+        struct engine_answer a CLEANUP(engine_answer_done);
+        snprintf(text, sizeof text, "{\"innsyn\":\"question/1\",\"dataset\":\"r\",\"where\":{\"a\":[\"0\"]},\"statistic\":{\"summary\":{\"variables\":[%s}}}", rows[i]);
+        struct question *q CLEANUP(question_freep) = test_question(d, text);
+        engine_answer_init(&a);
+        assert_ok(engine_compute(s, q, true, &a, NULL));
+        assert_ok(charge_of(q, &a, key, slice_str("e"), ptable_find(slice_str("default_k5")), AUDIT_EXACT_BELOW, &got[i], NULL));
+    }
+    enum { A = 1, B = 2, AGE = 5 };
+    for (unsigned i = 0; i < COUNT_OF(rows); i++) {
+        unsigned variables = i == 1 ? 2 : 1;
+        assert_int_equal(got[i].count, 2 + variables);
+        for (unsigned k = 0; k < got[i].count; k++) {
+            const struct charge_item *one = &got[i].items[k];
+            if (one->variable == A) /* narrows, and all are many */
+                assert_int_equal(one->micro, variables * charge_micro(28, CHARGE_STEP_NARROWED));
+            else if (one->variable == B) /* divides: 2/(V + 20) however many groups there are */
+                assert_int_equal(one->micro, variables * charge_micro_of_cells(28, CHARGE_STEP_NARROWED / 4 * (i == 2 ? 2u : 5u), i == 2 ? 2 : 5));
+            else
+                assert_true(one->micro <= charge_micro(CHARGE_MODEL_QUARTERS, 10));
+        }
+    }
+    random_snapshot_free(s);
 }
 
 int main(void)
@@ -465,6 +517,7 @@ int main(void)
         cmocka_unit_test(one_variable_boxes_are_compared),
         cmocka_unit_test(charge_is_the_formula),
         cmocka_unit_test(charge_of_a_question),
+        cmocka_unit_test(a_summary_pays_for_each_variable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
