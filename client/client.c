@@ -15,7 +15,7 @@ void client_done(struct client *c)
 
 int client_fail(enum exit_code code, const struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 16 * 1024);
     if (clean_text(slice_str(why->text), &text, NULL).code == OK && why->field[0]) {
         tolerate(buffer_add_str(&text, " (", NULL));
@@ -59,7 +59,7 @@ int client_print(const struct buffer *text)
 int client_print_json(const struct json *document)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done), clean CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, clean CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     buffer_init(&clean, OUTPUT_BYTES_MAX);
     result r = json_print(document, &text, &why);
@@ -86,7 +86,7 @@ int client_read_file(struct client *c, const char *path, struct buffer *ret)
 int client_read_json(struct client *c, const char *path, struct json **ret)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     int code = client_read_file(c, path, &text);
     if (code != EXIT_DONE)
         return code;
@@ -112,7 +112,7 @@ static int say_problem(const struct client *c, const struct answer *a, bool quie
 {
     struct why why = {0};
     struct json *problem CLEANUP(json_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 64 * 1024);
     tolerate(json_parse(buffer_slice(&a->body), JSON_BYTES_MAX, &problem, NULL)); /* NULL is shown as "did not say why" */
     enum exit_code code = EXIT_REFUSED;
@@ -139,7 +139,7 @@ static int exchange(struct client *c, const struct call *call, struct answer *re
     if (code != EXIT_DONE)
         return code;
     struct secret *token CLEANUP(secret_freep) = NULL;
-    struct buffer body CLEANUP(buffer_wipe);
+    struct buffer body CLEANUP(buffer_wipe) = {0};
     buffer_init(&body, JSON_BYTES_MAX);
     struct exchange e = {.method = call->method, .path = call->path, .wait_ms = call->wait_ms};
     if (!call->anonymous) {
@@ -238,7 +238,7 @@ static int all_pages(struct client *c, const char *path, bool anonymous, struct 
     struct json *all CLEANUP(json_freep) = json_object(), *page CLEANUP(json_freep) = NULL;
     struct json *items = json_array();
     json_set(all, "items", items);
-    struct buffer where CLEANUP(buffer_done);
+    struct buffer where CLEANUP(buffer_done) = {0};
     buffer_init(&where, CALL_PATH_MAX);
     for (unsigned pages = 0; pages < LIST_PAGES_MAX; pages++) {
         struct slice cursor = json_text(json_get(page, "next"));

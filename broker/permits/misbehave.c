@@ -25,7 +25,7 @@ bool misbehaves(const char *what)
 static result move_task(struct core *c, const struct task *t, uint64_t entry, struct json *item, struct why *why)
 {
     struct task moved = *t;
-    struct buffer payload CLEANUP(buffer_done), sealed CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0}, sealed CLEANUP(buffer_done) = {0};
     struct json *task = NULL, *proof = NULL;
     buffer_init(&payload, 65536);
     buffer_init(&sealed, 65536);
@@ -41,7 +41,7 @@ static result move_task(struct core *c, const struct task *t, uint64_t entry, st
 
 static result put_entry(struct json *item, const struct json *entry, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 65536);
     TRY(json_print(entry, &text, why));
     json_set(item, "entry", json_of_base64(buffer_slice(&text)));
@@ -50,7 +50,7 @@ static result put_entry(struct json *item, const struct json *entry, struct why 
 
 static result rewrite(struct core *c, const struct task *t, struct json *item, struct why *why)
 {
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     struct json *entry CLEANUP(json_freep) = NULL;
     buffer_init(&bytes, 65536);
     TRY(log_entry_bytes(c, t->entry, &bytes, why));
@@ -61,7 +61,7 @@ static result rewrite(struct core *c, const struct task *t, struct json *item, s
 
 static result drop(struct core *c, const struct task *t, struct json *item, struct why *why)
 {
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     struct json *proof = NULL;
     uint64_t other = t->entry > 0 ? t->entry - 1 : 0;
     buffer_init(&bytes, 65536);
@@ -75,7 +75,7 @@ static result drop(struct core *c, const struct task *t, struct json *item, stru
 static result add_person(struct json *item, struct why *why)
 {
     struct json *permit = json_hold((struct json *)(uintptr_t)json_get(item, "permit")), *payload = NULL;
-    struct buffer bytes CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0};
     struct signing_key *key CLEANUP(signing_key_freep) = NULL;
     struct public_key public;
     buffer_init(&bytes, PERMIT_BYTES_MAX);
@@ -146,7 +146,7 @@ static result other_checkpoint(struct core *c, struct buffer *to, struct why *wh
     char path[600];
     struct signing_key *key CLEANUP(signing_key_freep) = NULL;
     struct checkpoint cp = {.size = offer_size(c)};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, NOTE_TEXT_MAX);
     snprintf(path, sizeof path, "%s/" LOG_KEY_FILE, c->settings->dir);
     TRY(signing_key_load(c->host, path, KEY_ED25519, &key, why));
@@ -160,7 +160,7 @@ result misbehave_split(struct core *c, struct line *line, uint64_t held_size, st
 {
     unsigned at = 0;
     struct merkle_proof proof = {.count = 0};
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     const struct json *tasks = json_get(answer, "tasks");
     if (!misbehaves("split_view") || !c->trust)
         return DONE;
@@ -180,7 +180,7 @@ result misbehave_split(struct core *c, struct line *line, uint64_t held_size, st
     json_set(answer, "consistency", hashes_json(&proof));
     for (size_t i = 0; i < json_size(tasks); i++) {
         struct json *item = json_hold((struct json *)(uintptr_t)json_item(tasks, i));
-        struct buffer text CLEANUP(buffer_done);
+        struct buffer text CLEANUP(buffer_done) = {0};
         struct json *task CLEANUP(json_freep) = NULL;
         buffer_init(&text, 65536);
         result r = base64_parse(json_text(json_get(json_get(item, "task"), "payload")), &text, why);

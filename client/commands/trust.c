@@ -13,7 +13,7 @@ enum { TRUST_FILE_BYTES_MAX = 2 * TRUST_BYTES_MAX, CEREMONY_FILES_MAX = 256 };
 static int read_envelope(struct client *c, const char *path, struct envelope *ret)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct json *v CLEANUP(json_freep) = NULL;
     int code = client_read_file(c, path, &text);
     if (code != EXIT_DONE)
@@ -28,7 +28,7 @@ static int read_envelope(struct client *c, const char *path, struct envelope *re
 static int write_envelope(struct client *c, const char *path, const struct envelope *e)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, TRUST_FILE_BYTES_MAX);
     if (envelope_print(e, &text, &why).code != OK || host_write_file(c->host, path, 0644, buffer_slice(&text), &why).code != OK)
         return client_fail(EXIT_USAGE, &why);
@@ -48,7 +48,7 @@ static int print_hash(struct client *c, const struct envelope *e)
         json_set(document, "signatures", json_of_integer(e->count));
         return client_print_json(document);
     }
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 128);
     return buffer_printf(&text, &why, "%s\n", hash).code == OK ? client_print(&text) : client_fail(EXIT_USAGE, &why);
 }
@@ -132,7 +132,7 @@ int trust_show(struct client *c, const struct arguments *a)
         code = client_read_json(c, path, &envelope);
         return code == EXIT_DONE ? client_print_json(envelope) : code;
     }
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     return trust_words(t, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNVERIFIED, &why);
 }
@@ -184,7 +184,7 @@ static int add_people(struct client *c, const struct arguments *a, struct trust_
         const char *desk = arguments_nth(a, "desk", i), *officer = arguments_nth(a, "officer", i), *holder = arguments_nth(a, "holder", i), *root = arguments_nth(a, "root-public", i);
         if (!officer && !holder && !root && !desk)
             break;
-        struct buffer o CLEANUP(buffer_done), h CLEANUP(buffer_done), r CLEANUP(buffer_done), d CLEANUP(buffer_done);
+        struct buffer o CLEANUP(buffer_done) = {0}, h CLEANUP(buffer_done) = {0}, r CLEANUP(buffer_done) = {0}, d CLEANUP(buffer_done) = {0};
         buffer_init(&d, 0);
         buffer_init(&o, 0);
         buffer_init(&h, 0);

@@ -28,7 +28,7 @@ result receipt_result_hash(const struct json *document, struct hash *ret, struct
             return FAIL(why, MALFORMED, "the document has a member it should not have");
         json_set(bare, name, json_copy(value));
     }
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     TRY(canonical(bare, &text, why));
     *ret = sha256(buffer_slice(&text));
     return DONE;
@@ -36,7 +36,7 @@ result receipt_result_hash(const struct json *document, struct hash *ret, struct
 
 static result same(const struct json *a, const struct json *b, const char *field, struct why *why)
 {
-    struct buffer one CLEANUP(buffer_done), two CLEANUP(buffer_done);
+    struct buffer one CLEANUP(buffer_done) = {0}, two CLEANUP(buffer_done) = {0};
     buffer_init(&two, 0); /* so that it can be done whatever comes first */
     TRY(canonical(a, &one, why));
     TRY(canonical(b, &two, why));
@@ -137,7 +137,7 @@ result receipt_check(const struct json *document, const struct note_key *log, st
         return FAIL_AT(why, MALFORMED, "/receipt", "the document has no receipt");
     struct receipt_facts facts = {0};
     struct json *entry CLEANUP(json_freep) = NULL;
-    struct buffer bytes CLEANUP(buffer_done), question CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0}, question CLEANUP(buffer_done) = {0};
     buffer_init(&question, 0);
     TRY(open_entry(json_get(receipt, "entry"), &bytes, &entry, why));
     for (size_t i = 0; i < sizeof shared_fields / sizeof shared_fields[0]; i++) {

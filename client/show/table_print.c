@@ -51,7 +51,7 @@ result table_column(struct table *t, struct slice title, enum table_align align,
 {
     if (t->columns >= TABLE_COLUMNS_MAX)
         return FAIL(why, LIMIT, "a table has at most %d columns", TABLE_COLUMNS_MAX);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     const char *name;
     TRY(clean(title, &text, &name, why));
     if (!scols_table_new_column(t->scols, name, 0, align == ALIGN_RIGHT ? SCOLS_FL_RIGHT : 0))
@@ -76,7 +76,7 @@ result table_cell(struct table *t, struct slice cell, struct why *why)
 {
     if (!t->row || t->next >= t->columns)
         return FAIL(why, LIMIT, "the row has %zu cells", t->columns);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     const char *shown;
     TRY(clean(cell, &text, &shown, why));
     if (scols_line_set_data(t->row, t->next, shown) != 0)

@@ -263,7 +263,7 @@ int main(int argc, char **argv)
     struct bench *b = &bench;
     struct why why = {0};
     const struct core_ports ports = alone_ports(&b->signer);
-    struct buffer form CLEANUP(buffer_done);
+    struct buffer form CLEANUP(buffer_done) = {0};
     if (argc != 7 || strcmp(argv[1], "fill") != 0) {
         fprintf(stderr, "usage: governance_bench fill DIR FORM APPLICATIONS EVENTS ACCOUNTS\n");
         return 2;

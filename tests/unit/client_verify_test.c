@@ -28,7 +28,7 @@ static void log_open(struct log *log)
 
 static void sign_checkpoint(const struct log *log, const struct checkpoint *c, struct buffer *note)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 4096);
     buffer_init(note, CHECKPOINT_NOTE_MAX);
     assert_ok(checkpoint_print(c, &text, NULL));
@@ -48,7 +48,7 @@ static struct json *parse(const char *text)
 
 static struct json *hash_of(const struct json *v)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 65536);
     assert_ok(json_print(v, &text, NULL));
     struct hash h = sha256(buffer_slice(&text));
@@ -67,7 +67,7 @@ static struct json *make_result(const struct log *log)
                                                    "\"sites\":[{\"site\":\"va\",\"edition\":\"" H64("e") "\",\"result_sha256\":\"" H64("c") "\"}]}");
     json_set(entry, "question_sha256", hash_of(json_get(d, "question")));
     json_set(entry, "result_sha256", hash_of(d));
-    struct buffer bytes CLEANUP(buffer_done), note CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0}, note CLEANUP(buffer_done) = {0};
     buffer_init(&bytes, 65536);
     assert_ok(json_print(entry, &bytes, NULL));
     struct hash first = merkle_leaf(slice_str("{}")), leaf = merkle_leaf(buffer_slice(&bytes)), is = sha256(buffer_slice(&bytes));
@@ -110,7 +110,7 @@ static void a_receipt_that_holds(void **state)
 /* The document's text with one part replaced. */
 static struct json *altered(const struct json *d, const char *from, const char *to)
 {
-    struct buffer text CLEANUP(buffer_done), changed CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, changed CLEANUP(buffer_done) = {0};
     buffer_init(&text, 65536);
     buffer_init(&changed, 65536);
     assert_ok(json_print(d, &text, NULL));

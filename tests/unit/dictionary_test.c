@@ -17,7 +17,7 @@ static struct json *parse(const char *text)
 
 static struct json *parse_file(const char *path)
 {
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     struct json *v = NULL;
     vector_read(path, &b);
     assert_ok(json_parse(buffer_slice(&b), DICTIONARY_BYTES_MAX, &v, NULL));
@@ -56,7 +56,7 @@ static void reads_the_public_sets(void **state)
             assert_slice(d->variables[d->key].name, sets[i].key);
 
         /* The published form is read again, and prints the same bytes. */
-        struct buffer once CLEANUP(buffer_done), twice CLEANUP(buffer_done);
+        struct buffer once CLEANUP(buffer_done) = {0}, twice CLEANUP(buffer_done) = {0};
         buffer_init(&once, DICTIONARY_BYTES_MAX);
         buffer_init(&twice, DICTIONARY_BYTES_MAX);
         print(d, &once);
@@ -213,7 +213,7 @@ static void defaults(void **state)
 
     /* What the loader learns is published. */
     d->variables[2].grid_step = 0.01;
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 4096);
     print(d, &b);
     assert_slice(buffer_slice(&b),

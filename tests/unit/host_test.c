@@ -45,7 +45,7 @@ static unsigned names_in_folder(void)
 
 static void assert_holds(const char *path, const char *text)
 {
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 1 << 20);
     assert_ok(host_read_file(host_real(), path, 1 << 20, &b, NULL));
     assert_slice(buffer_slice(&b), text);
@@ -94,7 +94,7 @@ static void reads_up_to_the_maximum(void **state)
     const struct host *h = host_real();
     const char *path = in_folder("big");
     static uint8_t bytes[200000];
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     memset(bytes, 'x', sizeof bytes);
     assert_ok(host_write_file(h, path, 0600, slice_of(bytes, sizeof bytes), NULL));
     buffer_init(&b, sizeof bytes + 4);
@@ -103,7 +103,7 @@ static void reads_up_to_the_maximum(void **state)
     assert_slice(buffer_slice(&b), "kept");
     assert_ok(host_read_file(h, path, sizeof bytes, &b, NULL));
     assert_int_equal(b.len, sizeof bytes + 4);
-    struct buffer small CLEANUP(buffer_done);
+    struct buffer small CLEANUP(buffer_done) = {0};
     buffer_init(&small, 100);
     assert_status(host_read_file(h, path, sizeof bytes, &small, NULL), LIMIT);
     assert_int_equal(small.len, 0);

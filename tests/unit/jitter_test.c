@@ -209,7 +209,7 @@ static void test_engine(void **state)
     struct snapshot *s CLEANUP(snapshot_closep) = NULL;
     struct jitter *j CLEANUP(jitter_freep) = NULL;
     struct engine_answer a CLEANUP(engine_answer_done), again CLEANUP(engine_answer_done);
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     make_rows(rows, csv);
     scratch_make(root, "jitter");
     snprintf(folder, sizeof folder, "%s/t", root);

@@ -261,7 +261,7 @@ static void cosignatures_of_our_own(void **state)
     struct signing_key *key CLEANUP(signing_key_freep) = NULL;
     struct note_key witness, log_like;
     uint8_t public[ED25519_KEY_LEN];
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     struct note n;
     unsigned unreadable = 0;
     int64_t time_s = 0;

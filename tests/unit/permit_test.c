@@ -296,7 +296,7 @@ static void status_round_trip(void **state)
     const enum who seal[] = {SEAL}, officer[] = {OFFICER1};
     struct permit_status s = {.state = PERMIT_SUSPENDED, .serial = 3, .at_ms = 1763762501123}, back;
     struct label network = label("demo"), elsewhere = label("other");
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct envelope e;
     struct why why = {0};
     assert_ok(document_id_parse(slice_str(P1), 'p', &s.permit, NULL));
@@ -398,7 +398,7 @@ static void task_round_trip(void **state)
     (void)state;
     const enum who seal[] = {SEAL}, stranger[] = {STRANGER};
     struct task t = a_task(), back;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct envelope e;
     struct why why = {0};
     buffer_init(&text, 4096);
@@ -428,7 +428,7 @@ static void an_entry_must_say_what_the_task_says(void **state)
     struct label account = label("researcher"), read;
     struct hash question = sha256(slice_str("question")), other = sha256(slice_str("other"));
     struct json *v CLEANUP(json_freep) = task_entry(&t, &account, &question, 1763762501000);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct why why = {0};
     buffer_init(&text, 4096);
     assert_ok(json_print(v, &text, NULL));

@@ -77,7 +77,7 @@ static void bundles_hold_what_was_put_in(void **state)
 {
     (void)state;
     static uint8_t longest[BUNDLE_ENTRY_MAX + 1];
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     struct slice entry, rest;
     buffer_init(&b, 200000);
     assert_ok(bundle_add(&b, slice_str(""), NULL));
@@ -114,7 +114,7 @@ static void the_published_log_is_made_again(void **state)
     for (uint64_t size = 1; size <= 15; size++) {
         struct tile t = tile_of(false, 0, 0, size), e = tile_of(true, 0, 0, size);
         char path[TILE_PATH_SIZE], name[32];
-        struct buffer tile CLEANUP(buffer_done), bundle CLEANUP(buffer_done), note CLEANUP(buffer_done), again CLEANUP(buffer_done);
+        struct buffer tile CLEANUP(buffer_done) = {0}, bundle CLEANUP(buffer_done) = {0}, note CLEANUP(buffer_done) = {0}, again CLEANUP(buffer_done) = {0};
         struct merkle_frontier tree;
         buffer_init(&again, 1 << 20);
         tile_print(&t, path);

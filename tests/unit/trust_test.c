@@ -266,7 +266,7 @@ static const char *succession_text(unsigned from, unsigned into, unsigned last, 
     static unsigned next;
     char *at = to[next++ % 16];
     struct succession s = {.issued_ms = 1, .old_log = log_at(from), .new_log = log_at(into), .last = {.size = last}, .start = {.size = start}};
-    struct buffer payload CLEANUP(buffer_done), out CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0}, out CLEANUP(buffer_done) = {0};
     struct envelope e CLEANUP(envelope_done);
     assert_ok(label_parse(slice_str(network), &s.network, NULL));
     if (start != last)

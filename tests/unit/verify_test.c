@@ -125,7 +125,7 @@ static void make_trust(struct world *w)
     json_set(v, "witnesses", json_array());
     json_set(v, "seal", spki(w->seal));
     json_set(v, "site_ca", json_of_str("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"));
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     struct envelope e CLEANUP(envelope_done) = {0};
     struct why why = {0};
     print(v, &payload);
@@ -200,7 +200,7 @@ static void make_permit(struct world *w, struct envelope *ret)
         by[1] = w->officer[0];
     if (d == PERMIT_NO_HOLDER || d == PERMIT_OTHER_HOLDER)
         by[2] = d == PERMIT_NO_HOLDER ? w->stranger : w->holder[1];
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     print(v, &payload);
     seal(TYPE_PERMIT, &payload, by, 4, ret);
 }
@@ -220,7 +220,7 @@ static void make_query(struct world *w, struct envelope *ret)
     json_set(v, "issued", json_of_instant(d == QUERY_FROM_FUTURE ? now + 3 * MINUTE_MS : now - HOUR_MS));
     json_set(v, "expires", json_of_instant(d == QUERY_EXPIRED ? now : now + HOUR_MS));
     json_set(v, "question", question);
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     print(v, &payload);
     seal(TYPE_QUERY, &payload, d == QUERY_STRANGER ? &w->stranger : &w->researcher, 1, ret);
 }
@@ -231,7 +231,7 @@ static void make_status(struct world *w, const struct envelope *permit, struct e
     struct permit_status s = {.permit = id(d == STATUS_OTHER_PERMIT ? PERMIT_2 : PERMIT), .permit_hash = envelope_hash(permit), .serial = 3,
                               .at_ms = d == STATUS_OLD ? now - 15 * MINUTE_MS - 1 : d == STATUS_FROM_FUTURE ? now + 3 * MINUTE_MS : now - 15 * MINUTE_MS,
                               .state = d == STATUS_REVOKED ? PERMIT_REVOKED : d == STATUS_SUSPENDED ? PERMIT_SUSPENDED : PERMIT_LIVE};
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     buffer_init(&payload, 10000);
     assert_ok(permit_status_print(&s, &w->trust->network, &payload, NULL));
     seal(TYPE_PERMIT_STATUS, &payload, d == STATUS_FOREIGN_KEY ? &w->stranger : &w->seal, 1, ret);
@@ -252,7 +252,7 @@ static struct task make_task(struct world *w, const struct envelope *permit, con
     if (d == TASK_OTHER_NETWORK)
         assert_ok(label_parse(slice_str("other"), &t.network, NULL));
     assert_ok(site_id_parse(slice_str(d == TASK_OTHER_SITE ? "two" : "one"), &t.site, NULL));
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     buffer_init(&payload, 10000);
     assert_ok(task_print(&t, &payload, NULL));
     seal(TYPE_TASK, &payload, d == TASK_FOREIGN_KEY ? &w->stranger : &w->seal, 1, ret);
@@ -292,7 +292,7 @@ static void make_entry(struct world *w, const struct task *t)
     struct task said = *t;
     if (d == ENTRY_OF_OTHER_TASK)
         said.id = id(TASK_2);
-    struct buffer entry CLEANUP(buffer_done);
+    struct buffer entry CLEANUP(buffer_done) = {0};
     print(task_entry(&said, &account, &question_hash, now - MINUTE_MS), &entry);
     struct leaves l;
     for (unsigned i = 0; i < LOG_SIZE; i++)
@@ -616,7 +616,7 @@ static void garbage_is_refused(void **state)
 static void sign_checkpoint(const struct leaves *l, uint64_t size, struct signing_key *by, struct buffer *ret)
 {
     struct checkpoint c = {.origin = "innsyn.demo/log", .size = size};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 1000);
     buffer_clear(ret);
     assert_ok(merkle_root_at(node, (void *)(uintptr_t)l, size, &c.root, NULL));
@@ -635,7 +635,7 @@ static void log_must_continue(void **state)
     struct leaves l, other;
     struct checkpoint held = {.size = 0}, got;
     struct merkle_proof proof = {.count = 0}, none = {.count = 0};
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     world_init(&w, NONE);
     for (unsigned i = 0; i < LOG_SIZE; i++)

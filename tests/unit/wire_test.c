@@ -33,7 +33,7 @@ static void write_all(struct buffer *b)
 static void round_trip_and_every_cut(void **state)
 {
     (void)state;
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     write_all(&b);
     struct reader r = reader_of(buffer_slice(&b));
     assert_true(read_all(&r));
@@ -65,7 +65,7 @@ static void failure_moves_nothing(void **state)
     assert_false(reader_u64(&r, &v));
     assert_int_equal(v, 42);
     assert_int_equal(r.rest.len, 4);
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 8);
     assert_status(wire_str(&b, "heart", NULL), LIMIT);
     assert_int_equal(b.len, 0);

@@ -113,7 +113,7 @@ static void line_over(struct slice note, unsigned witness, int64_t time_s, struc
 
 static const struct rig_answer *hand_in(struct rig *g, uint64_t size, struct slice line)
 {
-    struct buffer body CLEANUP(buffer_done);
+    struct buffer body CLEANUP(buffer_done) = {0};
     buffer_init(&body, 4096);
     assert_ok(buffer_printf(&body, NULL, "{\"checkpoint\":%llu,", (unsigned long long)size));
     rig_member(&body, "cosignature", line);
@@ -123,7 +123,7 @@ static const struct rig_answer *hand_in(struct rig *g, uint64_t size, struct sli
 
 static void cosign_offer(struct rig *g, unsigned witness)
 {
-    struct buffer note CLEANUP(buffer_done), line CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0}, line CLEANUP(buffer_done) = {0};
     offered(g, &note);
     line_over(buffer_slice(&note), witness, next_time_s++, &line);
     EXPECT(hand_in(g, size_of(g, buffer_slice(&note)), buffer_slice(&line)), 200, NULL);
@@ -164,7 +164,7 @@ static void only_named_witnesses_over_the_offer(void **state)
     (void)state;
     static struct rig g;
     open_network(&g, NULL);
-    struct buffer note CLEANUP(buffer_done), line CLEANUP(buffer_done), other CLEANUP(buffer_done), none CLEANUP(buffer_done), now CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0}, line CLEANUP(buffer_done) = {0}, other CLEANUP(buffer_done) = {0}, none CLEANUP(buffer_done) = {0}, now CLEANUP(buffer_done) = {0};
     published(&g, &none); /* nobody cosigns: the newest, without, after a while */
     assert_int_equal(cosigners(&g, buffer_slice(&none)), 0);
     offered(&g, &note);
@@ -205,7 +205,7 @@ static void a_majority_is_published_once_it_is_stored(void **state)
     (void)state;
     static struct rig g;
     open_network(&g, NULL);
-    struct buffer note CLEANUP(buffer_done), kept CLEANUP(buffer_done), again CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0}, kept CLEANUP(buffer_done) = {0}, again CLEANUP(buffer_done) = {0};
     uint64_t size = 0;
     publish_with(&g, 1, &note);
     assert_int_equal(cosigners(&g, buffer_slice(&note)), 1); /* no majority: the newest, with what it has */
@@ -248,7 +248,7 @@ static void what_was_tampered_with_is_missing(void **state)
     (void)state;
     static struct rig g;
     open_network(&g, NULL);
-    struct buffer note CLEANUP(buffer_done), kept CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0}, kept CLEANUP(buffer_done) = {0};
     uint64_t size = 0;
     publish_with(&g, 2, &note);
     cosign_offer(&g, 2);
@@ -259,7 +259,7 @@ static void what_was_tampered_with_is_missing(void **state)
     unsigned missing = 0, withheld = 0;
     log_init(host_real(), "test", LOG_ERROR);
     for (size_t at = 0; at < kept.len; at += STRIDE) {
-        struct buffer shown CLEANUP(buffer_done);
+        struct buffer shown CLEANUP(buffer_done) = {0};
         kept.at[at] ^= (uint8_t)(1u << at % 7);
         put_stored(&g, size, buffer_slice(&kept));
         restart(&g);
@@ -295,7 +295,7 @@ static void other_witnesses_other_cosignatures(void **state)
     (void)state;
     static struct rig g;
     open_network(&g, NULL);
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     publish_with(&g, 2, &note);
     assert_int_equal(cosigners(&g, buffer_slice(&note)), 2);
     g.witnesses[0] = 0;
@@ -307,7 +307,7 @@ static void other_witnesses_other_cosignatures(void **state)
     published(&g, &note);
     assert_int_equal(cosigners(&g, buffer_slice(&note)), 0);
     publish_with(&g, 0, &note);
-    struct buffer line CLEANUP(buffer_done), offer CLEANUP(buffer_done);
+    struct buffer line CLEANUP(buffer_done) = {0}, offer CLEANUP(buffer_done) = {0};
     offered(&g, &offer);
     line_over(buffer_slice(&offer), STRANGER, next_time_s++, &line);
     EXPECT(hand_in(&g, size_of(&g, buffer_slice(&offer)), buffer_slice(&line)), 200, NULL);
