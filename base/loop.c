@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,13 @@ void loop_unwatch(struct loop_watch *w)
 {
     if (!w)
         return;
+    if (event_get_events(w->event) & EV_SIGNAL) {
+        /* Who watched it is at its end, and must not be killed there by the kernel's own answer to the signal. */
+        sigset_t one;
+        (void)sigemptyset(&one);
+        (void)sigaddset(&one, event_get_signal(w->event));
+        (void)pthread_sigmask(SIG_BLOCK, &one, NULL);
+    }
     event_free(w->event);
     free(w);
 }

@@ -32,7 +32,8 @@ void loop_timer_set(struct loop_watch *w, int64_t after_ms);
 /* Runs once per delivery of the signal, on the loop. */
 MUST_CHECK result loop_signal(struct loop *l, int signal_number, loop_fn *fn, void *self,
                               struct loop_watch **ret, struct why *why);
-void loop_unwatch(struct loop_watch *w); /* NULL is welcome */
+/* NULL is welcome.  A signal stays blocked from then on: a role that tidies up is not ended by it. */
+void loop_unwatch(struct loop_watch *w);
 
 /* For the HTTP front alone: the struct event_base underneath. */
 void *loop_event_base(struct loop *l);

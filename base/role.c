@@ -52,6 +52,21 @@ static void close_others(const int keep_fds[ROLE_FDS_MAX])
         abort();
 }
 
+/* What belongs to the roles: held here too, no channel would ever end, and whoever asks a role that died would wait. */
+static void hand_over(const struct role *roles, unsigned count)
+{
+    int fds[ROLES_MAX * ROLE_FDS_MAX];
+    unsigned n = 0;
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < ROLE_FDS_MAX && roles[i].keep_fds[k] >= 0; k++)
+            if (roles[i].keep_fds[k] >= FIRST_FD)
+                fds[n++] = roles[i].keep_fds[k];
+    qsort(fds, n, sizeof fds[0], ascending);
+    for (unsigned i = 0; i < n; i++)
+        if (i == 0 || fds[i] != fds[i - 1])
+            (void)close(fds[i]);
+}
+
 _Noreturn static void live(const struct role *role, pid_t parent, const sigset_t *mask)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent)
@@ -161,6 +176,7 @@ int roles_run(const struct role *roles, unsigned count, const char *pid_file)
         r.pid[r.count] = pid;
         r.left++;
     }
+    hand_over(roles, count);
     struct why why;
     if (pid_file && !r.stopping && !is_ok(write_pids(&r, roles, pid_file, &why))) {
         (void)fprintf(stderr, "roles: %s\n", why.text);

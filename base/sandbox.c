@@ -27,6 +27,7 @@ result sandbox_enter(unsigned allow, struct why *why)
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -138,6 +139,8 @@ static bool add_reading(scmp_filter_ctx f)
 static bool add_threads(scmp_filter_ctx f)
 {
     return add_if(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), masked(0, CLONE_THREAD, CLONE_THREAD)) &&
+           /* of the thread itself */
+           seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 2, equal(0, PRIO_PROCESS), equal(1, 0)) == 0 &&
            seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 

@@ -13,7 +13,7 @@ enum sandbox_allow {
     SANDBOX_FILES_WRITE = 2,  /* create, write, rename, remove, sync */
     SANDBOX_SERVE = 4,        /* accept on sockets that are already open */
     SANDBOX_CONNECT = 8,      /* create sockets and connect (link, postgres) */
-    SANDBOX_THREADS = 16,     /* start threads */
+    SANDBOX_THREADS = 16,     /* start threads, and set their priority */
 };
 
 /* Covers every thread of the process.  FILES_WRITE and CONNECT include FILES_READ; CONNECT includes THREADS

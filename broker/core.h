@@ -74,6 +74,10 @@ struct core_ports {
  * broker uses it.  Everything in settings, host and ports is borrowed for life (ports is copied). */
 MUST_CHECK result core_new(const struct broker_settings *settings, const struct host *host,
                            const struct core_ports *ports, struct core **ret, struct why *why);
+/* The store was opened without reading every page: store_check has to, beside the turns; if it says BROKEN, the
+ * process must end. */
+bool core_store_is_unchecked(const struct core *c);
+void core_store_is_damaged(struct core *c); /* the next core_new refuses it */
 void core_free(struct core *c);
 
 /* A request (MESSAGE_REQUEST's payload, copied).  MALFORMED: net is captured. */

@@ -214,7 +214,8 @@ class Network:
         self.start("agent-" + site, [self.program("innsyn-agent"), "run", self.path("agents", site)], env=env)
 
     def role_pids(self, folder):
-        """{role: pid} of a running program, from its pid file."""
+        """{role: pid} of a running program, from its pid file, which is written once all roles are there."""
+        self.wait_for(f"{folder}/pids", lambda: os.path.exists(self.path(folder, "pids")))
         with open(self.path(folder, "pids"), encoding="utf-8") as f:
             return {words[1]: int(words[0]) for words in (line.split() for line in f) if len(words) >= 2}
 

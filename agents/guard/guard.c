@@ -45,7 +45,7 @@ static void link_said(void *self, const struct message *m)
 
 static void other_ended(void *self)
 {
-    guard_stop(self, 1); /* the parent ends the rest */
+    guard_stop(self, 0); /* the parent ends the rest, and has its status from who ended first */
 }
 
 static void on_terminate(void *self)

@@ -11,7 +11,7 @@
 #include "base/wire.h"
 #include "broker/audit/entries.h"
 
-enum { ENTRY_BYTES_MAX = 16 * 1024, ENTRIES_A_CALL_MAX = 1000 };
+enum { ENTRY_BYTES_MAX = 16 * 1024, ENTRIES_A_CALL_MAX = 1000, EDGE_ENTRIES = 16 };
 
 result log_node(void *self, unsigned level, uint64_t index, struct hash *ret, struct why *why)
 {
@@ -120,6 +120,27 @@ result log_sign(struct core *c, struct why *why)
     return DONE;
 }
 
+/* What keys will sign for the first time, and the newest entries in any case: their bodies are what the tree holds. */
+static result check_edge(struct core *c, uint64_t signed_size, struct why *why)
+{
+    uint64_t size = c->log.frontier.size, newest = size > EDGE_ENTRIES ? size - EDGE_ENTRIES : 0;
+    for (uint64_t at = signed_size < newest ? signed_size : newest; at < size;) {
+        struct rows *bodies CLEANUP(rows_freep) = NULL, *leaves CLEANUP(rows_freep) = NULL;
+        int64_t from = (int64_t)at, to = (int64_t)(at + ENTRIES_A_CALL_MAX < size ? at + ENTRIES_A_CALL_MAX : size);
+        TRY(STORE_RUN(c->store, LOG_RANGE, &bodies, why, store_integer(from), store_integer(to)));
+        TRY(STORE_RUN(c->store, LOG_LEAVES, &leaves, why, store_integer(from), store_integer(to)));
+        for (; rows_next(bodies) && rows_next(leaves); at++) {
+            struct hash leaf = merkle_leaf(rows_bytes(bodies, 0));
+            if (!slice_equal(slice_of(leaf.at, HASH_LEN), rows_bytes(leaves, 0)))
+                return FAIL(why, BROKEN, "log entry %" PRIu64 " is not the one that its leaf hash was made of: the store was altered or is damaged; "
+                            "restore a backup", at);
+        }
+        if (at != (uint64_t)to)
+            return FAIL(why, BROKEN, "the log lacks entry %" PRIu64, at);
+    }
+    return DONE;
+}
+
 /* Keys remember durably what they signed: a store that is behind it was restored from a backup and
  * would fork the log; one that is ahead was committed just before a crash and is signed now. */
 result log_agree_with_keys(struct core *c, struct why *why)
@@ -147,7 +168,7 @@ result log_agree_with_keys(struct core *c, struct why *why)
         c->log.signed_root = here;
     }
     c->log.signed_size = size;
-    return DONE;
+    return check_edge(c, size, why);
 }
 
 /* --- proofs and reading --- */

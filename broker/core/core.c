@@ -37,6 +37,16 @@ struct store *core_store(struct core *c)
     return c->store;
 }
 
+bool core_store_is_unchecked(const struct core *c)
+{
+    return store_is_unchecked(c->store);
+}
+
+void core_store_is_damaged(struct core *c)
+{
+    store_doubt(c->store);
+}
+
 /* --- what memory holds of the store --- */
 
 static result read_next_due(struct core *c, struct why *why)

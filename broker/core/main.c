@@ -2,7 +2,9 @@
  * main.c - the core as a process: its channels, its loop, its workers.  All deciding is in core.c.
  */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/channel.h"
 #include "base/log.h"
@@ -12,7 +14,7 @@
 #include "base/worker.h"
 #include "broker/core.h"
 
-enum { PASSWORD_THREADS = 2, KEYS_TIMEOUT_MS = 30000, REPLY_ENVELOPE_MAX = HTTP_REPLY_MAX + 4096 };
+enum { PASSWORD_THREADS = 2, CHECK_NICE = 19, KEYS_TIMEOUT_MS = 30000, REPLY_ENVELOPE_MAX = HTTP_REPLY_MAX + 4096 };
 
 struct net_side {
     struct process *process;
@@ -20,10 +22,22 @@ struct net_side {
     struct channel *channel;
 };
 
+/* Every page of the store is read while the broker answers already (store.h). */
+struct store_job {
+    struct process *process;
+    const char *where;
+    bool under_way;
+    int64_t began_ms;
+    result outcome;
+    struct why why;
+};
+
+static struct store_job check; /* outlives core_main: whoever reads a whole store is not waited for */
+
 struct process {
     struct loop *loop;
     struct loop_watch *timer, *stop_term, *stop_int;
-    struct workers *workers;
+    struct workers *workers, *checker;
     struct channel *keys, *mail;
     struct net_side nets[NET_PROCESSES_MAX];
     struct core *core;
@@ -35,6 +49,17 @@ static void fail(struct process *p, const char *event, result r, const struct wh
 {
     log_failure(LOG_ERROR, event, r, why);
     p->exit_status = 1;
+    loop_stop(p->loop);
+}
+
+/* Another role is gone: its end says why, and the parent ends the rest. */
+static void told_nobody(struct process *p, const char *event, result r, const struct why *why)
+{
+    if (r.code != UNAVAILABLE) {
+        fail(p, event, r, why);
+        return;
+    }
+    log_failure(LOG_NOTICE, event, r, why);
     loop_stop(p->loop);
 }
 
@@ -50,7 +75,7 @@ static void port_reply(void *self, unsigned net, uint64_t tag, const struct http
     if (is_ok(r))
         r = channel_send(p->nets[net].channel, MESSAGE_REPLY, tag, buffer_slice(&b), &why);
     if (!is_ok(r))
-        fail(p, "reply_not_sent", r, &why);
+        told_nobody(p, "reply_not_sent", r, &why);
 }
 
 static void port_cut(void *self, struct slice site)
@@ -62,7 +87,7 @@ static void port_cut(void *self, struct slice site)
             continue;
         result r = channel_send(p->nets[i].channel, MESSAGE_SITE_CUT, 0, site, &why);
         if (!is_ok(r))
-            fail(p, "cut_not_sent", r, &why);
+            told_nobody(p, "cut_not_sent", r, &why);
     }
 }
 
@@ -108,7 +133,7 @@ static void port_mail(void *self, uint16_t kind, uint64_t tag, struct slice payl
     struct why why = {0};
     result r = channel_send(p->mail, kind, tag, payload, &why);
     if (!is_ok(r))
-        fail(p, "mail_not_told", r, &why);
+        told_nobody(p, "mail_not_told", r, &why);
 }
 
 /* --- the loop --- */
@@ -171,6 +196,41 @@ static void on_signal(void *self)
     loop_stop(p->loop);
 }
 
+/* --- reading the whole store --- */
+
+static void check_run(void *self)
+{
+    struct store_job *job = self;
+    (void)setpriority(PRIO_PROCESS, 0, CHECK_NICE); /* of this thread alone, on Linux: requests come first */
+    job->outcome = store_check(job->where, &job->why);
+}
+
+/* What is damaged is not built on any further: nobody is answered from here on, and a start after this reads every page
+ * before the first answer. */
+static void on_checked(void *self)
+{
+    struct store_job *job = self;
+    char ms[24];
+    job->under_way = false;
+    (void)snprintf(ms, sizeof ms, "%lld", (long long)(host_monotonic_ms(host_real()) - job->began_ms));
+    if (job->outcome.code == BROKEN) {
+        core_store_is_damaged(job->process->core);
+        fail(job->process, "store_damaged", job->outcome, &job->why);
+    } else if (!is_ok(job->outcome))
+        log_failure(LOG_WARNING, "store_not_checked", job->outcome, &job->why);
+    else
+        log_event(LOG_NOTICE, "store_checked", "ms", ms, NULL);
+}
+
+static result check_start(struct process *p, const char *where, struct why *why)
+{
+    if (!core_store_is_unchecked(p->core))
+        return DONE;
+    check = (struct store_job){.process = p, .where = where, .under_way = true, .began_ms = host_monotonic_ms(host_real())};
+    TRY(workers_new(p->loop, 1, &p->checker, why));
+    return workers_run(p->checker, check_run, on_checked, &check, why);
+}
+
 static result start(struct process *p, const struct core_start *s, struct why *why)
 {
     const struct core_ports ports = {.self = p, .reply = port_reply, .cut = port_cut, .keys = port_keys, .work = port_work,
@@ -189,7 +249,7 @@ static result start(struct process *p, const struct core_start *s, struct why *w
         p->nets[i] = (struct net_side){.process = p, .index = i};
         TRY(channel_new(p->loop, s->net_fds[i], on_message, on_end, &p->nets[i], &p->nets[i].channel, why));
     }
-    return DONE;
+    return check_start(p, s->settings->store, why);
 }
 
 int core_main(void *core_start)
@@ -206,6 +266,8 @@ int core_main(void *core_start)
     } else
         fail(&p, "core_does_not_start", r, &why);
     workers_free(p.workers);
+    if (!check.under_way) /* else it ends with the process: nobody waits for a whole store to be read */
+        workers_free(p.checker);
     core_free(p.core);
     for (unsigned i = 0; i < NET_PROCESSES_MAX; i++)
         channel_free(p.nets[i].channel);

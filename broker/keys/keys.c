@@ -2,6 +2,8 @@
  * The process that holds the log key, the unit's seal and the site-issuing CA key: no sockets, no store,
  * one question of core at a time.  What it signs, and what it refuses, is signer.h.
  */
+#include <signal.h>
+
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/secret.h"
@@ -57,6 +59,7 @@ int keys_main(void *keys_start)
     struct why why = {0};
     int status = 1;
     log_init(host_real(), "keys", LOG_NOTICE);
+    (void)signal(SIGTERM, SIG_IGN); /* core's turn may want one more signature: keys end when core does */
     result r = prepare(keys_start, &s, &core, &why);
     if (is_ok(r)) {
         log_event(LOG_NOTICE, "ready", "log", s.log_name.name, NULL);

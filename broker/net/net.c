@@ -210,10 +210,8 @@ static void refuse_all(struct net *n)
 static void on_core_end(void *self)
 {
     struct net *n = self;
-    if (!n->draining) {
-        log_event(LOG_ERROR, "core_ended", NULL);
-        n->status = 1;
-    }
+    if (!n->draining)
+        log_event(LOG_NOTICE, "core_ended", NULL);
     n->draining = true;
     for (unsigned i = 0; i < 2; i++)
         http_front_drain(n->sides[i].front);

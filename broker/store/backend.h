@@ -35,11 +35,15 @@ struct backend {
     /* Connects anew if needed, no transaction open afterwards. */
     result (*recover)(void *self, struct why *why);
     void (*close)(void *self);
+    void (*doubt)(void *self); /* NULL: nothing to do */
+    bool (*is_unchecked)(const void *self); /* NULL: what it opens is checked, or another's to check */
     const char *begin;
     bool bytea; /* which spelling of the schema */
 };
 
 MUST_CHECK result sqlite_open(const struct host *host, const char *path, const struct backend **ret, void **ret_self, struct why *why);
+/* Reads every page, on a connection of its own.  BROKEN: damaged. */
+MUST_CHECK result sqlite_check(const char *path, struct why *why);
 MUST_CHECK result postgres_open(const struct host *host, const char *conninfo, const struct backend **ret, void **ret_self, struct why *why);
 
 #endif

@@ -2,6 +2,16 @@
  * sqlite.c - the embedded store.  The only file that sees sqlite3.
  * WAL with synchronous=FULL: a commit that returned is on disk.  The write lock is held for the life
  * of the process by a lock on a file beside the database, so that a second broker is told so at once.
+ *
+ * Reading every page takes seconds a gigabyte, so it stands before the first answer only where pages may have
+ * been lost or changed while nobody watched.  The lock file's content says how the last run left the database:
+ *
+ *   it says                                 and it is               so at the start
+ *   clean DEVICE INODE SIZE MTIME           so                      nobody wrote it since: pages are read later
+ *   open BOOT                               this boot               the process died, the kernel did not, and what
+ *                                                                   was written is there: pages are read later
+ *   anything else, or nothing               (power lost, restored   every page is read before anything is built
+ *                                           from a backup, edited)  on them
  */
 #include <sqlite3.h>
 
@@ -15,7 +25,7 @@
 
 #include "broker/store/backend.h"
 
-enum { PATH_BYTES_MAX = 400 };
+enum { PATH_BYTES_MAX = 400, LEFT_BYTES_MAX = 160 };
 
 struct prepared {
     sqlite3_stmt *statement;
@@ -26,14 +36,27 @@ struct sqlite_store {
     sqlite3 *db;
     int lock_fd;
     bool down; /* the last recover failed: the handle is of no use */
+    bool opened; /* whole and in use: its end may be called clean */
+    bool unchecked; /* opened without reading every page */
     char path[PATH_BYTES_MAX];
     struct prepared prepared[STATEMENT_COUNT];
 };
+
+/* Left as if nothing were known of it. */
+static void sqlite_doubt(void *self)
+{
+    struct sqlite_store *s = self;
+    s->opened = false;
+    if (s->lock_fd >= 0 && ftruncate(s->lock_fd, 0) == 0)
+        (void)fsync(s->lock_fd);
+}
 
 /* What the caller does next, from what SQLite says. */
 static result refuse(struct sqlite_store *s, int code, const char *doing, struct why *why)
 {
     int primary = code & 0xff;
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+        sqlite_doubt(s);
     const char *says = s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code);
     if (primary == SQLITE_CONSTRAINT)
         return FAIL(why, DENIED, "%s: %s", doing, says);
@@ -149,10 +172,52 @@ static void forget(struct sqlite_store *s)
     s->db = NULL;
 }
 
+/* --- how a run left the database --- */
+
+static bool mark_open(const struct host *host, char to[LEFT_BYTES_MAX])
+{
+    struct buffer boot CLEANUP(buffer_done);
+    buffer_init(&boot, LEFT_BYTES_MAX / 2);
+    if (!is_ok(host_read_file(host, "/proc/sys/kernel/random/boot_id", LEFT_BYTES_MAX / 2, &boot, NULL)))
+        return false;
+    snprintf(to, LEFT_BYTES_MAX, "open %.*s", SLICE_ARG(buffer_slice(&boot)));
+    return true;
+}
+
+static bool mark_clean(const struct sqlite_store *s, char to[LEFT_BYTES_MAX])
+{
+    struct stat file;
+    char wal[PATH_BYTES_MAX + 8];
+    snprintf(wal, sizeof wal, "%s-wal", s->path);
+    if (stat(s->path, &file) != 0 || access(wal, F_OK) == 0) /* what still stands in its log is not in the database */
+        return false;
+    snprintf(to, LEFT_BYTES_MAX, "clean %llu %llu %lld %lld.%09ld\n", (unsigned long long)file.st_dev, (unsigned long long)file.st_ino,
+             (long long)file.st_size, (long long)file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+    return true;
+}
+
+/* "" when it cannot be read. */
+static void read_left(const struct sqlite_store *s, char to[LEFT_BYTES_MAX])
+{
+    ssize_t n = pread(s->lock_fd, to, LEFT_BYTES_MAX - 1, 0);
+    to[n > 0 ? n : 0] = 0;
+}
+
+/* Not written whole, it reads as nothing: the next start then takes longer, and is as safe. */
+static void write_left(const struct sqlite_store *s, const char *text)
+{
+    size_t len = strlen(text);
+    if (ftruncate(s->lock_fd, 0) == 0 && pwrite(s->lock_fd, text, len, 0) == (ssize_t)len)
+        (void)fsync(s->lock_fd);
+}
+
 static void sqlite_close(void *self)
 {
     struct sqlite_store *s = self;
+    char left[LEFT_BYTES_MAX];
     forget(s);
+    if (s->lock_fd >= 0 && s->opened && mark_clean(s, left))
+        write_left(s, left);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     free(s);
@@ -170,7 +235,7 @@ static result connect_db(struct sqlite_store *s, struct why *why)
     return DONE;
 }
 
-static result check_integrity(struct sqlite_store *s, struct why *why)
+static result check_pages(struct sqlite_store *s, struct why *why)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &statement, NULL);
@@ -197,9 +262,15 @@ static result sqlite_recover(void *self, struct why *why)
     return r;
 }
 
+static bool sqlite_is_unchecked(const void *self)
+{
+    const struct sqlite_store *s = self;
+    return s->unchecked;
+}
+
 static const struct backend sqlite_backend = {
     .kind = "sqlite", .execute = sqlite_execute, .run = sqlite_run, .recover = sqlite_recover,
-    .close = sqlite_close, .begin = "BEGIN IMMEDIATE", .bytea = false,
+    .close = sqlite_close, .doubt = sqlite_doubt, .is_unchecked = sqlite_is_unchecked, .begin = "BEGIN IMMEDIATE", .bytea = false,
 };
 
 static result take_lock(struct sqlite_store *s, struct why *why)
@@ -214,9 +285,29 @@ static result take_lock(struct sqlite_store *s, struct why *why)
     return DONE;
 }
 
+/* Nobody can have written the database, or lost what was written, since the last run. */
+static bool is_as_it_was_left(const struct sqlite_store *s, const struct host *host)
+{
+    char left[LEFT_BYTES_MAX], is[LEFT_BYTES_MAX];
+    read_left(s, left);
+    return (mark_clean(s, is) && strcmp(left, is) == 0) || (mark_open(host, is) && strcmp(left, is) == 0);
+}
+
+static result open_checked(struct sqlite_store *s, const struct host *host, struct why *why)
+{
+    char left[LEFT_BYTES_MAX];
+    TRY(take_lock(s, why));
+    s->unchecked = is_as_it_was_left(s, host); /* before it is connected, which may write */
+    TRY(connect_db(s, why));
+    if (!s->unchecked)
+        TRY(check_pages(s, why));
+    write_left(s, mark_open(host, left) ? left : "");
+    s->opened = true;
+    return DONE;
+}
+
 result sqlite_open(const struct host *host, const char *path, const struct backend **ret, void **ret_self, struct why *why)
 {
-    (void)host;
     struct sqlite_store *s = calloc(1, sizeof *s);
     if (!s)
         return FAIL(why, LIMIT, "no memory for the store");
@@ -225,12 +316,8 @@ result sqlite_open(const struct host *host, const char *path, const struct backe
                    ? DONE : FAIL(why, MALFORMED, "the store's path has 1 to %d bytes", PATH_BYTES_MAX - 1);
     mode_t mask = umask(0077); /* the database and its log are the broker's alone */
     if (is_ok(r))
-        r = take_lock(s, why);
-    if (is_ok(r))
-        r = connect_db(s, why);
+        r = open_checked(s, host, why);
     umask(mask);
-    if (is_ok(r))
-        r = check_integrity(s, why);
     if (!is_ok(r)) {
         sqlite_close(s);
         return r;
@@ -238,4 +325,21 @@ result sqlite_open(const struct host *host, const char *path, const struct backe
     *ret = &sqlite_backend;
     *ret_self = s;
     return DONE;
+}
+
+result sqlite_check(const char *path, struct why *why)
+{
+    struct sqlite_store s = {.lock_fd = -1};
+    if (!slice_copy_str(slice_str(path), s.path, sizeof s.path))
+        return FAIL(why, MALFORMED, "the store's path has 1 to %d bytes", PATH_BYTES_MAX - 1);
+    int code = sqlite3_open_v2(s.path, &s.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    result r = code == SQLITE_OK ? DONE : refuse(&s, code, s.path, why);
+    if (is_ok(r)) {
+        sqlite3_busy_timeout(s.db, STORE_BUSY_MS);
+        r = sqlite_execute(&s, "PRAGMA trusted_schema=OFF;PRAGMA cell_size_check=ON", why);
+    }
+    if (is_ok(r))
+        r = check_pages(&s, why);
+    sqlite3_close(s.db);
+    return r;
 }

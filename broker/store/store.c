@@ -57,6 +57,22 @@ void store_closep(struct store **s)
     store_close(*s);
 }
 
+bool store_is_unchecked(const struct store *s)
+{
+    return s->backend->is_unchecked && s->backend->is_unchecked(s->self);
+}
+
+void store_doubt(struct store *s)
+{
+    if (s->backend->doubt)
+        s->backend->doubt(s->self);
+}
+
+result store_check(const char *where, struct why *why)
+{
+    return strncmp(where, "sqlite:", 7) == 0 ? sqlite_check(where + 7, why) : DONE; /* a server checks its own pages */
+}
+
 const char *store_kind(const struct store *s)
 {
     return s->backend->kind;

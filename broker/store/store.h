@@ -63,11 +63,18 @@ static inline struct store_value store_bytes(struct slice v)
     return (struct store_value){.type = STORE_BYTES, .bytes = v};
 }
 
-/* where: "sqlite:<path>" or "postgres:<conninfo>".  Checks the stored data's integrity (SQLite) and
- * takes the writer's lock.  DENIED: another broker holds it.  MALFORMED: no such kind of store. */
+/* where: "sqlite:<path>" or "postgres:<conninfo>".  Takes the writer's lock.  Every page of an SQLite database is
+ * read first if it may have been damaged since the last run: the machine went down under it, or somebody wrote it.  DENIED: another broker holds it.  MALFORMED: no such kind of store. */
 MUST_CHECK result store_open(const struct host *host, const char *where, struct store **ret, struct why *why);
 void store_close(struct store *s); /* NULL is welcome */
 void store_closep(struct store **s);
+/* Not every page was read when it was opened: store_check has to. */
+bool store_is_unchecked(const struct store *s);
+/* Reads every page.  Takes seconds a gigabyte, on a connection of its own: another thread may run it while the store
+ * is used, and closed.  BROKEN: it is damaged.  UNAVAILABLE: it cannot be read just now. */
+MUST_CHECK result store_check(const char *where, struct why *why);
+/* It is damaged: the next store_open reads every page before it returns. */
+void store_doubt(struct store *s);
 const char *store_kind(const struct store *s); /* "sqlite", "postgres" */
 
 /* Brings the schema to this program's version, each step in a transaction of its own.

@@ -4,6 +4,7 @@ tests/unit/http_test.c; here is what net makes of it: identity, cookie and Origi
 cutting a site, draining (pitfalls: gone, drain, plaintext), and the ends of the roles.
 usage: http_test.py PATH-OF-broker_double
 """
+import contextlib
 import http.client
 import json
 import os
@@ -32,18 +33,21 @@ class Broker:
         self.folder = folder
         self.log = open(os.path.join(folder, "log"), "ab")
         began = self.log.tell()
+        pids = os.path.join(folder, "b", "pids")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(pids)  # of a program that was killed
         self.process = subprocess.Popen([program, "run", os.path.join(folder, "b")], stdin=subprocess.DEVNULL, stderr=self.log, stdout=self.log)
         end = time.monotonic() + WAIT_SECONDS
         self.ports = None
         while time.monotonic() < end and self.process.poll() is None:
             with open(self.log.name, encoding="utf-8", errors="replace") as f:
                 f.seek(began)
-                if "net ready" in f.read():
+                if "net ready" in f.read() and os.path.exists(pids):  # written when all roles are there
                     break
             time.sleep(0.05)
         with open(os.path.join(folder, "b", "ports.json"), encoding="ascii") as f:
             self.ports = json.load(f)
-        with open(os.path.join(folder, "b", "pids"), encoding="ascii") as f:
+        with open(pids, encoding="ascii") as f:
             self.pids = {line.split()[1]: int(line.split()[0]) for line in f}
 
     def end(self):

@@ -1,5 +1,6 @@
 /* Aim: the roles live and end together, each with its own descriptors only.  Method: the whole runs in a child. */
 #include "base/role.h"
+#include "base/host.h"
 #include "check.h"
 
 #include <errno.h>
@@ -166,12 +167,40 @@ static void roles_die_with_their_parent(void **state)
     assert_all_gone(fd);
 }
 
+/* Ends when the pipe does, whatever it is told. */
+static int waits_for_the_end(void *self)
+{
+    const int *fd = self;
+    char byte;
+    (void)signal(SIGTERM, SIG_IGN);
+    return read(*fd, &byte, 1) == 0 ? 0 : 1;
+}
+
+/* What a role held ends with it: the parent holds nothing of it, or who waits for an answer would wait until it is killed. */
+static void an_end_is_seen_by_the_others(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const struct role roles[] = {{"asks", waits_for_the_end, &ends[0], {ends[0], -1}}, {"dies", ends_with, &three, {ends[1], -1}}};
+    int64_t began = host_monotonic_ms(host_real());
+    pid_t child = fork();
+    int status;
+    if (child == 0)
+        _exit(roles_run(roles, 2, NULL));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3); /* its own, not of whoever noticed */
+    assert_true(host_monotonic_ms(host_real()) - began < 8000); /* after 10 s it would have been killed */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_end_ends_all),       cmocka_unit_test(a_killed_role_is_told),
         cmocka_unit_test(keeps_only_its_own),     cmocka_unit_test(an_orderly_end_is_zero),
-        cmocka_unit_test(roles_die_with_their_parent),
+        cmocka_unit_test(roles_die_with_their_parent), cmocka_unit_test(an_end_is_seen_by_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/host.h"
@@ -297,6 +298,126 @@ static void sqlite_damage_is_told(void **state)
     assert_null(s);
 }
 
+/* --- how much is read at the start --- */
+
+static char quick_path[128], quick_store[160];
+
+/* A store of some pages, closed in good order. */
+static void make_quick(void)
+{
+    struct store *s = NULL;
+    result r;
+    static char body[3000];
+    memset(body, 'b', sizeof body - 1);
+    snprintf(quick_path, sizeof quick_path, "%s/quick.db", folder);
+    snprintf(quick_store, sizeof quick_store, "sqlite:%s", quick_path);
+    (void)remove(quick_path);
+    assert_ok(store_open(host_real(), quick_store, &s, NULL));
+    assert_ok(store_migrate(s, NULL));
+    assert_ok(store_begin(s, NULL));
+    for (int i = 0; i < 100; i++) {
+        append(s, i, body, &r);
+        assert_ok(r);
+    }
+    assert_ok(store_commit(s, NULL));
+    store_close(s);
+}
+
+static void expect_quick(bool unchecked)
+{
+    struct store *s = NULL;
+    assert_ok(store_open(host_real(), quick_store, &s, NULL));
+    assert_int_equal(store_is_unchecked(s), unchecked);
+    assert_ok(store_check(quick_store, NULL));
+    store_close(s);
+}
+
+/* Overwrites a page of entries: they were written last. */
+static void damage(void)
+{
+    FILE *f = fopen(quick_path, "r+");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 0, SEEK_END), 0);
+    long late = ftell(f) / 8 * 7 / 4096 * 4096;
+    assert_int_equal(fseek(f, late, SEEK_SET), 0);
+    for (int i = 0; i < 4096; i++)
+        fputc(0x5a, f);
+    fclose(f);
+}
+
+static void write_lock_file(const char *text)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s.lock", quick_path);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* A process that is killed with the store open. */
+static void die_with_it(void)
+{
+    struct store *s = NULL;
+    result r;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (!is_ok(store_open(host_real(), quick_store, &s, NULL)) || !is_ok(store_begin(s, NULL)))
+            _exit(1);
+        append(s, last(s) + 1, "{}", &r);
+        _exit(is_ok(r) && is_ok(store_commit(s, NULL)) ? 0 : 2);
+    }
+    int status = -1;
+    assert_true(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Pages that nobody can have lost or changed are not read before the store is used; all others are. */
+static void sqlite_pages_are_read_when_they_must_be(void **state)
+{
+    (void)state;
+    struct store *s = NULL;
+    struct why why = {0};
+    char other[700];
+    make_quick();
+    expect_quick(true);
+    die_with_it();
+    expect_quick(true);
+    write_lock_file("open 00000000-0000-0000-0000-000000000000\n"); /* power was lost */
+    expect_quick(false);
+    expect_quick(true);
+    write_lock_file("");
+    expect_quick(false);
+    snprintf(other, sizeof other, "cp %s %s.copy && mv %s.copy %s", quick_path, quick_path, quick_path, quick_path); /* a backup was restored */
+    assert_int_equal(system(other), 0);
+    expect_quick(false);
+    /* damaged while it was closed: told before it is used */
+    damage();
+    assert_status(store_open(host_real(), quick_store, &s, &why), BROKEN);
+    assert_non_null(strstr(why.text, "is damaged: "));
+    assert_status(store_open(host_real(), quick_store, &s, NULL), BROKEN); /* and again, every time */
+    /* damaged after its process was killed: found beside the work, and from then on before it */
+    make_quick();
+    die_with_it();
+    damage();
+    assert_ok(store_open(host_real(), quick_store, &s, NULL));
+    assert_true(store_is_unchecked(s));
+    assert_status(store_check(quick_store, &why), BROKEN);
+    store_doubt(s);
+    store_close(s);
+    s = NULL;
+    assert_status(store_open(host_real(), quick_store, &s, NULL), BROKEN);
+    /* met in use */
+    make_quick();
+    die_with_it();
+    damage();
+    assert_ok(store_open(host_real(), quick_store, &s, NULL));
+    struct rows *rows = NULL;
+    assert_status(STORE_RUN(s, LOG_RANGE, &rows, NULL, store_integer(0), store_integer(1000)), BROKEN);
+    store_close(s);
+    s = NULL;
+    assert_status(store_open(host_real(), quick_store, &s, NULL), BROKEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +429,7 @@ int main(void)
         cmocka_unit_test(wrong_use_is_told),
         cmocka_unit_test(postgres_server_dies),
         cmocka_unit_test(sqlite_damage_is_told),
+        cmocka_unit_test(sqlite_pages_are_read_when_they_must_be),
     };
     return cmocka_run_group_tests_name("store", tests, start, end);
 }
