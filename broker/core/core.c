@@ -551,12 +551,14 @@ result core_turn(struct core *c, int64_t *ret_ms, struct why *why)
         c->clock_known = true;
         c->clock_base_ms = c->clock_next_ms;
     }
+    store_reads_begin(c->store);
     if (is_ok(r))
         r = log_sign(c, why);
     if (is_ok(r)) {
         r = deliver(c, batch, why);
     } else
         refuse_batch(c, batch, r, why);
+    store_reads_end(c->store);
     /* A store that is away is waited for; keys that are gone, or data that contradict themselves, end us. */
     if (c->keys_gone || r.code == BROKEN || r.code == DENIED)
         return r.code == OK ? FAIL(why, UNAVAILABLE, "keys are gone") : r;

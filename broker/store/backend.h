@@ -38,6 +38,7 @@ struct backend {
     void (*doubt)(void *self); /* NULL: nothing to do */
     bool (*is_unchecked)(const void *self); /* NULL: what it opens is checked, or another's to check */
     const char *begin;
+    const char *begin_reads; /* NULL: reads are not cheaper together */
     bool bytea; /* which spelling of the schema */
 };
 

@@ -230,8 +230,9 @@ static result connect_db(struct sqlite_store *s, struct why *why)
         return refuse(s, code, s->path, why);
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+    /* temp_store: what a savepoint may have to undo is held in memory; a turn's requests bound it. */
     TRY(sqlite_execute(s, "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
-                          "PRAGMA trusted_schema=OFF;PRAGMA cell_size_check=ON", why));
+                          "PRAGMA trusted_schema=OFF;PRAGMA cell_size_check=ON;PRAGMA temp_store=MEMORY", why));
     return DONE;
 }
 
@@ -270,7 +271,8 @@ static bool sqlite_is_unchecked(const void *self)
 
 static const struct backend sqlite_backend = {
     .kind = "sqlite", .execute = sqlite_execute, .run = sqlite_run, .recover = sqlite_recover,
-    .close = sqlite_close, .doubt = sqlite_doubt, .is_unchecked = sqlite_is_unchecked, .begin = "BEGIN IMMEDIATE", .bytea = false,
+    .close = sqlite_close, .doubt = sqlite_doubt, .is_unchecked = sqlite_is_unchecked, .begin = "BEGIN IMMEDIATE",
+    .begin_reads = "BEGIN", .bytea = false,
 };
 
 static result take_lock(struct sqlite_store *s, struct why *why)

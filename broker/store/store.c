@@ -19,6 +19,7 @@ struct store {
     void *self;
     bool open;      /* a transaction */
     bool savepoint;
+    bool reading;   /* between store_reads_begin and _end */
     uint64_t calls, fail_at;
     bool fail_once;
 };
@@ -108,7 +109,7 @@ static result execute(struct store *s, const char *sql, struct why *why)
 
 result store_begin(struct store *s, struct why *why)
 {
-    if (s->open)
+    if (s->open || s->reading)
         return FAIL(why, BROKEN, "a transaction is open already");
     TRY(execute(s, s->backend->begin, why));
     s->open = true;
@@ -127,11 +128,23 @@ result store_commit(struct store *s, struct why *why)
 
 void store_rollback(struct store *s)
 {
-    if (!s->open)
+    if (!s->open && !s->reading)
         return;
-    s->open = s->savepoint = false;
+    s->open = s->savepoint = s->reading = false;
     /* A rollback that fails means the connection is gone, and with it the transaction. */
     tolerate(s->backend->execute(s->self, "ROLLBACK", NULL));
+}
+
+void store_reads_begin(struct store *s)
+{
+    if (!s->open && !s->reading && s->backend->begin_reads)
+        s->reading = is_ok(execute(s, s->backend->begin_reads, NULL));
+}
+
+void store_reads_end(struct store *s)
+{
+    if (s->reading)
+        store_rollback(s);
 }
 
 result store_savepoint(struct store *s, struct why *why)
@@ -315,7 +328,6 @@ result store_ping(struct store *s, struct why *why)
 result store_recover(struct store *s, int64_t wait_ms, struct why *why)
 {
     store_rollback(s);
-    s->open = s->savepoint = false;
     int64_t until = host_monotonic_ms(s->host) + wait_ms;
     for (;;) {
         result r = s->backend->recover(s->self, why);

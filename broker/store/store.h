@@ -87,6 +87,11 @@ MUST_CHECK result store_begin(struct store *s, struct why *why);
 MUST_CHECK result store_commit(struct store *s, struct why *why);
 void store_rollback(struct store *s); /* also when none is open */
 
+/* Between these two a store whose reads cost locks (SQLite) takes them once; nothing is written.  Where the
+ * first cannot be had each statement takes its own, and says what is wrong.  The second is welcome alone. */
+void store_reads_begin(struct store *s);
+void store_reads_end(struct store *s);
+
 /* One savepoint at a time, inside a transaction. */
 MUST_CHECK result store_savepoint(struct store *s, struct why *why);
 MUST_CHECK result store_release(struct store *s, struct why *why);
