@@ -18,7 +18,9 @@ int64_t log_time(const struct core *c); /* now, or the newest entry's time if th
 MUST_CHECK result log_sign(struct core *c, struct why *why);
 MUST_CHECK result log_agree_with_keys(struct core *c, struct why *why);
 MUST_CHECK result log_entry_bytes(struct core *c, uint64_t index, struct buffer *to, struct why *why);
-/* A merkle_node_fn over the store; self: the core. */
+/* After a rollback: the nodes that it may have taken back. */
+void log_forget_nodes(struct core *c);
+/* A merkle_node_fn over the store and what is known of it; self: the core. */
 MUST_CHECK result log_node(void *self, unsigned level, uint64_t index, struct hash *ret, struct why *why);
 /* Proofs in the checkpoint at hand or any tree before it, as arrays of base64. */
 MUST_CHECK result log_inclusion_json(struct core *c, uint64_t index, uint64_t size, struct json **ret, struct why *why);

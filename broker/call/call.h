@@ -24,6 +24,15 @@ enum {
 };
 
 /* --- the log --- */
+/* The newest nodes of each level of the log's tree, so that the proofs of a turn are not read from the store node
+ * by node.  A node never changes once it is committed; what a rollback takes back is forgotten with all the
+ * rest (log_forget_nodes). */
+enum { LOG_LEVELS_KNOWN = 48, LOG_NODES_KNOWN = 32 };
+struct log_node_known {
+    uint64_t after; /* 1 + its index in the level; 0: none */
+    struct hash hash;
+};
+
 struct log {
     struct merkle_frontier frontier;
     int64_t last_ms;           /* of the newest entry: entries never decrease in time */
@@ -103,6 +112,7 @@ struct core {
     int64_t lost_ms;           /* monotonic; when the store went away; 0: it is there */
     bool keys_gone;
     struct log log;
+    struct log_node_known log_nodes[LOG_LEVELS_KNOWN][LOG_NODES_KNOWN];
     struct access_rules *rules; /* as parsed when last looked up (access.c); NULL: none, or not yet */
     int64_t rules_version;
     struct trust *trust;       /* NULL until the first version arrives */

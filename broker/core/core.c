@@ -277,6 +277,7 @@ static void call_done(struct call *call)
 static result undo(struct core *c, struct call *call, const struct log *before, struct why *why)
 {
     TRY(store_rollback_to(c->store, why));
+    log_forget_nodes(c);
     c->log.frontier = before->frontier;
     c->log.last_ms = before->last_ms;
     if (call->touched & TOUCHED_CATALOGUE)

@@ -302,16 +302,10 @@ static result trust_after(struct core *c, uint64_t held, struct json **ret, stru
     return FAIL(why, BROKEN, "the store lacks a version of the trust document");
 }
 
-/* nothing: the answer of a poll that a newer one replaced. */
-static result poll_json(struct core *c, struct line *line, const struct pending *p, bool all, bool nothing, bool *ret_news,
-                        struct json **ret, struct why *why)
+/* The checkpoint that is offered, and how it continues the one that the site holds. */
+static result add_checkpoint(struct core *c, const struct pending *p, struct json *v, struct why *why)
 {
-    struct json *v CLEANUP(json_freep) = json_object();
-    struct json *statuses = json_array(), *tasks = json_array(), *cancels = json_array(), *proof = NULL;
-    json_set(v, "statuses", statuses);
-    json_set(v, "tasks", tasks);
-    json_set(v, "cancel", cancels);
-    json_set(v, "time", json_of_instant(host_now_ms(c->host)));
+    struct json *proof = NULL;
     struct buffer note CLEANUP(buffer_done);
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     TRY(offer_print(c, &note, why));
@@ -319,6 +313,20 @@ static result poll_json(struct core *c, struct line *line, const struct pending 
     /* An agent that holds a larger tree than ours knows more than we: it will say so. */
     TRY(log_consistency_json(c, p->held_size < offer_size(c) ? p->held_size : 0, offer_size(c), &proof, why));
     json_set(v, "consistency", proof);
+    return DONE;
+}
+
+/* all: the last answer of this poll, with or without news; nothing: the answer of a poll that a newer one
+ * replaced.  *ret stays NULL where there is no news and none of these. */
+static result poll_json(struct core *c, struct line *line, const struct pending *p, bool all, bool nothing, bool *ret_news,
+                        struct json **ret, struct why *why)
+{
+    struct json *v CLEANUP(json_freep) = json_object();
+    struct json *statuses = json_array(), *tasks = json_array(), *cancels = json_array();
+    json_set(v, "statuses", statuses);
+    json_set(v, "tasks", tasks);
+    json_set(v, "cancel", cancels);
+    json_set(v, "time", json_of_instant(host_now_ms(c->host)));
     bool news = offer_asks(c, line, p->held_size);
     if (!nothing) {
         if (c->trust && c->trust->version > p->held_trust) {
@@ -337,10 +345,13 @@ static result poll_json(struct core *c, struct line *line, const struct pending 
         TRY(add_cancels(c, p, cancels, why));
         news = news || json_size(statuses) || json_size(tasks) || json_size(cancels) || json_size(optouts);
     }
+    *ret_news = news;
+    if (!news && !all && !nothing)
+        return DONE;
+    TRY(add_checkpoint(c, p, v, why));
 #ifdef INNSYN_TEST_HOOKS
     TRY(misbehave_split(c, line, p->held_size, v, why));
 #endif
-    *ret_news = news;
     *ret = MOVE(v);
     return DONE;
 }
