@@ -169,6 +169,32 @@ static result read_groups(struct variable *v, const struct json *groups, const s
     return r;
 }
 
+static struct json *groups_json(const struct variable *v, const struct grouping *g, bool labels)
+{
+    struct json *groups = json_array();
+    for (unsigned i = 0; i < g->group_count; i++) {
+        struct json *group = json_object(), *levels = json_array();
+        json_set(group, "code", json_of_text(g->groups[i].code));
+        if (g->groups[i].label && labels)
+            json_set(group, "label", json_share(g->groups[i].label));
+        for (unsigned k = 0; k < g->groups[i].level_count; k++)
+            json_add(levels, json_of_text(v->levels[g->groups[i].levels[k]]));
+        json_set(group, "levels", levels);
+        json_add(groups, group);
+    }
+    return groups;
+}
+
+static result define(const struct variable *v, struct grouping *g, struct why *why)
+{
+    struct json *groups CLEANUP(json_freep) = groups_json(v, g, false);
+    struct buffer text CLEANUP(buffer_done);
+    buffer_init(&text, DICTIONARY_BYTES_MAX);
+    TRY(json_print(groups, &text, why));
+    g->definition = sha256(buffer_slice(&text));
+    return DONE;
+}
+
 /* --- the codes ------------------------------------------------------------------------------------ */
 
 static int by_code(const void *a, const void *b)
@@ -276,6 +302,7 @@ static result read_grouping(struct variable *v, const struct json *json, const c
     fields_path(&f, v->levels ? "groups" : "breaks", at);
     if (v->levels) {
         TRY(read_groups(v, groups, finer, at, g, why));
+        TRY(define(v, g, why));
         v->grouping_count++;
         return name_groups(v, at, why);
     }
@@ -343,22 +370,6 @@ const struct grouping *variable_find_breaks(const struct variable *v, const doub
 
 /* --- the published form --------------------------------------------------------------------------- */
 
-static struct json *groups_json(const struct variable *v, const struct grouping *g)
-{
-    struct json *groups = json_array();
-    for (unsigned i = 0; i < g->group_count; i++) {
-        struct json *group = json_object(), *levels = json_array();
-        json_set(group, "code", json_of_text(g->groups[i].code));
-        if (g->groups[i].label)
-            json_set(group, "label", json_share(g->groups[i].label));
-        for (unsigned k = 0; k < g->groups[i].level_count; k++)
-            json_add(levels, json_of_text(v->levels[g->groups[i].levels[k]]));
-        json_set(group, "levels", levels);
-        json_add(groups, group);
-    }
-    return groups;
-}
-
 struct json *groupings_json(const struct variable *v)
 {
     if (!v->grouping_count)
@@ -371,7 +382,7 @@ struct json *groupings_json(const struct variable *v)
         if (g->label)
             json_set(o, "label", json_share(g->label));
         if (g->groups)
-            json_set(o, "groups", groups_json(v, g));
+            json_set(o, "groups", groups_json(v, g, true));
         struct json *breaks = g->breaks ? json_array() : NULL;
         for (unsigned k = 0; k < g->break_count; k++)
             json_add(breaks, variable_axis_json(v, g->breaks[k]));

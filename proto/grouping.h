@@ -10,6 +10,7 @@
 #ifndef INNSYN_PROTO_GROUPING_H
 #define INNSYN_PROTO_GROUPING_H
 
+#include "proto/crypto.h"
 #include "proto/fields.h"
 #include "proto/json.h"
 
@@ -31,6 +32,7 @@ struct grouping {
     struct group *groups; /* categories and codes; else NULL */
     unsigned group_count;
     unsigned *level_room; /* what the groups' levels and by_code point into */
+    struct hash definition; /* of its groups: SHA-256 of their codes and levels, as canonical JSON without labels */
     unsigned *cell_of;    /* as columns store levels: [0] is 0, no value; [1 + level] is 1 + its group */
     double *breaks;       /* integers, numbers and dates; else NULL */
     unsigned break_count;

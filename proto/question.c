@@ -383,6 +383,19 @@ static result find_grouping(struct reading *r, const struct variable *v, struct 
                      SLICE_ARG(slice_part(name, 0, VARIABLE_MAX)), known);
 }
 
+/* Which groups were meant, where the question says so: a site whose dictionary has others by that name must not answer. */
+static result check_definition(struct reading *r, const struct grouping *g, struct slice definition, const char *path)
+{
+    char text[2 * HASH_LEN + 1];
+    if (!definition.at)
+        return DONE;
+    hash_print(&g->definition, text);
+    return g->groups && slice_is(definition, text)
+               ? DONE
+               : FAIL_CODE(r->why, MALFORMED, "unknown_grouping", path, "the grouping '%.*s' has other groups here than the question means; leave `definition` out to ask for these",
+                           SLICE_ARG(g->name));
+}
+
 /* Named breaks are those breaks: the canonical form is theirs. */
 static void take_breaks(const struct grouping *g, struct dimension *ret)
 {
@@ -394,7 +407,7 @@ static void take_breaks(const struct grouping *g, struct dimension *ret)
 static result read_dimension(struct reading *r, const struct json *json, const char *path, struct dimension *ret)
 {
     char at[JSON_PATH_MAX];
-    struct slice name, grouping = {0};
+    struct slice name, grouping = {0}, definition = {0};
     const struct json *breaks = NULL;
     if (json_kind(json) == JSON_STRING) {
         (void)snprintf(at, sizeof at, "%s", path);
@@ -405,15 +418,17 @@ static result read_dimension(struct reading *r, const struct json *json, const c
         TRY(need_text(&f, "variable", VARIABLE_MAX, &name));
         TRY(may_array(&f, "breaks", BREAKS_MAX, &breaks));
         TRY(may_text(&f, "grouping", VARIABLE_MAX, &grouping));
+        TRY(may_text(&f, "definition", 2 * HASH_LEN, &definition));
         TRY(fields_close(&f));
         fields_path(&f, "variable", at);
     }
     TRY(find_variable(r, name, at, &ret->variable));
-    if (breaks && grouping.at)
+    if ((breaks && grouping.at) || (definition.at && !grouping.at))
         return FAIL_AT(r->why, MALFORMED, path, "breaks or a grouping make the cells, not both");
     if (grouping.at) {
         (void)snprintf(at, sizeof at, "%.80s/grouping", path);
         TRY(find_grouping(r, &r->d->variables[ret->variable], grouping, at, &ret->grouping));
+        TRY(check_definition(r, ret->grouping, definition, at));
         take_breaks(ret->grouping, ret);
         return DONE;
     }
@@ -548,7 +563,7 @@ static result summary_leaves_room(struct reading *r)
 static result read_by(struct reading *r, const struct json *json, unsigned variables)
 {
     struct question *q = r->q;
-    struct slice name, grouping = {0};
+    struct slice name, grouping = {0}, definition = {0};
     unsigned variable;
     const char *at = "/statistic/summary/by";
     if (json_kind(json) == JSON_STRING) {
@@ -558,6 +573,7 @@ static result read_by(struct reading *r, const struct json *json, unsigned varia
         TRY(fields_open(json, at, &f, r->why));
         TRY(need_text(&f, "variable", VARIABLE_MAX, &name));
         TRY(need_text(&f, "grouping", VARIABLE_MAX, &grouping));
+        TRY(may_text(&f, "definition", 2 * HASH_LEN, &definition));
         TRY(fields_close(&f));
     }
     TRY(find_variable(r, name, at, &variable));
@@ -566,6 +582,8 @@ static result read_by(struct reading *r, const struct json *json, unsigned varia
         return FAIL_AT(r->why, MALFORMED, at, "'%.*s' is of type %s: groups are made by a category", SLICE_ARG(name), variable_type_name(v->type));
     if (grouping.at)
         TRY(find_grouping(r, v, grouping, "/statistic/summary/by/grouping", &q->by_grouping));
+    if (grouping.at)
+        TRY(check_definition(r, q->by_grouping, definition, "/statistic/summary/by/grouping"));
     q->by = (int)variable;
     if ((uint64_t)variables * question_groups(q) > TABLE_CELLS_OPEN_MAX)
         return FAIL_CODE(r->why, LIMIT, "too_many_cells", at, "groups times variables is more than %d", TABLE_CELLS_OPEN_MAX);
@@ -684,6 +702,7 @@ static struct json *grouping_json(const struct variable *v, const struct groupin
     struct json *o = json_object();
     json_set(o, "variable", json_of_text(v->name));
     json_set(o, "grouping", json_of_text(g->name));
+    json_set(o, "definition", json_of_hex(slice_of(g->definition.at, HASH_LEN)));
     return o;
 }
 

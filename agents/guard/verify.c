@@ -315,6 +315,14 @@ static bool question_names_site(const struct question *q, const struct site_id *
     return q->site_count == 0;
 }
 
+static bool question_is_grouped(const struct question *q)
+{
+    bool grouped = q->by_grouping != NULL;
+    for (unsigned d = 0; d < q->dimension_count; d++)
+        grouped = grouped || (q->dimensions[d].grouping && !q->dimensions[d].breaks);
+    return grouped;
+}
+
 static bool check_question(struct checking *c)
 {
     const struct verify_facts *f = c->f;
@@ -331,7 +339,14 @@ static bool check_question(struct checking *c)
     result r = question_read(text, c->v.dataset->dictionary, &c->v.question, &why);
     if (r.code != OK)
         return refuse_why(c->why, r.code == DENIED ? "policy" : "grammar", r.code == LIMIT ? "too_large" : "malformed", "/question", &why);
-    c->names->question_hash = c->v.question->hash;
+    /* A refusal names the question as the entry does: the broker takes no result of another. */
+    static const struct hash unread;
+    bool told = !hash_equal(&c->names->question_hash, &unread);
+    if (told && question_is_grouped(c->v.question) && !hash_equal(&c->names->question_hash, &c->v.question->hash))
+        return refuse(c->why, "grammar", "unknown_grouping", "/question/statistic",
+                      "this site's dictionary has other groups by that name than the catalogue; ask without the grouping");
+    if (!told)
+        c->names->question_hash = c->v.question->hash;
     if (!question_names_site(c->v.question, &f->site))
         return refuse(c->why, "trust", "wrong_site", "/question/where/site", "the question is not for this site");
     return true;

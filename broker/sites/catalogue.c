@@ -118,6 +118,56 @@ static result shared_hash(struct dictionary *d, struct hash *ret, struct why *wh
     return DONE;
 }
 
+static bool prints_alike(const struct json *a, const struct json *b)
+{
+    struct buffer x CLEANUP(buffer_done), y CLEANUP(buffer_done);
+    struct why ignored;
+    buffer_init(&x, DICTIONARY_BYTES_MAX);
+    buffer_init(&y, DICTIONARY_BYTES_MAX);
+    return a && b && is_ok(json_print(a, &x, &ignored)) && is_ok(json_print(b, &y, &ignored)) && slice_equal(buffer_slice(&x), buffer_slice(&y));
+}
+
+/* The first member of either object that the other has not, or has otherwise; false: none. */
+static bool member_apart(const struct json *a, const struct json *b, char to[VARIABLE_MAX + 1])
+{
+    const struct json *const both[2] = {a, b};
+    for (unsigned k = 0; k < 2; k++) {
+        size_t index = 0;
+        struct slice key;
+        const struct json *value;
+        while (json_next(both[k], &index, &key, &value))
+            if (slice_copy_str(key, to, VARIABLE_MAX + 1) && !prints_alike(value, json_get(both[1 - k], to)))
+                return true;
+    }
+    return false;
+}
+
+/* "groupings of the variable 'region'", or the member of the dictionary that is another: what two sites must agree on first. */
+static void first_difference(const struct dictionary *mine, struct slice theirs, char to[160])
+{
+    struct dictionary *other CLEANUP(dictionary_freep) = NULL;
+    struct why ignored;
+    (void)snprintf(to, 160, "cannot be read");
+    if (!is_ok(read_text(theirs, &other, &ignored)))
+        return;
+    for (unsigned i = 0; i < other->variable_count; i++)
+        other->variables[i].grid_step = other->variables[i].grid_origin = 0;
+    struct json *a CLEANUP(json_freep) = dictionary_json(mine), *b CLEANUP(json_freep) = dictionary_json(other);
+    char member[VARIABLE_MAX + 1] = "nothing";
+    bool apart = member_apart(a, b, member);
+    (void)snprintf(to, 160, "%s", member);
+    if (!apart || strcmp(member, "variables") != 0)
+        return;
+    const struct json *x = json_get(a, "variables"), *y = json_get(b, "variables");
+    (void)snprintf(to, 160, "the number of variables");
+    for (size_t i = 0; i < json_size(x) && i < json_size(y); i++) {
+        if (member_apart(json_item(x, i), json_item(y, i), member)) {
+            (void)snprintf(to, 160, "%s of the variable '%.*s'", member, SLICE_ARG(json_text(json_get(json_item(x, i), "name"))));
+            return;
+        }
+    }
+}
+
 static result put_one(struct call *c, const struct json *item, size_t index, struct label *ret_dataset, struct why *why)
 {
     char path[JSON_PATH_MAX], field[JSON_PATH_MAX];
@@ -150,11 +200,14 @@ static result put_one(struct call *c, const struct json *item, size_t index, str
     struct rows *rows CLEANUP(rows_freep) = NULL;
     TRY(RUN(c->core, CATALOGUE_DATASET, &rows, why, store_str(d->dataset.text)));
     while (rows_next(rows))
-        if (!slice_is(rows_text(rows, 0), c->who.site.text) && !slice_equal(rows_bytes(rows, 4), slice_of(h.at, HASH_LEN)))
+        if (!slice_is(rows_text(rows, 0), c->who.site.text) && !slice_equal(rows_bytes(rows, 4), slice_of(h.at, HASH_LEN))) {
+            char apart[160];
+            first_difference(d, rows_text(rows, 3), apart);
             return FAIL_CODE(why, DENIED, "conflict", field,
-                             "'%.*s' publishes '%s' with another dictionary; all sites must agree in all but the grid. Load it under a new name (--as), "
-                             "or first remove the dataset's folder below data/ at the sites that have the old form",
-                             SLICE_ARG(rows_text(rows, 0)), d->dataset.text);
+                             "'%.*s' publishes '%s' with another dictionary (%s differs); all sites must agree in all but the grid: load it under a new name "
+                             "(--as), or first remove its folder below data/ where the old form is",
+                             SLICE_ARG(rows_text(rows, 0)), d->dataset.text, apart);
+        }
     TRY(RUN(c->core, CATALOGUE_PUT, NULL, why, store_str(d->dataset.text), store_str(c->who.site.text), store_str(edition_text),
             store_integer(at_ms), store_text(buffer_slice(&text)), store_bytes(slice_of(h.at, HASH_LEN)), store_integer(c->now_ms)));
     struct hash whole = sha256(buffer_slice(&text));

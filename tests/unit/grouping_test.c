@@ -140,8 +140,21 @@ static result ask(const struct dictionary *d, const char *where, const char *sta
     return question_read(v, d, ret, why);
 }
 
-static void same(const struct dictionary *d, const char *where, const char *statistic, const char *want)
+/* want: with %P and %H for the definitions of part and half. */
+static void same(const struct dictionary *d, const char *where, const char *statistic, const char *wanted)
 {
+    char want[1024];
+    size_t len = 0;
+    const struct variable *region = &d->variables[dictionary_find(d, slice_str("region"))];
+    for (const char *at = wanted; *at; at++) {
+        if (*at != '%') {
+            want[len++] = *at;
+            continue;
+        }
+        hash_print(&variable_find_grouping(region, slice_str(*++at == 'P' ? "part" : "half"))->definition, want + len);
+        len += 2 * HASH_LEN;
+    }
+    want[len] = '\0';
     struct question *q CLEANUP(question_freep) = NULL, *again CLEANUP(question_freep) = NULL;
     struct json *canonical CLEANUP(json_freep) = NULL;
     struct why why = {0};
@@ -162,9 +175,9 @@ static void what_asks_the_same_has_the_same_bytes(void **state)
     (void)state;
     struct dictionary *d CLEANUP(dictionary_freep) = good("");
     same(d, "", "\"table\":{\"by\":[{\"grouping\":\"part\",\"variable\":\"region\"},\"sex\"]}",
-         HEAD "{\"table\":{\"by\":[{\"grouping\":\"part\",\"variable\":\"region\"},\"sex\"]}}}");
+         HEAD "{\"table\":{\"by\":[{\"definition\":\"%P\",\"grouping\":\"part\",\"variable\":\"region\"},\"sex\"]}}}");
     same(d, "", "\"summary\":{\"by\":{\"variable\":\"region\",\"grouping\":\"half\"},\"variables\":[\"age\"]}",
-         HEAD "{\"summary\":{\"by\":{\"grouping\":\"half\",\"variable\":\"region\"},\"variables\":[\"age\"]}}}");
+         HEAD "{\"summary\":{\"by\":{\"definition\":\"%H\",\"grouping\":\"half\",\"variable\":\"region\"},\"variables\":[\"age\"]}}}");
     /* Named breaks are those breaks, on the grid or not; other cuts keep to the grid. */
     same(d, "", "\"table\":{\"by\":[{\"variable\":\"age\",\"grouping\":\"twenties\"}]}",
          HEAD "{\"table\":{\"by\":[{\"breaks\":[0,20,40],\"variable\":\"age\"}]}}}");
@@ -178,7 +191,7 @@ static void what_asks_the_same_has_the_same_bytes(void **state)
     same(d, "\"region\":[\"south\",\"f\",null]", COUNT_STATISTIC, HEAD "{\"count\":{}},\"where\":{\"region\":[\"d\",\"E\",\"f\",null]}}");
     same(d, "\"region\":[\"south\",\"c\",null,\"north\"]", COUNT_STATISTIC, HEAD "{\"count\":{}}}");
     same(d, "\"region\":[\"north\"]", "\"table\":{\"by\":[{\"variable\":\"region\",\"grouping\":\"half\"}]}",
-         HEAD "{\"table\":{\"by\":[{\"grouping\":\"half\",\"variable\":\"region\"}]}},\"where\":{\"region\":[\"a\",\"b\"]}}");
+         HEAD "{\"table\":{\"by\":[{\"definition\":\"%H\",\"grouping\":\"half\",\"variable\":\"region\"}]}},\"where\":{\"region\":[\"a\",\"b\"]}}");
 }
 
 static void other_groups_are_not_to_be_had(void **state)
@@ -197,6 +210,10 @@ static void other_groups_are_not_to_be_had(void **state)
         {"", "\"summary\":{\"variables\":[\"age\"],\"by\":{\"variable\":\"age\",\"grouping\":\"decades\"}}", NULL, "/statistic/summary/by", "category"},
         {"", "\"summary\":{\"variables\":[\"age\"],\"by\":{\"variable\":\"region\"}}", NULL, "/statistic/summary/by/grouping", ""},
         {"", "\"summary\":{\"variables\":[\"age\"],\"by\":{\"variable\":\"region\",\"grouping\":\"x\"}}", "unknown_grouping", "/statistic/summary/by/grouping", "part"},
+        {"", "\"table\":{\"by\":[{\"variable\":\"region\",\"grouping\":\"part\",\"definition\":\"00\"}]}", "unknown_grouping", "/statistic/table/by/0/grouping", "other groups here"},
+        {"", "\"table\":{\"by\":[{\"variable\":\"region\",\"definition\":\"00\"}]}", NULL, "/statistic/table/by/0", "not both"},
+        {"", "\"summary\":{\"variables\":[\"age\"],\"by\":{\"variable\":\"region\",\"grouping\":\"half\",\"definition\":\"00\"}}", "unknown_grouping",
+         "/statistic/summary/by/grouping", "other groups here"},
         {"", "\"histogram\":{\"variable\":\"region\",\"grouping\":\"part\"}", NULL, "/statistic/histogram/grouping", "a table"},
         {"", "\"histogram\":{\"variable\":\"age\",\"grouping\":\"decades\",\"breaks\":[1,2]}", NULL, "/statistic/histogram", "not both"},
         {"", "\"histogram\":{\"variable\":\"x\",\"breaks\":[0,0.25]}", "off_grid", "/statistic/histogram/breaks/0", "no public grid"},
