@@ -11,7 +11,7 @@
 #include "proto/document.h"
 #include "proto/fields.h"
 
-enum { STEP_TEXT_MAX = 4000, ALLOWED_TEXT_MAX = 512 };
+enum { STEP_TEXT_MAX = 4000 };
 
 static const char *const step_choices[] = {
     "edit", "submit", "accept", "decline", "screen", "complete", "ask", "answer", "opinion", "extend", "grant", "refuse", "withdraw",
@@ -31,114 +31,6 @@ struct wanted {
     const struct json *form;
 };
 static const char *const opinion_choices[] = {"approve", "deny", "conditions", NULL};
-
-/* --- writing --- */
-
-result entry_text(struct core *c, struct json *entry, const struct application *a, const char *account, const char *kind,
-                  struct slice text, struct why *why)
-{
-    char key[64], commitment[2 * HASH_LEN + 1];
-    TRY(text_commit(c, a->id.text, account, kind, text, commitment, why));
-    (void)snprintf(key, sizeof key, "%s_commitment", kind);
-    json_set(entry, key, json_of_str(commitment));
-    return DONE;
-}
-
-static result write_row(struct call *c, struct application *a, enum step step, const char *account, struct slice text,
-                        struct json *fields, struct why *why)
-{
-    struct core *core = c->core;
-    struct json *entry CLEANUP(json_freep) = fields ? fields : json_object();
-    struct buffer body CLEANUP(buffer_done);
-    int64_t now = host_now_ms(core->host);
-    const char *state = application_state_name(a->state);
-    buffer_init(&body, APPLICATION_BYTES_MAX);
-    a->version++;
-    TRY(json_print(a->body, &body, why));
-    TRY(RUN(core, APPLICATION_SET, NULL, why, store_str(a->id.text), store_str(state), store_text(buffer_slice(&body)),
-            store_integer(a->version), store_integer(now), store_integer(a->received_ms), store_integer(a->due_ms),
-            store_integer(a->left_ms), store_integer(a->extended), store_integer(a->opinions_due_ms), store_integer(a->answer_due_ms),
-            store_integer(a->fee), store_integer(a->fee_agreed), store_integer(a->appealed_ms), store_text(json_text(json_get(a->body, "purpose"))),
-            store_text(json_get(a->body, "form") ? json_text(json_get(a->body, "form")) : slice_str("request-1"))));
-    TRY(RUN(core, EVENT_ADD, NULL, why, store_str(a->id.text), store_integer(a->version), store_integer(now), store_str(account),
-            store_str(step_name(step)), store_str(state), store_text(text)));
-    if (a->rewritten)
-        TRY(entry_text(core, entry, a, account, "application", buffer_slice(&body), why));
-    json_set(entry, "account", json_of_str(account));
-    json_set(entry, "application", json_of_str(a->id.text));
-    json_set(entry, "command", json_of_str(step_name(step)));
-    json_set(entry, "state", json_of_str(state));
-    json_set(entry, "version", json_of_integer(a->version));
-    if (text.len)
-        TRY(entry_text(core, entry, a, account, step == STEP_GRANT || step == STEP_REFUSE ? "reason" : "text", text, why));
-    const struct stepped stepped = {a->id.text, a->version, a->answer_due_ms, a->opinions_due_ms};
-    TRY(outbox_of_step(core, &stepped, step, account, why));
-    if (step == STEP_ACCEPT || step == STEP_DECLINE)
-        TRY(outbox_of_acceptance(core, &stepped, a->account, step == STEP_ACCEPT, account, why));
-    return log_append(core, step == STEP_OPINION ? "opinion" : "application", MOVE(entry), NULL, why);
-}
-
-result application_write(struct call *c, struct application *a, enum step step, enum application_state next,
-                         struct slice text, struct json *fields, struct why *why)
-{
-    a->state = next;
-    return write_row(c, a, step, c->who.account.text, text, fields, why);
-}
-
-result application_submit(struct call *c, struct application *a, struct why *why)
-{
-    TRY(fee_of(c->core, json_get(a->body, "datasets"), &a->fee, why)); /* the draft showed it: who submits has agreed */
-    a->fee_agreed = a->fee;
-    struct json *fields = json_object();
-    json_set(fields, "purpose", json_deep_copy(json_get(a->body, "purpose")));
-    json_set(fields, "fee", json_of_integer(a->fee));
-    a->received_ms = c->now_ms;
-    return application_write(c, a, STEP_SUBMIT, APPLICATION_SUBMITTED, slice_str(""), fields, why);
-}
-
-result applications_lapse(struct core *c, struct why *why)
-{
-    struct rows *rows CLEANUP(rows_freep) = NULL;
-    struct call nobody = {.core = c, .now_ms = host_now_ms(c->host)};
-    int64_t limit_ms = nobody.now_ms - (int64_t)DRAFT_MONTHS * 30 * DAY_MS;
-    TRY(RUN(c, APPLICATIONS_IDLE, &rows, why, store_integer(limit_ms), store_integer(DUE_BATCH_MAX)));
-    while (rows_next(rows)) {
-        struct document_id id;
-        struct application a CLEANUP(application_done) = {0};
-        TRY(document_id_parse(rows_text(rows, 0), 'a', &id, why));
-        TRY(application_load(c, &id, &a, why));
-        const struct workflow_row *row = workflow_find(a.state, STEP_LAPSE);
-        if (!row)
-            continue;
-        a.state = row->next;
-        TRY(write_row(&nobody, &a, STEP_LAPSE, "", slice_str(""), NULL, why));
-    }
-    return DONE;
-}
-
-/* --- refusing --- */
-
-static result refuse_state(struct call *c, const struct application *a, const struct standing *stands, enum step step, unsigned actors, struct why *why)
-{
-    struct buffer allowed CLEANUP(buffer_done);
-    buffer_init(&allowed, ALLOWED_TEXT_MAX);
-    TRY(workflow_allowed(a->state, actors, &allowed, why));
-    return refuse_step(c, stands, step_name(step), &allowed, why);
-}
-
-static result check_actor(struct call *c, enum step step, unsigned actors, struct why *why)
-{
-    unsigned may = workflow_actors(step);
-    if (!(actors & may))
-        return refuse_actor(step_name(step), may, why);
-    bool asks = actors & may & ACTORS_ASKING;
-    if (!asks && actors & ACTORS_ASKING)
-        return FAIL_CODE(why, DENIED, "duties_not_apart", "/command", "nobody decides on an application in which he or she takes part");
-    unsigned scope = asks ? SCOPE_APPLY : SCOPE_DECIDE;
-    if (!(c->who.scopes & scope))
-        return FAIL_CODE(why, DENIED, "wrong_role", "", "the token's scopes do not cover this step");
-    return DONE;
-}
 
 /* --- what a step needs and does --- */
 
@@ -426,22 +318,6 @@ static result take(struct call *c, struct application *a, const struct workflow_
         return application_submit(c, a, why);
     }
     return application_write(c, a, w->step, row->next, w->text, fields, why);
-}
-
-result application_step_check(struct call *c, const struct application *a, enum step step, int64_t version, const struct workflow_row **ret,
-                              struct why *why)
-{
-    unsigned actors;
-    TRY(actors_of(c, slice_str(a->id.text), a->account, &actors, why));
-    TRY(check_actor(c, step, actors, why));
-    const struct standing stands = {"application", a->id.text, application_state_name(a->state), a->version};
-    if (version != a->version)
-        return refuse_stale(c, &stands, version, EVENT_LIST, why);
-    const struct workflow_row *row = workflow_find(a->state, step);
-    if (!row || !(row->actors & actors))
-        return refuse_state(c, a, &stands, step, actors, why);
-    *ret = row;
-    return DONE;
 }
 
 result application_step(struct call *c, struct why *why)

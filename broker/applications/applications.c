@@ -1,8 +1,6 @@
 /*
  * applications.c - making, copying and reading applications.  What may be done with one, and when, is
  * application_steps.c and policy/workflow.c.
- *
- * Free text stays in these tables; the log names accounts and hashes (I11).
  */
 #include "broker/applications/applications.h"
 #include "broker/audit/audit.h"
@@ -10,75 +8,7 @@
 
 enum { EVENTS_MAX = 500 };
 
-/* --- loading and making --- */
-
-void application_done(struct application *a)
-{
-    rows_free(a->rows);
-    json_free(a->body);
-    json_free(a->assessment);
-    a->assessment = NULL;
-    a->rows = NULL;
-    a->body = NULL;
-}
-
-result application_load(struct core *c, const struct document_id *id, struct application *ret, struct why *why)
-{
-    struct application a CLEANUP(application_done) = {.id = *id};
-    TRY(RUN(c, APPLICATION_GET, &a.rows, why, store_str(id->text)));
-    if (!rows_next(a.rows))
-        return no_such_thing(why);
-    const struct rows *r = a.rows;
-    if (!is_ok(application_state_parse(rows_text(r, 1), &a.state, why)) || !is_ok(json_parse(rows_text(r, 2), APPLICATION_BYTES_MAX, &a.body, why)))
-        return FAIL(why, BROKEN, "a stored application cannot be read");
-    a.account = rows_text(r, 0);
-    a.created_ms = rows_integer(r, 3);
-    a.decided_ms = rows_integer(r, 4);
-    a.decided_by = rows_text(r, 5);
-    a.reason = rows_text(r, 6);
-    a.permit = rows_text(r, 7);
-    a.version = rows_integer(r, 8);
-    a.changed_ms = rows_integer(r, 9);
-    a.received_ms = rows_integer(r, 10);
-    a.due_ms = rows_integer(r, 11);
-    a.left_ms = rows_integer(r, 12);
-    a.extended = rows_integer(r, 13) != 0;
-    a.opinions_due_ms = rows_integer(r, 14);
-    a.answer_due_ms = rows_integer(r, 15);
-    a.outcome = rows_text(r, 16);
-    a.origin = rows_text(r, 17);
-    a.succeeds = rows_text(r, 18);
-    a.fee = rows_integer(r, 19);
-    a.fee_agreed = rows_integer(r, 20);
-    a.ground = rows_text(r, 21);
-    a.appealed_ms = rows_integer(r, 22);
-    *ret = a;
-    a = (struct application){0};
-    return DONE;
-}
-
-result application_visible(struct call *c, const struct document_id *id, struct application *ret, struct why *why)
-{
-    struct application a CLEANUP(application_done) = {0};
-    TRY(party_check(c, slice_str(id->text), why));
-    TRY(application_load(c->core, id, &a, why));
-    if (a.received_ms == 0) { /* a draft is its people's own */
-        unsigned actors;
-        TRY(actors_of(c, slice_str(id->text), a.account, &actors, why));
-        if (!(actors & ACTORS_ASKING))
-            return no_such_thing(why);
-    }
-    *ret = a;
-    a = (struct application){0};
-    return DONE;
-}
-
-result application_of_call(struct call *c, struct application *ret, struct why *why)
-{
-    struct document_id id;
-    TRY(call_document_id(c, 'a', &id, why));
-    return application_visible(c, &id, ret, why);
-}
+/* --- making --- */
 
 result application_add(struct call *c, const struct json *body, const char *origin, struct slice succeeds,
                        struct application *ret, struct why *why)

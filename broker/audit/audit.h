@@ -54,8 +54,6 @@ MUST_CHECK result offer_trust_changed(struct core *c, struct why *why);
  * stored now; and after the commit, when it was. */
 MUST_CHECK result offer_keep(struct core *c, struct why *why);
 void offer_kept(struct core *c);
-/* There is something that should be cosigned soon. */
-void offer_want(struct core *c);
 /* After a commit, and when its time is over: moves on to the checkpoint at hand if that is wanted. */
 MUST_CHECK result offer_settle(struct core *c, struct why *why);
 uint64_t offer_size(const struct core *c);

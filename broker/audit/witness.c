@@ -31,7 +31,6 @@ struct offer {
     uint64_t size;
     struct buffer note;        /* with the log's signature */
     struct slice text;         /* what is cosigned: its part before the empty line */
-    bool wanted;               /* a newer one should be offered */
     int64_t until_ms;          /* monotonic: without a majority it makes way then */
     unsigned count;
     struct {
@@ -71,12 +70,6 @@ void offer_missing(const struct core *c, unsigned *ret_have, unsigned *ret_need,
         if (o->held[i].time_s == 0 && len + strlen(name) + 3 < size)
             len += (size_t)snprintf(names + len, size - len, "%s%s", len ? ", " : "", name);
     }
-}
-
-void offer_want(struct core *c)
-{
-    if (c->log.offer)
-        c->log.offer->wanted = true;
 }
 
 static bool is_witness(const struct core *c, const struct site_id *site)
@@ -225,7 +218,7 @@ static result advance(struct core *c, struct why *why)
     TRY(note_parse(buffer_slice(&o->note), &n, why));
     o->text = n.text;
     o->size = c->log.signed_size;
-    o->wanted = false;
+    c->log.offer_wanted = false;
     o->until_ms = host_monotonic_ms(c->host) + OFFER_LIFE_MS;
     forget_cosignatures(o);
     for (unsigned i = 0; i < c->line_count; i++) {
@@ -262,10 +255,10 @@ result offer_settle(struct core *c, struct why *why)
 {
     struct offer *o = c->log.offer;
     if (c->log.signed_size <= o->size) {
-        o->wanted = false;
+        c->log.offer_wanted = false;
         return DONE;
     }
-    if (witness_count(c) == 0 || (o->wanted && (offer_is_cosigned(c) || o->until_ms <= host_monotonic_ms(c->host))))
+    if (witness_count(c) == 0 || (c->log.offer_wanted && (offer_is_cosigned(c) || o->until_ms <= host_monotonic_ms(c->host))))
         return advance(c, why);
     return DONE;
 }
@@ -274,7 +267,7 @@ int64_t offer_next_ms(const struct core *c)
 {
     const struct offer *o = c->log.offer;
     int64_t now = host_monotonic_ms(c->host), at = INT64_MAX;
-    if (o->wanted && c->log.signed_size > o->size)
+    if (c->log.offer_wanted && c->log.signed_size > o->size)
         at = o->until_ms;
     if (o->next.size > 0 && o->keep_by_ms < at)
         at = o->keep_by_ms;

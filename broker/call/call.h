@@ -40,6 +40,7 @@ struct log {
     struct hash signed_root;
     struct buffer note;        /* its text */
     struct offer *offer;       /* what witnesses are given (witness.c) */
+    bool offer_wanted;         /* something waits for cosignatures: witnesses are to be given a newer checkpoint */
 };
 
 /* --- a dataset's dictionary as all its sites publish it --- */

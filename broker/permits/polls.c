@@ -257,7 +257,7 @@ static result add_tasks(struct core *c, struct line *line, struct json *tasks, s
             continue;
         if ((uint64_t)rows_integer(rows, 2) >= offer_size(c)) {
             line->awaits = true;
-            offer_want(c);
+            c->log.offer_wanted = true;
             continue;
         }
         TRY(task_json(c, line, rows, &task, why));
@@ -511,7 +511,7 @@ result polls_settle(struct core *c, struct why *why)
     int64_t now = host_monotonic_ms(c->host);
     for (unsigned i = 0; i < c->line_count; i++)
         if (c->lines[i]->poll && c->lines[i]->poll->until_ms <= now)
-            offer_want(c); /* it goes home with the newest */
+            c->log.offer_wanted = true; /* it goes home with the newest */
     TRY(offer_settle(c, why));
     result lines = settle_lines(c, now, why);
     result waiters = settle_waiters(c, now, why);
