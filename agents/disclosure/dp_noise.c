@@ -45,26 +45,33 @@ void system_words_done(struct system_words *s)
 
 /* --- Bernoulli --- */
 
-static result below(const struct random_words *w, uint64_t m, uint64_t *ret, struct why *why)
+static result below(const struct random_words *w, wide m, wide *ret, struct why *why)
 {
     if (m == 1) {
         *ret = 0;
         return DONE;
     }
-    uint64_t mask = UINT64_MAX >> __builtin_clzll(m - 1), word;
+    uint64_t most = (uint64_t)((m - 1) >> 64), mask = UINT64_MAX, high = 0, low;
+    if (!most)
+        mask >>= __builtin_clzll((uint64_t)(m - 1));
+    wide word;
     do { /* each turn ends it with probability above 1/2 */
-        TRY(w->next(w->self, &word, why));
-        word &= mask;
+        if (most) {
+            TRY(w->next(w->self, &high, why));
+            high &= UINT64_MAX >> __builtin_clzll(most);
+        }
+        TRY(w->next(w->self, &low, why));
+        word = (wide)high << 64 | (low & mask);
     } while (word >= m);
     *ret = word;
     return DONE;
 }
 
 /* exp(-a/b) for a <= b: the number of successes before the first failure of a/b, a/2b, a/3b ... is even. */
-static result bernoulli_exp_one(const struct random_words *w, uint64_t a, uint64_t b, bool *ret, struct why *why)
+static result bernoulli_exp_one(const struct random_words *w, wide a, wide b, bool *ret, struct why *why)
 {
-    for (uint64_t k = 1;; k++) { /* k turns have probability below 1/k! */
-        uint64_t bk, u;
+    for (wide k = 1;; k++) { /* k turns have probability below 1/k! */
+        wide bk, u;
         if (!ck_mul(b, k, &bk))
             return FAIL(why, LIMIT, "the noise's scale is too fine");
         TRY(below(w, bk, &u, why));
@@ -75,7 +82,7 @@ static result bernoulli_exp_one(const struct random_words *w, uint64_t a, uint64
     }
 }
 
-static result bernoulli_exp(const struct random_words *w, uint64_t a, uint64_t b, bool *ret, struct why *why)
+static result bernoulli_exp(const struct random_words *w, wide a, wide b, bool *ret, struct why *why)
 {
     for (; a > b; a -= b) {
         bool one;
@@ -92,7 +99,8 @@ static result bernoulli_exp(const struct random_words *w, uint64_t a, uint64_t b
 
 static result magnitude(const struct random_words *w, uint64_t num, uint64_t den, uint64_t *ret, struct why *why)
 {
-    uint64_t u, v = 0;
+    wide u;
+    uint64_t v = 0;
     bool hit = false;
     do {
         TRY(below(w, num, &u, why));
@@ -104,23 +112,24 @@ static result magnitude(const struct random_words *w, uint64_t num, uint64_t den
             break;
     }
     uint64_t x;
-    if (!ck_mul(num, v, &x) || !ck_add(x, u, &x))
+    if (!ck_mul(num, v, &x) || !ck_add(x, (uint64_t)u, &x))
         return FAIL(why, LIMIT, "the noise is too large");
     *ret = x / den;
     return DONE;
 }
 
-static bool scale_is_good(uint64_t num, uint64_t den)
+static bool scale_is_good(uint64_t num, uint64_t den, uint64_t whole_max)
 {
-    return num > 0 && den > 0 && num <= DP_SCALE_MAX && den <= DP_SCALE_MAX;
+    return num > 0 && den > 0 && num <= (den == 1 ? whole_max : DP_SCALE_MAX) && den <= DP_SCALE_MAX;
 }
 
 result dp_laplace(const struct random_words *w, uint64_t num, uint64_t den, int64_t *ret, struct why *why)
 {
-    if (!scale_is_good(num, den))
-        return FAIL(why, MALFORMED, "a scale lies between 0 and 2^20");
+    if (!scale_is_good(num, den, DP_WHOLE_SCALE_MAX))
+        return FAIL(why, MALFORMED, "a scale lies between 0 and 2^20, a whole one and 2^29");
     for (unsigned tries = 0; tries < LAPLACE_TRIES_MAX; tries++) {
-        uint64_t x, sign;
+        uint64_t x;
+        wide sign;
         TRY(magnitude(w, num, den, &x, why));
         TRY(below(w, 2, &sign, why));
         if (sign && x == 0)
@@ -169,8 +178,8 @@ static result cast_gaussian(const struct random_words *w, double sigma2, int64_t
 
 result dp_gaussian(const struct random_words *w, uint64_t num, uint64_t den, int64_t *ret, struct why *why)
 {
-    if (!scale_is_good(num, den))
-        return FAIL(why, MALFORMED, "a variance lies between 0 and 2^20");
+    if (!scale_is_good(num, den, DP_VARIANCE_MAX))
+        return FAIL(why, MALFORMED, "a variance lies between 0 and 2^20, a whole one and 2^56");
     if (weakened("cast"))
         return cast_gaussian(w, (double)num / (double)den, ret, why);
     uint64_t t = square_root(num / den) + 1;
@@ -181,13 +190,11 @@ result dp_gaussian(const struct random_words *w, uint64_t num, uint64_t den, int
         /* Keep y with probability exp(-(|y| - sigma^2/t)^2 / (2 sigma^2)), as a fraction a/b. */
         wide at = (wide)(y < 0 ? -y : y) * t * den;
         wide distance = at > num ? at - num : num - at;
-        if (distance >> 62)
+        if (distance >> 63) /* |y| above 64 scales */
             return FAIL(why, LIMIT, "the noise is too large");
         wide a = distance * distance, b = (wide)2 * num * den * t * t, g = common_divisor(a, b);
         a /= g, b /= g;
-        if (a >> 64 || b >> 64)
-            return FAIL(why, LIMIT, "the noise is too large");
-        TRY(bernoulli_exp(w, (uint64_t)a, (uint64_t)b, &keep, why));
+        TRY(bernoulli_exp(w, a, b, &keep, why));
         if (keep) {
             *ret = y;
             return DONE;

@@ -8,6 +8,7 @@
 #include "agents/engine/cube.h"
 #include "agents/engine/difference.h"
 #include "agents/engine/halves.h"
+#include "agents/engine/lattice_sums.h"
 #include "agents/engine/left_out.h"
 #include "agents/engine/moments.h"
 #include "agents/engine/weighted.h"
@@ -119,7 +120,11 @@ static result answer(struct engine *e, const struct plan *p, struct slice text, 
     TRY(left_out_apply(&m->left_out, p->left_out, m->snapshot, why));
     const struct snapshot *s = m->snapshot;
     TRY(read_question(text, s, &q, why));
-    if (p->protect && q->statistic == STATISTIC_SUMMARY) {
+    if (p->protect && q->statistic == STATISTIC_SUMMARY && q->dictionary->profile == PROFILE_DP) {
+        int64_t begun = now_us();
+        TRY(lattice_summary(s, q, &a, why));
+        a.engine_us = now_us() - begun;
+    } else if (p->protect && q->statistic == STATISTIC_SUMMARY) {
         char edition[2 * HASH_LEN + 1];
         int64_t begun = now_us();
         hash_print(&p->edition, edition);

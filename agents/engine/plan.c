@@ -7,7 +7,7 @@
 #include "base/wire.h"
 
 /* A cube travels as its shape and either all of its slots or only those that are not 0. */
-enum { CUBE_DENSE = 0, CUBE_SPARSE = 1, SUMMARY_PLAIN = 0, SUMMARY_WEIGHTED = 1, STATUS_LAST = BROKEN };
+enum { CUBE_DENSE = 0, CUBE_SPARSE = 1, SUMMARY_PLAIN = 0, SUMMARY_WEIGHTED = 1, SUMMARY_LATTICE = 2, STATUS_LAST = BROKEN };
 
 /* --- the plan --------------------------------------------------------------------------------- */
 
@@ -243,6 +243,9 @@ void engine_answer_done(struct engine_answer *a)
     if (a->weighted)
         wipe(a->weighted, (size_t)a->summary_groups * a->summary_variables * sizeof *a->weighted);
     free(a->weighted);
+    if (a->lattice_sums)
+        wipe(a->lattice_sums, (size_t)a->summary_groups * a->summary_variables * sizeof *a->lattice_sums);
+    free(a->lattice_sums);
     for (unsigned i = 0; i < a->counts_count; i++)
         engine_answer_done(&a->counts[i]); /* these have no counts of their own */
     free(a->counts);
@@ -263,13 +266,27 @@ static result weighted_encode(const struct engine_answer *a, struct buffer *to, 
     return DONE;
 }
 
+static result lattice_encode(const struct engine_answer *a, struct buffer *to, struct why *why)
+{
+    for (size_t i = 0; i < (size_t)a->summary_groups * a->summary_variables; i++) {
+        const struct lattice_sums *s = &a->lattice_sums[i];
+        TRY(wire_u64(to, s->n, why));
+        TRY(wire_u64(to, s->n_missing, why));
+        TRY(wire_i64(to, s->sum, why));
+        TRY(wire_i64(to, s->squares, why));
+    }
+    return DONE;
+}
+
 static result summary_encode(const struct engine_answer *a, struct buffer *to, struct why *why)
 {
-    TRY(wire_u8(to, a->weighted ? SUMMARY_WEIGHTED : SUMMARY_PLAIN, why));
+    TRY(wire_u8(to, a->weighted ? SUMMARY_WEIGHTED : a->lattice_sums ? SUMMARY_LATTICE : SUMMARY_PLAIN, why));
     TRY(wire_u32(to, a->summary_groups, why));
     TRY(wire_u32(to, a->summary_variables, why));
     if (a->weighted)
         return weighted_encode(a, to, why);
+    if (a->lattice_sums)
+        return lattice_encode(a, to, why);
     for (size_t i = 0; i < (size_t)a->summary_groups * a->summary_variables; i++) {
         TRY(wire_u64(to, a->summary[i].n, why));
         TRY(wire_u64(to, a->summary[i].n_missing, why));
@@ -340,12 +357,26 @@ static result weighted_decode(struct reader *r, const struct question *q, struct
     return DONE;
 }
 
+static result lattice_decode(struct reader *r, struct engine_answer *ret, struct why *why)
+{
+    size_t count = (size_t)ret->summary_groups * ret->summary_variables;
+    ret->lattice_sums = calloc(count, sizeof *ret->lattice_sums);
+    if (!ret->lattice_sums)
+        return FAIL(why, LIMIT, "no memory for an answer");
+    for (size_t i = 0; i < count; i++) {
+        struct lattice_sums *s = &ret->lattice_sums[i];
+        if (!reader_u64(r, &s->n) || !reader_u64(r, &s->n_missing) || !reader_i64(r, &s->sum) || !reader_i64(r, &s->squares))
+            return FAIL(why, MALFORMED, "not an answer of the engine: the summary is cut short");
+    }
+    return DONE;
+}
+
 static result summary_decode(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why)
 {
     uint32_t groups, variables;
     uint8_t form;
     bool asked = q->statistic == STATISTIC_SUMMARY;
-    if (!reader_u8(r, &form) || form > SUMMARY_WEIGHTED || !reader_u32(r, &groups) || !reader_u32(r, &variables) || groups != (asked ? summary_groups(q) : 0) ||
+    if (!reader_u8(r, &form) || form > SUMMARY_LATTICE || !reader_u32(r, &groups) || !reader_u32(r, &variables) || groups != (asked ? summary_groups(q) : 0) ||
         variables != (asked ? q->variable_count : 0))
         return FAIL(why, MALFORMED, "not an answer of the engine: the summary has another shape");
     size_t count = (size_t)groups * variables;
@@ -355,6 +386,8 @@ static result summary_decode(struct reader *r, const struct question *q, struct 
     ret->summary_variables = variables;
     if (form == SUMMARY_WEIGHTED)
         return weighted_decode(r, q, ret, why);
+    if (form == SUMMARY_LATTICE)
+        return lattice_decode(r, ret, why);
     ret->summary = calloc(count, sizeof *ret->summary);
     if (!ret->summary)
         return FAIL(why, LIMIT, "no memory for an answer");

@@ -50,6 +50,12 @@ struct weighted {
     double mean, variance;           /* with jittered weights (agents/engine/jitter.h); NAN for fewer than 25 persons */
 };
 
+/* The same under profile dp, in whole numbers of the variable's public lattice (stats/lattice.h). */
+struct lattice_sums {
+    uint64_t n, n_missing;
+    int64_t sum, squares;
+};
+
 struct engine_answer {
     struct cube base;                           /* the question's own box (summary: empty cube, the cohort) */
     struct cube parents[BOX_VARIABLES_MAX];     /* [i]: the box without its i-th variable; persons only */
@@ -67,6 +73,7 @@ struct engine_answer {
     struct weighted *weighted;
     struct engine_answer *counts;
     unsigned counts_count;
+    struct lattice_sums *lattice_sums;          /* profile dp: these and nothing else, as many and in the same order */
     unsigned summary_groups, summary_variables; /* groups: levels of `by` and then missing; one without `by` */
     int64_t engine_us;                          /* time spent computing */
 };
