@@ -527,10 +527,12 @@ static result read_quantiles(struct reading *r, const struct json *quantiles)
 static result summary_is_released(const struct reading *r)
 {
     const char *profile = profile_name(r->d->profile);
-    if (r->d->profile == PROFILE_DP || r->d->event_table)
+    if (r->d->event_table)
         return FAIL_CODE(r->why, DENIED, "summary_not_released", "/statistic/summary",
-                         "a summary of '%s' is not released under its profile %s%s; count, table and histogram are", r->d->dataset.text, profile,
-                         r->d->event_table ? ", since its rows are events, not persons" : "");
+                         "a summary of '%s' is not released under its profile %s, since its rows are events, not persons; count, table and histogram are", r->d->dataset.text, profile);
+    if (r->d->profile == PROFILE_DP && r->q->quantile_count)
+        return FAIL_CODE(r->why, DENIED, "statistic_not_allowed", "/statistic/summary/quantiles",
+                         "quantiles are not offered under profile dp; ask for a histogram instead");
     for (unsigned i = 0; i < r->q->variable_count; i++) {
         const struct variable *v = &r->d->variables[r->q->variables[i]];
         char path[JSON_PATH_MAX];

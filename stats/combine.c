@@ -11,6 +11,7 @@
 #include "proto/fields.h"
 #include "proto/permit.h"
 #include "stats/aggregate.h"
+#include "stats/noised.h"
 
 /* --- checking one site's statistic --- */
 
@@ -92,12 +93,59 @@ static result check_protected(const struct question *q, struct fields *one, cons
     return numbers || nulls ? DONE : FAIL_AT(why, MALFORMED, path, "mean and variance are numbers, or both withheld");
 }
 
+#define NOISED_MAX (INT64_C(1) << 53) /* what readers of JSON keep exactly */
+
+/* Profile dp: whole numbers with noise. */
+static result check_noised(struct fields *one)
+{
+    int64_t x;
+    TRY(need_integer(one, "n", -COUNT_MAX, COUNT_MAX, &x));
+    TRY(need_integer(one, "n_missing", -COUNT_MAX, COUNT_MAX, &x));
+    TRY(need_integer(one, "sum", -NOISED_MAX, NOISED_MAX, &x));
+    return need_integer(one, "squares", -NOISED_MAX, NOISED_MAX, &x);
+}
+
+static result check_lattice(const struct json *v, const char *path, struct why *why)
+{
+    struct fields f, noise;
+    const struct json *of;
+    double centre, unit;
+    int64_t x;
+    TRY(fields_open(v, path, &f, why));
+    TRY(need_number(&f, "centre", &centre));
+    TRY(need_number(&f, "unit", &unit));
+    TRY(need_integer(&f, "reach", 1, COUNT_MAX, &x));
+    TRY(need_integer(&f, "square_reach", 1, COUNT_MAX, &x));
+    TRY(need_integer(&f, "square_unit", 1, COUNT_MAX, &x));
+    TRY(need_object(&f, "noise", &of));
+    TRY(fields_close(&f));
+    TRY(fields_open(of, path, &noise, why));
+    TRY(need_integer(&noise, "n", 1, NOISED_MAX, &x));
+    TRY(need_integer(&noise, "sum", 1, NOISED_MAX, &x));
+    TRY(need_integer(&noise, "squares", 1, NOISED_MAX, &x));
+    TRY(fields_close(&noise));
+    return unit > 0 ? DONE : FAIL_AT(why, MALFORMED, path, "a unit is above 0");
+}
+
+static result check_lattices(const struct question *q, struct fields *f, const char *path, struct why *why)
+{
+    const struct json *lattices;
+    TRY(need_array(f, "lattice", SUMMARY_VARIABLES_MAX, &lattices));
+    if (json_size(lattices) != q->variable_count)
+        return FAIL_AT(why, MALFORMED, path, "must have a lattice for each variable");
+    for (size_t i = 0; i < q->variable_count; i++)
+        TRY(check_lattice(json_item(lattices, i), path, why));
+    return DONE;
+}
+
 static result check_summary(const struct question *q, const struct json *v, const char *path, struct why *why)
 {
     struct fields f;
     const struct json *groups;
     TRY(fields_open(v, path, &f, why));
     TRY(need_array(&f, "groups", LEVELS_MAX, &groups));
+    if (q->dictionary->profile == PROFILE_DP)
+        TRY(check_lattices(q, &f, path, why));
     TRY(fields_close(&f));
     if (json_size(groups) != group_count(q))
         return FAIL_AT(why, MALFORMED, path, "must have %u groups", group_count(q));
@@ -120,6 +168,8 @@ static result check_summary(const struct question *q, const struct json *v, cons
                 TRY(need_integer(&one, "n_missing", 0, INT64_C(1) << 48, &n));
                 TRY(need_number(&one, "mean", &x));
                 TRY(need_number(&one, "m2", &x));
+            } else if (q->dictionary->profile == PROFILE_DP) {
+                TRY(check_noised(&one));
             } else {
                 TRY(check_protected(q, &one, path, why));
             }
@@ -428,10 +478,84 @@ static struct json *variables_json(const struct question *q, const struct site_a
     return array;
 }
 
+/* --- under profile dp --- */
+
+static struct noised_site noised_of(const struct json *statistic, size_t group, unsigned variable)
+{
+    const struct json *v = json_item(json_get(json_item(json_get(statistic, "groups"), group), "variables"), variable);
+    const struct json *l = json_item(json_get(statistic, "lattice"), variable), *noise = json_get(l, "noise");
+    return (struct noised_site){
+        .n = json_integer(json_get(v, "n")), .n_missing = json_integer(json_get(v, "n_missing")),
+        .sum = json_integer(json_get(v, "sum")), .squares = json_integer(json_get(v, "squares")),
+        .centre = json_number(json_get(l, "centre")), .unit = json_number(json_get(l, "unit")),
+        .square_reach = json_number(json_get(l, "square_reach")), .square_unit = json_number(json_get(l, "square_unit")),
+        .noise_n = json_number(json_get(noise, "n")), .noise_sum = json_number(json_get(noise, "sum")),
+        .noise_squares = json_number(json_get(noise, "squares"))};
+}
+
+/* No site lacks it: what all of them say together is too little beside its noise. */
+static void note_noise(const struct question *q, const struct site_answer *answers, unsigned count, size_t group, unsigned variable,
+                       const char *figure, struct json *withheld)
+{
+    struct json *sites = json_array(), *item = json_object();
+    for (unsigned s = 0; s < count; s++)
+        json_add(sites, json_of_text(answers[s].site));
+    json_set(item, "variable", json_of_text(q->dictionary->variables[q->variables[variable]].name));
+    if (q->by >= 0)
+        json_set(item, "level", json_of_text(question_group_code(q, (unsigned)group)));
+    json_set(item, "noise", json_of_str(figure));
+    json_set(item, "sites", sites);
+    json_add(withheld, item);
+}
+
+static double between(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+static struct json *noised_json(const struct question *q, unsigned variable, const struct noised_moments *m)
+{
+    const struct variable *v = &q->dictionary->variables[q->variables[variable]];
+    struct json *o = json_object(), *sd = json_object();
+    double mean = between(m->mean, v->clamp_low, v->clamp_high), variance = noised_digits(m->variance, m->variance_sd);
+    bool varies = m->has_variance && variance > 0;
+    json_set(o, "variable", json_of_text(v->name));
+    json_set(o, "n", json_of_integer(m->n));
+    json_set(o, "n_missing", json_of_integer(m->n_missing));
+    json_set(o, "mean", m->has_mean ? finite_json(noised_digits(mean, m->mean_sd)) : json_of_null());
+    json_set(o, "variance", varies ? finite_json(variance) : json_of_null());
+    json_set(o, "sd", varies ? finite_json(noised_digits(sqrt(variance), m->variance_sd / (2 * sqrt(variance)))) : json_of_null());
+    json_set(o, "quantiles", json_array());
+    json_set(sd, "n", json_of_number(noised_digits(m->n_sd, m->n_sd)));
+    json_set(sd, "mean", m->has_mean ? finite_json(noised_digits(m->mean_sd, m->mean_sd)) : json_of_null());
+    json_set(sd, "variance", varies ? finite_json(noised_digits(m->variance_sd, m->variance_sd)) : json_of_null());
+    json_set(o, "noise_sd", sd);
+    return o;
+}
+
+static struct json *noised_variables(const struct question *q, const struct site_answer *answers, unsigned count, size_t group,
+                                     struct json *withheld)
+{
+    struct json *array = json_array();
+    for (unsigned i = 0; i < q->variable_count; i++) {
+        struct noised_site sites[PERMIT_SITES_MAX];
+        struct noised_moments m;
+        for (unsigned s = 0; s < count && s < PERMIT_SITES_MAX; s++)
+            sites[s] = noised_of(answers[s].statistic, group, i);
+        noised_combine(sites, count < PERMIT_SITES_MAX ? count : PERMIT_SITES_MAX, &m);
+        struct json *o = noised_json(q, i, &m);
+        if (json_kind(json_get(o, "variance")) == JSON_NULL && count)
+            note_noise(q, answers, count, group, i, m.has_mean ? "variance" : "mean", withheld);
+        json_add(array, o);
+    }
+    return array;
+}
+
 static void summary(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to, struct json *withheld)
 {
+    bool noised = q->dictionary->profile == PROFILE_DP;
     if (q->by < 0) {
-        json_set(to, "variables", variables_json(q, answers, count, 0, withheld));
+        json_set(to, "variables", (noised ? noised_variables : variables_json)(q, answers, count, 0, withheld));
         return;
     }
     const struct variable *by = &q->dictionary->variables[q->by];
@@ -449,7 +573,7 @@ static void summary(const struct question *q, const struct site_answer *answers,
             set_label(group, q->by_grouping->groups[g].label);
             json_set(group, "levels", levels_json(by, &q->by_grouping->groups[g]));
         }
-        json_set(group, "variables", variables_json(q, answers, count, g, withheld));
+        json_set(group, "variables", (noised ? noised_variables : variables_json)(q, answers, count, g, withheld));
         json_add(groups, group);
     }
 }
@@ -535,9 +659,10 @@ static struct json *protection(const struct question *q, struct json *withheld, 
     enum profile profile = q->dictionary->profile;
     json_set(v, "profile", json_of_str(profile_name(profile)));
     /* The square roots of the variances that parameters.inc of the agents gives, to two decimals. */
+    bool sums = profile == PROFILE_DP && q->statistic == STATISTIC_SUMMARY; /* its figures say their own */
     json_set(v, "noise_sd_per_site", profile == PROFILE_CK       ? json_of_number(2.65)
                                      : profile == PROFILE_STRICT ? json_of_number(5.48)
-                                     : profile == PROFILE_DP     ? json_of_number(10)
+                                     : profile == PROFILE_DP && !sums ? json_of_number(10)
                                                                  : json_of_null());
     json_set(v, "withheld", withheld);
     json_set(v, "budget", budget);

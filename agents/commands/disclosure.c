@@ -9,6 +9,7 @@
 
 #include "agents/commands/commands.h"
 #include "agents/disclosure/counts.h"
+#include "agents/disclosure/dp_sums.h"
 #include "agents/disclosure/profile.h"
 #include "agents/engine/weighted.h"
 #include "agents/engine/difference.h"
@@ -171,6 +172,24 @@ static result explain_charge(const struct explaining *x, const struct ptable *no
     return DONE;
 }
 
+/* Nothing of it is of the data: the noise follows from clamps, types and parameters. */
+static result explain_noised_sums(const struct question *q, struct why *why)
+{
+    enum { PERSONS_TOLD = 1000 };
+    uint64_t units;
+    TRY(zcdp_units(1, DP_QUERY_RHO_INVERSE, &units, why));
+    printf("release       n, sum and sum of squares of each variable%s, as whole numbers with discrete Gaussian noise\n", q->by >= 0 ? " in each group" : "");
+    for (unsigned v = 0; v < q->variable_count; v++) {
+        const struct variable *of = &q->dictionary->variables[q->variables[v]];
+        struct published_lattice l;
+        TRY(dp_lattice(of, q->variable_count, units, &l, why));
+        double sum = l.unit * sqrt((double)l.noise_sum);
+        printf("              %.*s between %g and %g: standard deviation %.3g of n, %.3g of the sum less %g n; of a mean of %d persons about %.2g\n", SLICE_ARG(of->name),
+               of->clamp_low, of->clamp_high, sqrt((double)l.noise_n), sum, l.centre, PERSONS_TOLD, sum / PERSONS_TOLD);
+    }
+    return DONE;
+}
+
 static result explain(struct explaining *x, struct why *why)
 {
     const struct question *q = x->question;
@@ -181,7 +200,10 @@ static result explain(struct explaining *x, struct why *why)
     published_init(&p);
     if (q->dictionary->profile == PROFILE_DP) { /* what nobody is told is not drawn: noise is fresh, and the first answer stays */
         printf("profile       dp, edition %.12s\n", x->edition);
-        printf("release       every cell with discrete Gaussian noise, standard deviation %.3g; nothing is withheld\n",
+        if (q->statistic == STATISTIC_SUMMARY)
+            TRY(explain_noised_sums(q, why));
+        else
+            printf("release       every cell with discrete Gaussian noise, standard deviation %.3g; nothing is withheld\n",
                sqrt(DP_QUERY_RHO_INVERSE / 2.0));
         printf("budget        %.4g of rho, of the permit's %.4g and the dataset's %.4g a year; asked again, nothing\n", 1.0 / DP_QUERY_RHO_INVERSE,
                1.0 / DP_PERMIT_RHO_INVERSE, 1.0 / DP_YEAR_RHO_INVERSE);

@@ -16,6 +16,18 @@ struct published_moments {
     double mean, variance;
 };
 
+/* Of a summary under profile dp: whole numbers with their noise (stats/lattice.h), any of them below 0. */
+struct published_sums {
+    int64_t n, n_missing, sum, squares;
+};
+
+/* What they are numbers of, and what noise they carry.  Public: from the dictionary and the parameters. */
+struct published_lattice {
+    double centre, unit;
+    int64_t reach, square_reach, square_unit;
+    uint64_t noise_n, noise_sum, noise_squares; /* variances, in the units of the numbers */
+};
+
 struct published {
     enum statistic statistic;
     /* count, table, histogram: CELL_WITHHELD where the value stays here */
@@ -28,6 +40,8 @@ struct published {
     /* summary, open only: [group][variable] */
     struct moments *moments;
     struct published_moments *protected_moments; /* summary, the other profiles */
+    struct published_sums *sums;                 /* summary, dp */
+    struct published_lattice *lattices;          /* [variable], with sums */
     unsigned group_count, variable_count;
 };
 void published_init(struct published *p);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "agents/disclosure/dp_sums.h"
+
 #define DP_COUNT_MAX (INT64_C(1) << 42) /* times at most CUBE_SLOTS_MAX slots stays below 2^62 */
 
 result dp_counts(const struct question *q, const struct cube *c, uint64_t units, const struct random_words *w,
@@ -123,6 +125,8 @@ result dp_protect(const struct question *q, const struct engine_answer *a, uint6
     struct published p CLEANUP(published_done);
     int64_t *slots = NULL;
     published_init(&p);
+    if (q->statistic == STATISTIC_SUMMARY)
+        return dp_summary(q, a, units, w, ret, why);
     if (q->statistic != STATISTIC_COUNT && q->statistic != STATISTIC_TABLE && q->statistic != STATISTIC_HISTOGRAM)
         return FAIL(why, DENIED, "a %s is not released under profile dp", statistic_name(q->statistic));
     TRY(dp_counts(q, &a->base, units, w, &slots, why));

@@ -22,7 +22,7 @@ MUST_CHECK result dp_counts(const struct question *q, const struct cube *c, uint
 int64_t dp_part(const struct cube *c, const int64_t *slots, const struct part *p);
 
 /* Count, table or histogram as it leaves: cells, margins, total, below, above and missing are sums of the noised slots.
- * Nothing is withheld: what nobody is in has its noise too.  The statuses of dp_counts; DENIED: another statistic. */
+ * A summary goes to dp_sums.h.  Nothing is withheld: what nobody is in has its noise too.  The statuses of dp_counts; DENIED: another statistic. */
 MUST_CHECK result dp_protect(const struct question *q, const struct engine_answer *a, uint64_t units, const struct random_words *w,
                              struct published *ret, struct why *why);
 

@@ -16,6 +16,8 @@ void published_done(struct published *p)
         free(p->margins[d]);
     free(p->moments);
     free(p->protected_moments);
+    free(p->sums);
+    free(p->lattices);
     published_init(p);
 }
 
@@ -36,6 +38,14 @@ static struct json *moments_json(const struct published *p, unsigned group, unsi
 {
     size_t i = (size_t)group * p->variable_count + variable;
     struct json *o = json_object();
+    if (p->sums) {
+        const struct published_sums *s = &p->sums[i];
+        json_set(o, "n", json_of_integer(s->n));
+        json_set(o, "n_missing", json_of_integer(s->n_missing));
+        json_set(o, "sum", json_of_integer(s->sum));
+        json_set(o, "squares", json_of_integer(s->squares));
+        return o;
+    }
     if (p->protected_moments) {
         const struct published_moments *m = &p->protected_moments[i];
         bool withheld = isnan(m->mean);
@@ -53,6 +63,26 @@ static struct json *moments_json(const struct published *p, unsigned group, unsi
     return o;
 }
 
+static struct json *lattices_json(const struct published *p)
+{
+    struct json *all = json_array();
+    for (unsigned v = 0; v < p->variable_count; v++) {
+        const struct published_lattice *l = &p->lattices[v];
+        struct json *o = json_object(), *noise = json_object();
+        json_set(o, "centre", json_of_number(l->centre));
+        json_set(o, "unit", json_of_number(l->unit));
+        json_set(o, "reach", json_of_integer(l->reach));
+        json_set(o, "square_reach", json_of_integer(l->square_reach));
+        json_set(o, "square_unit", json_of_integer(l->square_unit));
+        json_set(noise, "n", json_of_integer((int64_t)l->noise_n));
+        json_set(noise, "sum", json_of_integer((int64_t)l->noise_sum));
+        json_set(noise, "squares", json_of_integer((int64_t)l->noise_squares));
+        json_set(o, "noise", noise);
+        json_add(all, o);
+    }
+    return all;
+}
+
 static struct json *summary_json(const struct published *p)
 {
     struct json *groups = json_array();
@@ -66,6 +96,8 @@ static struct json *summary_json(const struct published *p)
     }
     struct json *o = json_object();
     json_set(o, "groups", groups);
+    if (p->sums)
+        json_set(o, "lattice", lattices_json(p));
     return o;
 }
 

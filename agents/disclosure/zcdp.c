@@ -36,6 +36,13 @@ uint64_t zcdp_sigma2(uint64_t units)
     return (ZCDP_UNITS_A_RHO + 2 * units - 1) / (2 * units);
 }
 
+uint64_t zcdp_sigma2_of(uint64_t units, uint64_t reach)
+{
+    assert(units >> 20 && reach <= UINT64_C(1) << 18);
+    unsigned __int128 squared = (unsigned __int128)reach * reach * ZCDP_UNITS_A_RHO;
+    return (uint64_t)((squared + 2 * units - 1) / (2 * units));
+}
+
 double zcdp_epsilon_standard(double rho, double delta)
 {
     return rho + 2 * sqrt(-rho * log(delta));

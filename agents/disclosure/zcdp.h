@@ -24,6 +24,9 @@ MUST_CHECK result zcdp_spend(struct zcdp_budget *b, uint64_t units, struct why *
 /* The smallest whole sigma^2 of Gaussian noise on counts in which a person counts once, for that spend:
  * 1 / (2 rho), rounded up.  units must not be 0. */
 uint64_t zcdp_sigma2(uint64_t units);
+/* The same where a person moves a sum by `reach` at most: reach^2 / (2 rho), rounded up.  reach: at most 2^18;
+ * units: at least 2^20, so that it fits. */
+uint64_t zcdp_sigma2_of(uint64_t units, uint64_t reach);
 
 /* epsilon at delta of rho: by rho + 2 sqrt(rho ln(1/delta)), and the smallest that follows from rho
  * (Canonne, Kamath, Steinke 2020, proposition 12); rho of epsilon by the second.  All above 0, delta below 1. */

@@ -93,7 +93,7 @@ static result begin(struct adding *x, struct why *why)
         TRY(lattice_of(&q->dictionary->variables[q->variables[v]], &x->lattices[v], why));
     }
     if (q->by >= 0) {
-        cells_init_category(&x->by, x->snapshot, (unsigned)q->by);
+        cells_init_category(&x->by, x->snapshot, (unsigned)q->by, q->by_grouping);
         x->groups = x->by.states;
     }
     TRY(cohort_init(&x->cohort, x->snapshot, q, why));

@@ -394,6 +394,16 @@ static result add_figure(struct page *p, struct table *t, const struct json *v)
     return table_cell_str(t, text, p->why);
 }
 
+/* Profile dp says of a mean how far the noise may have moved it. */
+static result add_noised(struct page *p, struct table *t, const struct json *v, const struct json *sd)
+{
+    char text[CELL_TEXT];
+    if (!json_is_number(v) || !json_is_number(sd))
+        return add_figure(p, t, v);
+    (void)snprintf(text, sizeof text, p->options->utf8 ? "%.6g \u00b1%.2g" : "%.6g +-%.2g", json_number(v), json_number(sd));
+    return table_cell_str(t, text, p->why);
+}
+
 /* The columns of quantiles follow the first variable that has some. */
 static const struct json *find_quantiles(const struct json *variables)
 {
@@ -432,9 +442,9 @@ static result summary_rows(struct page *p, struct table *t, const struct slice *
         TRY(table_cell(t, buffer_slice(&title), p->why));
         TRY(add_count(p, t, json_get(v, "n"), false));
         TRY(add_count(p, t, json_get(v, "n_missing"), false));
-        TRY(add_figure(p, t, json_get(v, "mean")));
+        TRY(add_noised(p, t, json_get(v, "mean"), json_get(json_get(v, "noise_sd"), "mean")));
         TRY(add_figure(p, t, json_get(v, "sd")));
-        TRY(add_figure(p, t, json_get(v, "variance")));
+        TRY(add_noised(p, t, json_get(v, "variance"), json_get(json_get(v, "noise_sd"), "variance")));
         for (size_t k = 0; k < quantiles; k++)
             TRY(add_figure(p, t, json_get(json_item(json_get(v, "quantiles"), k), "value")));
     }
@@ -576,6 +586,17 @@ static result render_budget(struct page *p)
     return DONE;
 }
 
+/* A summary under profile dp: what its noise is, and what it was too large for. */
+static result render_sums(struct page *p)
+{
+    const struct json *r = json_get(p->document, "result"), *groups = json_get(r, "groups");
+    const struct json *first = json_item(json_get(groups ? json_item(groups, 0) : r, "variables"), 0), *sd = json_get(json_get(first, "noise_sd"), "n");
+    TRY(buffer_add_str(p->to, ": n, sums and squares carry noise before they leave, and means are made of them", p->why));
+    if (json_is_number(sd))
+        TRY(buffer_printf(p->to, p->why, "; the standard deviation of the noise is %.3g for n, and of a mean or variance what stands behind it", json_number(sd)));
+    return json_size(p->withheld) ? buffer_add_str(p->to, "; - where the noise is too large beside it", p->why) : DONE;
+}
+
 static result render_notes(struct page *p)
 {
     const struct json *protection = json_get(p->document, "protection"), *sd = json_get(protection, "noise_sd_per_site");
@@ -588,6 +609,8 @@ static result render_notes(struct page *p)
         TRY(buffer_add_str(p->to, ")", p->why));
         if (json_is_number(sd) && p->private)
             TRY(buffer_printf(p->to, p->why, ": every cell carries noise of its own, standard deviation %.3g a site, also where nobody is, so it may be below 0; a sum of k cells, as margins and totals are, has %.3g times the root of k", json_number(sd), json_number(sd)));
+        else if (p->private)
+            TRY(render_sums(p));
         else if (json_is_number(sd))
             TRY(buffer_printf(p->to, p->why, ": every figure carries its own noise, standard deviation %.3g a site; margins do not add up", json_number(sd)));
         TRY(buffer_add_str(p->to, ".\n", p->why));
