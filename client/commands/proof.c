@@ -534,6 +534,7 @@ struct witness {
     struct client *client;
     const char *dir;
     struct note_key log, name;
+    bool follows;                        /* the trust document says which log; else a policy file does */
     struct signing_key *key;
     struct checkpoint held;
     struct buffer note;                  /* the checkpoint held, as it was signed */
@@ -585,7 +586,8 @@ static result witness_cosign(struct witness *w, struct why *why)
     return slice_copy_str(buffer_slice(&line), w->line, sizeof w->line) ? DONE : FAIL(why, LIMIT, "the cosignature is too long");
 }
 
-/* The log was succeeded: from now on what its successor began with is held; the old checkpoint is kept aside. */
+/* The log was succeeded (R-67): from now on what its successor began with is held.  The old checkpoint is kept aside, and
+ * stays in its place too until the first of the successor takes it: whoever is stopped in between goes over again. */
 static result witness_go_over(struct witness *w, const struct trust *trust, const char *held_path, struct why *why)
 {
     char path[LOG_PATH_MAX], name[64];
@@ -596,14 +598,34 @@ static result witness_go_over(struct witness *w, const struct trust *trust, cons
         TRY(succession_allows(&trust->successions[i], &c, why));
         (void)snprintf(name, sizeof name, "checkpoint-of-log-%u", i + 1);
         TRY(witness_path(w, name, path, why));
-        TRY(host_rename(w->client->host, held_path, path, why));
+        TRY(host_write_file(w->client->host, path, 0600, buffer_slice(&w->note), why));
         w->held = trust->successions[trust->succession_count - 1].start;
         buffer_clear(&w->note);
         client_say(w->client, "The log %s was succeeded by %s at %llu entries (a document of the root quorum); what was held of it is in %s.",
-                   trust->successions[i].old_log.name, w->log.name, (unsigned long long)w->held.size, path);
+                   trust->successions[i].old_log.name, trust->log.name, (unsigned long long)w->held.size, path);
         return DONE;
     }
     return FAIL(why, DENIED, "%s is signed by no log that the trust document names", held_path);
+}
+
+/* While it runs: does a newer trust document name a successor?  true: it was gone over to, and the next round asks it. */
+static bool witness_follow(struct witness *w)
+{
+    struct why why = {0};
+    char path[LOG_PATH_MAX];
+    struct trust *trust CLEANUP(trust_freep) = NULL;
+    if (!w->follows || trust_store_get(w->client, true, &trust) != EXIT_DONE || strcmp(trust->log.name, w->log.name) == 0)
+        return false;
+    result r = witness_path(w, "checkpoint", path, &why);
+    if (is_ok(r) && w->note.len)
+        r = witness_go_over(w, trust, path, &why);
+    if (!is_ok(r)) {
+        (void)client_fail(EXIT_UNVERIFIED, &why);
+        return false;
+    }
+    w->log = trust->log;
+    w->line[0] = 0;
+    return true;
 }
 
 static result witness_recall(struct witness *w, const struct trust *trust, struct why *why)
@@ -654,7 +676,10 @@ static result witness_take(struct witness *w, const struct json *answer, struct 
     char path[LOG_PATH_MAX];
     struct slice note = json_text(json_get(answer, "checkpoint"));
     const struct json *consistency = json_get(answer, "consistency");
-    TRY(checkpoint_open(note, &w->log, &c, why));
+    result opened = checkpoint_open(note, &w->log, &c, why);
+    if (!is_ok(opened) && witness_follow(w))
+        return DONE; /* its proof joins what is held no more: the next round brings another */
+    TRY(opened);
     TRY(read_proof(consistency, &proof, why));
     if (c.size < w->held.size)
         return FAIL(why, DENIED, "the log shrank from %llu to %llu entries", (unsigned long long)w->held.size, (unsigned long long)c.size);
@@ -681,6 +706,8 @@ static int witness_round(struct witness *w, unsigned wait_ms)
         json_set(body, "wait_ms", json_of_integer(wait_ms));
     }
     int code = client_call(w->client, &(struct call){.method = "POST", .path = "/v1/log/cosignature", .body = body, .anonymous = true, .idempotent = true, .wait_ms = wait_ms}, &answer);
+    if (code == EXIT_REFUSED && w->line[0] && witness_follow(w))
+        return EXIT_DONE; /* what was handed in was of the old log */
     if (code != EXIT_DONE)
         return code;
     return witness_take(w, answer, &why).code == OK ? EXIT_DONE : client_fail(EXIT_UNVERIFIED, &why);
@@ -721,6 +748,7 @@ int audit_witness(struct client *c, const struct arguments *a)
     w->client = c;
     w->dir = a->words[0];
     w->log = p->log;
+    w->follows = trust != NULL;
     free(p);
     buffer_init(&w->note, CHECKPOINT_NOTE_MAX);
     result r = witness_key(w, arguments_value(a, "name"), &made, &why);
