@@ -306,6 +306,12 @@ bool site_rules_optouts_at_grant(const struct site_rules *r, const struct label 
     return r && (p && p->has_optouts ? p->at_grant : r->whole.at_grant);
 }
 
+bool site_rules_name_at_grant(const struct site_rules *r, const struct label *dataset)
+{
+    const struct part *p = r ? part_of(r, dataset) : NULL;
+    return p && p->has_optouts && p->at_grant;
+}
+
 bool site_rules_say_at_grant(const struct site_rules *r)
 {
     bool any = r && r->whole.at_grant;

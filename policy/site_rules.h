@@ -46,6 +46,8 @@ int64_t site_rules_release_ms(const struct site_rules *r, const struct label *da
 /* A permit keeps the list of opt-outs that was in force when it was granted. */
 bool site_rules_optouts_at_grant(const struct site_rules *r, const struct label *dataset);
 
+/* Do the rules say so of this very dataset, by its name? */
+bool site_rules_name_at_grant(const struct site_rules *r, const struct label *dataset);
 bool site_rules_say_at_grant(const struct site_rules *r); /* of any dataset; r may be NULL */
 
 /* Adds every rule that speaks against answering this question, asked by this account under this permit. */

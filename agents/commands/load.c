@@ -25,6 +25,7 @@ static const double CLAMP_MAX = 9007199254740992.0; /* 2^53, as in a dictionary 
 struct load_command {
     struct agent_settings settings;
     const char *csv_path;
+    bool publish_persons;
     bool dry_run;
     struct dictionary *dictionary;
     int keying_fd, loader_fd;
@@ -134,8 +135,10 @@ static void show_report(const struct load_command *l, const struct load_report *
         printf("%s: %llu rows of %llu persons would be loaded; nothing was written\n", l->dictionary->dataset.text,
                (unsigned long long)r->rows, (unsigned long long)r->persons);
     else
-        printf("%s: %llu rows of %llu persons are loaded under profile %s; snapshot %s\n", l->dictionary->dataset.text,
-               (unsigned long long)r->rows, (unsigned long long)r->persons, profile_name(l->dictionary->profile), name);
+        printf("%s: %llu rows of %llu persons are loaded under profile %s; snapshot %s%s\n", l->dictionary->dataset.text,
+               (unsigned long long)r->rows, (unsigned long long)r->persons, profile_name(l->dictionary->profile), name,
+               !l->publish_persons ? "" : l->dictionary->profile == PROFILE_OPEN ? "; the catalogue says how many persons" :
+               "; the catalogue says about how many persons, in hundreds");
 }
 
 /* Answers under ck and strict are the same for ever and draw on nothing fresh: beside them dp would promise what is not so. */
@@ -168,7 +171,7 @@ static result load(struct load_command *l, struct why *why)
     if (!l->dry_run)
         TRY(host_make_folder(host_real(), folder, 0700, why));
     TRY(sandbox_enter(SANDBOX_FILES_READ | SANDBOX_FILES_WRITE, why));
-    struct load_options options = {.dataset_folder = folder, .dry_run = l->dry_run, .keys = ask_keys, .keys_self = c,
+    struct load_options options = {.dataset_folder = folder, .dry_run = l->dry_run, .publish_persons = l->publish_persons, .keys = ask_keys, .keys_self = c,
                                    .fault = show_fault, .progress = show_progress, .self = l};
     result r = loader_run(host_real(), l->dictionary, (struct csv_source){csv_read_fd, &l->csv_fd}, &options, &report, why);
     channel_free(c);
@@ -247,11 +250,11 @@ static result set_clamps(struct dictionary *d, const char *text, struct why *why
 
 int command_load(int argc, char **argv)
 {
-    static const char usage[] = "load DIR DICTIONARY.json FILE.csv [--as NAME] [--profile ck|strict|dp|open] [--clamps NAME=LOW:HIGH,...] [--public-data] [--dry-run]";
+    static const char usage[] = "load DIR DICTIONARY.json FILE.csv [--as NAME] [--profile ck|strict|dp|open] [--clamps NAME=LOW:HIGH,...] [--public-data] [--publish-persons] [--dry-run]";
     const char *words[3], *as = NULL, *profile = NULL, *clamps = NULL;
     bool public_data = false;
     struct load_command l = {.csv_fd = -1};
-    const struct option_spec options[] = {{"--as", &as, NULL}, {"--profile", &profile, NULL}, {"--clamps", &clamps, NULL}, {"--public-data", NULL, &public_data},
+    const struct option_spec options[] = {{"--as", &as, NULL}, {"--profile", &profile, NULL}, {"--clamps", &clamps, NULL}, {"--public-data", NULL, &public_data}, {"--publish-persons", NULL, &l.publish_persons},
                                           {"--dry-run", NULL, &l.dry_run}, {0}};
     struct why why = {0};
     int fds[2];
@@ -261,6 +264,8 @@ int command_load(int argc, char **argv)
     result r = agent_settings_read(host_real(), words[0], &l.settings, &why);
     if (is_ok(r))
         r = read_dictionary(&l, words[1], as, profile, public_data, &why);
+    if (is_ok(r) && l.publish_persons && l.dictionary->profile == PROFILE_DP)
+        r = FAIL(&why, DENIED, "--publish-persons: under profile dp no figure leaves but for its budget; whoever asks a count is told about how many there are");
     if (is_ok(r))
         r = set_clamps(l.dictionary, clamps, &why);
     if (is_ok(r)) {

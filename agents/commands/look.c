@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agents/commands/commands.h"
+#include "agents/disclosure/cellkey.h"
 #include "agents/guard/datasets.h"
 #include "agents/guard/journal.h"
 #include "agents/guard/optouts.h"
@@ -41,13 +42,37 @@ static void show_variable(const struct variable *v)
     }
 }
 
-static void show_dataset(const struct held_dataset *h)
+static result read_key(const struct agent_settings *s, struct cellkey **ret, struct why *why)
+{
+    char path[AGENT_PATH_SIZE];
+    struct buffer bytes CLEANUP(buffer_wipe) = {0};
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    buffer_init(&bytes, SITE_SECRET_LEN);
+    agent_path(s, "keys/secret", path);
+    TRY(host_read_file(host_real(), path, SITE_SECRET_LEN, &bytes, why));
+    TRY(secret_new(buffer_slice(&bytes), &secret, why));
+    return cellkey_new(secret, LABEL_CELL_KEY, ret, why);
+}
+
+/* As it is published: {"count"}, {"about"} or {"below"}. */
+static void show_persons(const struct json *persons)
+{
+    if (json_get(persons, "below"))
+        printf("  fewer than %lld persons\n", (long long)json_integer(json_get(persons, "below")));
+    else if (json_get(persons, "about"))
+        printf("  about %lld persons\n", (long long)json_integer(json_get(persons, "about")));
+    else if (json_get(persons, "count"))
+        printf("  %lld persons\n", (long long)json_integer(json_get(persons, "count")));
+}
+
+static void show_dataset(const struct held_dataset *h, const struct json *persons)
 {
     char edition[2 * HASH_LEN + 1], at[INSTANT_TEXT_SIZE];
     const struct dictionary *d = h->dictionary;
     hash_print(&h->edition, edition);
     instant_print(h->snapshot_at_ms, at);
     printf("%s: %.*s\n  profile %s, loaded %s\n  edition %s\n", d->dataset.text, SLICE_ARG(d->title), profile_name(d->profile), at, edition);
+    show_persons(persons);
     for (unsigned i = 0; i < d->variable_count; i++)
         if (d->variables[i].type != VARIABLE_ID)
             show_variable(&d->variables[i]);
@@ -68,7 +93,10 @@ static result preview(const struct agent_settings *s, bool json, struct why *why
     result named = optouts_name_editions(optouts, &d, false, &changed, why);
     optouts_free(optouts);
     TRY(named);
-    struct json *catalogue CLEANUP(json_freep) = datasets_catalogue(&d);
+    struct json *catalogue CLEANUP(json_freep) = NULL;
+    struct cellkey *key CLEANUP(cellkey_freep) = NULL;
+    TRY(read_key(s, &key, why));
+    TRY(datasets_catalogue(&d, key, &catalogue, why));
     struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, TRANSPORT_ANSWER_BYTES_MAX);
     TRY(json_print(catalogue, &text, why));
@@ -77,7 +105,7 @@ static result preview(const struct agent_settings *s, bool json, struct why *why
     } else {
         printf("This and nothing else is published of this site's data (--json shows the exact bytes):\n\n");
         for (unsigned i = 0; i < d.count; i++)
-            show_dataset(&d.held[i]);
+            show_dataset(&d.held[i], json_get(json_item(json_get(catalogue, "datasets"), i), "persons"));
         if (d.count == 0)
             printf("nothing is loaded; use: innsyn-agent load %s DICTIONARY.json FILE.csv\n", s->dir);
     }

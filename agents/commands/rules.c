@@ -79,6 +79,24 @@ static result look(const struct agent_settings *s, struct in_force *f, struct wh
 
 /* --- set --- */
 
+/* What is loaded decides, too; and where the rule for the whole site does not reach, the holder reads it. */
+static result check_datasets(const struct agent_settings *s, const struct site_rules *rules, struct why *why)
+{
+    static struct datasets d; /* large */
+    char path[AGENT_PATH_SIZE];
+    bool changed;
+    struct why left_out = {0};
+    agent_path(s, "data", path);
+    TRY(datasets_refresh(host_real(), path, &d, &changed, &left_out));
+    result r = datasets_allow_rules(&d, rules, why);
+    for (unsigned i = 0; i < d.count && is_ok(r); i++)
+        if (d.held[i].dictionary->profile != PROFILE_OPEN && site_rules_optouts_at_grant(rules, &d.held[i].dictionary->dataset))
+            printf("at_grant is not for '%s', which is loaded under profile %s: it always follows its batch\n", d.held[i].dictionary->dataset.text,
+                   profile_name(d.held[i].dictionary->profile));
+    datasets_done(&d);
+    return r;
+}
+
 /* Checked here as guard will check it, so that the holder reads at once what is wrong. */
 static result set(const struct agent_settings *s, struct in_force *f, const char *file, struct why *why)
 {
@@ -90,6 +108,7 @@ static result set(const struct agent_settings *s, struct in_force *f, const char
     buffer_init(&text, RULES_FILE_MAX);
     TRY(host_read_file(host_real(), file, RULES_FILE_MAX, &text, why));
     TRY(site_rules_open(buffer_slice(&text), f->trust, &s->site, f->state->rules_version, &f->state->rules_hash, &rules, &hash, why));
+    TRY(check_datasets(s, rules, why));
     agent_path(s, "site-rules.json", path);
     TRY(host_write_file(host_real(), path, 0644, buffer_slice(&text), why));
     for (int64_t waited = 0; waited < SET_WAIT_MS; waited += SET_LOOK_MS) {

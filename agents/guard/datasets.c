@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agents/disclosure/cellkey.h"
+#include "agents/disclosure/profile.h"
 #include "agents/snapshot/snapshot.h"
+#include "policy/site_rules.h"
 
 enum { DATASET_PATH_MAX = 1024 };
 
@@ -50,6 +53,8 @@ static result describe(const struct host *host, const char *folder, const struct
     h.snapshot_at_ms = facts.created_ms;
     h.dictionary = dictionary;
     to->held[to->count] = h;
+    to->publish_persons[to->count] = facts.publish_persons;
+    to->persons[to->count] = facts.persons;
     to->dictionaries[to->count++] = MOVE(dictionary);
     return DONE;
 }
@@ -68,6 +73,8 @@ static result refresh_one(const struct host *host, const char *data_folder, cons
     int at = find(before, name);
     if (at >= 0 && hash_equal(&before->held[at].snapshot, &current)) {
         now->held[now->count] = before->held[at];
+        now->publish_persons[now->count] = before->publish_persons[at];
+        now->persons[now->count] = before->persons[at];
         now->dictionaries[now->count++] = MOVE(before->dictionaries[at]);
         return DONE;
     }
@@ -102,16 +109,58 @@ result datasets_refresh(const struct host *host, const char *data_folder, struct
     return DONE;
 }
 
-struct json *datasets_catalogue(const struct datasets *d)
+result datasets_allow_rules(const struct datasets *d, const struct site_rules *rules, struct why *why)
 {
-    struct json *v = json_object(), *list = json_array();
     for (unsigned i = 0; i < d->count; i++) {
-        struct json *one = json_object();
+        const struct dictionary *one = d->held[i].dictionary;
+        char field[LABEL_MAX + 32];
+        if (one->profile == PROFILE_OPEN || !site_rules_name_at_grant(rules, &one->dataset))
+            continue;
+        snprintf(field, sizeof field, "/datasets/%s/optouts", one->dataset.text);
+        return FAIL_AT(why, DENIED, field,
+                       "at_grant is for open data: '%s' is loaded under profile %s, where an edition for each permit would be a draw of noise for each; "
+                       "it always follows its batch (say current)", one->dataset.text, profile_name(one->profile));
+    }
+    return DONE;
+}
+
+result persons_published(const struct dictionary *d, uint64_t persons, struct cellkey *key, struct json **ret, struct why *why)
+{
+    const struct profile_rules *rules = profile_rules(d->profile);
+    int64_t noised;
+    *ret = NULL;
+    if (d->profile == PROFILE_OPEN) {
+        *ret = json_object();
+        json_set(*ret, "count", json_of_integer((int64_t)persons));
+        return DONE;
+    }
+    if (!rules)
+        return DONE;
+    TRY(cellkey_publish(key, rules->noise, slice_str("catalogue"), slice_str(d->dataset.text), 0, persons, &noised, why));
+    int64_t about = (noised + PERSONS_PUBLISHED_STEP / 2) / PERSONS_PUBLISHED_STEP * PERSONS_PUBLISHED_STEP;
+    *ret = json_object();
+    if (about < PERSONS_PUBLISHED_MIN)
+        json_set(*ret, "below", json_of_integer(PERSONS_PUBLISHED_MIN));
+    else
+        json_set(*ret, "about", json_of_integer(about));
+    return DONE;
+}
+
+result datasets_catalogue(const struct datasets *d, struct cellkey *key, struct json **ret, struct why *why)
+{
+    struct json *v CLEANUP(json_freep) = json_object(), *list = json_array();
+    json_set(v, "datasets", list);
+    for (unsigned i = 0; i < d->count; i++) {
+        struct json *one = json_object(), *persons = NULL;
+        json_add(list, one);
         json_set(one, "dictionary", dictionary_json(d->held[i].dictionary));
         json_set(one, "edition", json_of_hex(slice_of(d->held[i].edition.at, HASH_LEN)));
         json_set(one, "snapshot_at", json_of_instant(d->held[i].snapshot_at_ms));
-        json_add(list, one);
+        if (d->publish_persons[i])
+            TRY(persons_published(d->held[i].dictionary, d->persons[i], key, &persons, why));
+        if (persons)
+            json_set(one, "persons", persons);
     }
-    json_set(v, "datasets", list);
-    return v;
+    *ret = MOVE(v);
+    return DONE;
 }

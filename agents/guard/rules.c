@@ -46,6 +46,7 @@ static result take(struct guard *g, struct slice text, struct why *why)
     TRY(site_rules_open(text, g->trust, &g->settings->site, g->state.rules_version, &g->state.rules_hash, &rules, &hash, why));
     if (site_rules_version(rules) == g->state.rules_version && g->rules)
         return DONE; /* the very document that is in force */
+    TRY(datasets_allow_rules(&g->datasets, rules, why));
     return put_in_force(g, text, MOVE(rules), &hash, why);
 }
 

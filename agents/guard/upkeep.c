@@ -57,7 +57,10 @@ static void publish_catalogue(struct guard *g)
     if (!g->catalogue_due || g->catalogue_tag != 0 || host_monotonic_ms(g->host) < g->catalogue_next_ms)
         return;
     g->catalogue_due = false;
-    result r = guard_ask(g, TRANSPORT_PUT, "/v1/site/catalogue", datasets_catalogue(&g->datasets), REQUEST_TIMEOUT_MS, &g->catalogue_tag, &why);
+    struct json *body = NULL;
+    result r = datasets_catalogue(&g->datasets, g->cellkey, &body, &why);
+    if (is_ok(r))
+        r = guard_ask(g, TRANSPORT_PUT, "/v1/site/catalogue", body, REQUEST_TIMEOUT_MS, &g->catalogue_tag, &why);
     if (!is_ok(r)) {
         log_failure(LOG_ERROR, "catalogue_not_sent", r, &why);
         g->catalogue_due = true;

@@ -181,6 +181,8 @@ static result load_prepare(struct load *l, struct why *why)
     l->started_ms = l->told_ms = host_monotonic_ms(l->host);
     if (!l->options->dry_run)
         TRY(snapshot_begin(l->host, l->options->dataset_folder, d, &l->writer, why));
+    if (l->writer && l->options->publish_persons)
+        snapshot_publish_persons(l->writer);
     return DONE;
 }
 

@@ -45,6 +45,7 @@ struct load_options {
     const char *dataset_folder; /* <agent>/data/<dataset>; not touched by a dry run */
     bool dry_run;               /* everything is checked, nothing is written, no record keys are asked for */
     char separator;             /* 0: ',' */
+    bool publish_persons;       /* snapshot.h */
     load_keys_fn *keys;
     void *keys_self;
     load_fault_fn *fault; /* these two may be NULL */

@@ -75,6 +75,7 @@ static result read_manifest(struct slice text, struct manifest *m, struct why *w
     TRY(need_integer(&f, "rows", 0, (int64_t)SNAPSHOT_ROWS_MAX, &rows));
     TRY(need_integer(&f, "persons", 0, (int64_t)SNAPSHOT_ROWS_MAX, &persons));
     TRY(need_instant(&f, "created", &m->facts.created_ms));
+    TRY(may_bool(&f, "publish_persons", &m->facts.publish_persons));
     TRY(need_object(&f, "missing_codes", &missing));
     TRY(need_array(&f, "files", LAYOUT_FILES_MAX, &m->files));
     TRY(need_object(&f, "dictionary", &dictionary));

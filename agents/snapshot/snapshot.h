@@ -43,6 +43,7 @@ struct snapshot_facts {
     struct label dataset;
     uint64_t rows, persons;
     int64_t created_ms;
+    bool publish_persons; /* the holder lets the catalogue say how many persons there are, as far as the profile allows */
 };
 
 struct snapshot_column {
@@ -88,6 +89,8 @@ struct snapshot_writer;
  * end; its grids may still change.  AGAIN: another load of this dataset is running.  UNAVAILABLE: the disk. */
 MUST_CHECK result snapshot_begin(const struct host *h, const char *dataset_folder, const struct dictionary *d,
                                  struct snapshot_writer **ret, struct why *why);
+/* Of the snapshot that is written: the holder lets the catalogue say how many persons there are. */
+void snapshot_publish_persons(struct snapshot_writer *w);
 /* The next `count` values of a column, in the form it is stored in. */
 MUST_CHECK result snapshot_add(struct snapshot_writer *w, unsigned variable, const void *values, size_t count, struct why *why);
 /* The persons of the next rows (event tables only), and the keys of the next persons. */

@@ -37,6 +37,7 @@ struct snapshot_writer {
     unsigned file_count;
     unsigned file_of[VARIABLES_MAX]; /* variable -> file */
     unsigned persons_file, keys_file;
+    bool publish_persons;
 };
 
 static result disk(struct why *why, const char *deed, const char *folder, const char *name)
@@ -270,6 +271,11 @@ static result write_named(struct snapshot_writer *w, const char *name, const str
     return host_write_file(w->host, path, 0600, buffer_slice(bytes), why);
 }
 
+void snapshot_publish_persons(struct snapshot_writer *w)
+{
+    w->publish_persons = true;
+}
+
 static result describe(struct snapshot_writer *w, struct json *manifest, uint64_t rows, uint64_t persons,
                        struct buffer *dictionary, struct why *why)
 {
@@ -279,6 +285,8 @@ static result describe(struct snapshot_writer *w, struct json *manifest, uint64_
     json_set(manifest, "rows", json_of_integer((int64_t)rows));
     json_set(manifest, "persons", json_of_integer((int64_t)persons));
     json_set(manifest, "created", json_of_instant(host_now_ms(w->host)));
+    if (w->publish_persons)
+        json_set(manifest, "publish_persons", json_of_bool(true));
     json_set(manifest, "missing_codes", missing_codes(w->dictionary));
     json_set(manifest, "files", files);
     json_set(manifest, "dictionary", entry);

@@ -4,6 +4,7 @@
  */
 #include "broker/accounts/accounts.h"
 #include "broker/applications/applications.h"
+#include "broker/permits/permits.h"
 #include "broker/sites/sites.h"
 
 #include <stdlib.h>
@@ -94,6 +95,14 @@ result application_assessment(struct call *c, struct why *why)
     json_set(now, "version", json_of_integer(a.version));
     if (c->core->rules)
         json_set(now, "rules_version", json_of_integer(c->core->rules_version));
+    if (a.succeeds.len && (c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR))) { /* an amended or renewed permit begins with new budgets */
+        char before[DOCUMENT_ID_LEN + 1] = "";
+        struct json *used = NULL;
+        (void)slice_copy_str(a.succeeds, before, sizeof before);
+        TRY(permit_used(c->core, before, NULL, &used, why));
+        json_set(used, "permit", json_of_str(before));
+        json_set(now, "used", used);
+    }
     TRY(RUN(c->core, ASSESSMENT_GET, &rows, why, store_str(a.id.text)));
     if (!rows_next(rows))
         return DONE;

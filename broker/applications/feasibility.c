@@ -1,7 +1,7 @@
 /*
  * feasibility.c - could it be done, and at what cost in money and time?  Made from what is published: the
  * catalogue's datasets, sites, variables and editions, the fee schedule, and how long decisions took lately.
- * No count of persons: the catalogue has none.
+ * Numbers of persons as far as the sites publish them: to the person of open data, in hundreds of protected ones.
  */
 #include "broker/applications/applications.h"
 #include "broker/sites/sites.h"
@@ -87,10 +87,50 @@ result median_days(struct core *c, int64_t from_ms, int64_t to_ms, struct json *
 
 /* --- data --- */
 
+/* What the sites together say: the sum of those that say a number, how many say only that they are few, or nothing. */
+struct persons {
+    int64_t sum;
+    bool exact;
+    unsigned said, few, silent;
+};
+
+static result add_persons(struct slice text, struct json *site, struct persons *to, struct why *why)
+{
+    struct json *v = NULL;
+    if (!text.len) {
+        to->silent++;
+        return DONE;
+    }
+    if (!is_ok(json_parse(text, 64, &v, why)))
+        return FAIL(why, BROKEN, "a published number of persons cannot be read");
+    const struct json *count = json_get(v, "count"), *about = json_get(v, "about");
+    if (count || about) {
+        to->said++;
+        to->sum += json_integer(count ? count : about);
+        to->exact = to->exact && count;
+    } else {
+        to->few++;
+    }
+    json_set(site, "persons", v);
+    return DONE;
+}
+
+static struct json *persons_json(const struct persons *p)
+{
+    struct json *v = json_object();
+    if (p->said)
+        json_set(v, p->exact ? "count" : "about", json_of_integer(p->sum));
+    json_set(v, "sites", json_of_integer(p->said));
+    json_set(v, "fewer_than_1000", json_of_integer(p->few));
+    json_set(v, "not_published", json_of_integer(p->silent));
+    return v;
+}
+
 static result sites_json(struct core *c, const struct label *dataset, const struct json *wanted, struct json *to, bool *ret_all, struct why *why)
 {
     struct rows *rows CLEANUP(rows_freep) = NULL;
     struct json *sites = json_array();
+    struct persons persons = {.exact = true};
     size_t found = 0;
     json_set(to, "sites", sites);
     TRY(RUN(c, CATALOGUE_DATASET, &rows, why, store_str(dataset->text)));
@@ -104,9 +144,11 @@ static result sites_json(struct core *c, const struct label *dataset, const stru
         json_set(site, "site", json_of_text(rows_text(rows, 0)));
         json_set(site, "edition", json_of_text(rows_text(rows, 1)));
         json_set(site, "snapshot_at", json_of_instant(rows_integer(rows, 2)));
+        TRY(add_persons(rows_text(rows, 5), site, &persons, why));
         json_add(sites, site);
         found++;
     }
+    json_set(to, "persons", persons_json(&persons));
     *ret_all = found > 0 && found >= json_size(wanted);
     return DONE;
 }

@@ -22,7 +22,7 @@ static const struct entry_type TYPES[] = {
     {"site_pause", "site paused", "a site's holder paused it, or let it answer again"},
     {"site_block", "site permit blocked", "a site's holder blocked a permit there, or unblocked it"},
     {"site_rules", "site version rules_sha256", "a site's own rules changed: the version in force and its SHA-256"},
-    {"catalogue", "site dataset edition dictionary_sha256 withdrawn", "a site published a dataset's dictionary and edition, or withdrew it"},
+    {"catalogue", "site dataset edition dictionary_sha256 persons withdrawn", "a site published a dataset's dictionary and edition, and how many persons it says there are if it does, or withdrew it"},
     {"rules", "account version rules_sha256", "the network's access rules were replaced"},
     {"organisation", "account organisation kind country mandate organisation_sha256", "an organisation was registered, or what is registered of it changed"},
     {"attestation", "account by training terms until withdrawn", "training that somebody has done was recorded, or somebody signed terms; or it was withdrawn"},

@@ -50,6 +50,7 @@ struct dataset_entry {
     struct dictionary *dictionary; /* with the coarsest grid of its sites */
     struct site_id sites[PERMIT_SITES_MAX];
     char editions[PERMIT_SITES_MAX][2 * HASH_LEN + 1];
+    char persons[PERMIT_SITES_MAX][48]; /* how many the site publishes, as JSON; "": it does not say */
     unsigned site_count;
 };
 

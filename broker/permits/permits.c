@@ -333,6 +333,25 @@ result permit_list(struct call *c, struct why *why)
     return newest_list(c, &list, slice_str(""), why);
 }
 
+/* People of the permit, officers and auditors see every site's budgets; a holder those of the own sites. */
+static result add_used(struct call *c, const struct permit_row *p, struct why *why)
+{
+    struct json *mine CLEANUP(json_freep) = NULL, *used = NULL;
+    struct rows *rows CLEANUP(rows_freep) = NULL;
+    bool all = (c->who.roles & (ROLE_OFFICER | ROLE_AUDITOR)) != 0;
+    for (unsigned i = 0; i < p->permit->person_count; i++)
+        all = all || label_equal(&p->permit->people[i].account, &c->who.account);
+    if (!all) {
+        mine = json_array();
+        TRY(RUN(c->core, HOLDER_SITES, &rows, why, store_str(c->who.account.text)));
+        while (rows_next(rows))
+            json_add(mine, json_of_text(rows_text(rows, 0)));
+    }
+    TRY(permit_used(c->core, p->permit->id.text, mine, &used, why));
+    json_set(c->answer, "used", used);
+    return DONE;
+}
+
 result permit_get(struct call *c, struct why *why)
 {
     struct document_id id;
@@ -365,5 +384,5 @@ result permit_get(struct call *c, struct why *why)
         json_set(c->answer, "needs", p.state == DRAFT ? needs_json(c->core, p.permit, &e) : json_array());
     }
     envelope_done(&e);
-    return r;
+    return is_ok(r) ? add_used(c, &p, why) : r;
 }

@@ -51,6 +51,13 @@ MUST_CHECK result check_predecessor(struct core *c, struct slice origin, struct 
 /* The refusal (409) of a step that is not for the permit's stage. */
 MUST_CHECK result refuse_stage(int64_t state, enum permit_step step, unsigned actors, const char *field, struct why *why);
 
+/* --- used.c --- */
+enum { BUDGET_MICRO = 1000000 };
+/* How much of a permit was used: {"questions":12,"datasets":[{"dataset","questions"}],"budgets":[{"dataset","site",
+ * "variable","left","at"} or {"dataset","site","rho_left","at"}]}, the budgets as each site told them last with an answer.
+ * sites: whose budgets, by their names; NULL: all.  The caller frees *ret. */
+MUST_CHECK result permit_used(struct core *c, const char *permit, const struct json *sites, struct json **ret, struct why *why);
+
 #ifdef INNSYN_TEST_HOOKS
 #include "broker/permits/misbehave.h"
 #else

@@ -22,6 +22,7 @@
 #include "stats/combine.h"
 
 enum { REASON_TEXT_MAX = 1000, REASON_BYTES_MAX = 2048, CODE_TEXT_MAX = 64, RESULT_TEXT_MAX = 8 * 1024 * 1024, WAIT_GRACE_MS = 5 * 60 * 1000 };
+static const int64_t BUDGET_MICRO_MAX = INT64_C(1) << 50;
 static const int64_t WAIT_MAX_MS = INT64_C(31) * 24 * 60 * 60 * 1000;
 
 struct site_result {
@@ -30,7 +31,8 @@ struct site_result {
     bool answered, waiting;
     int64_t until_ms; /* waiting: for the holder's hand, at most so long */
     char edition[2 * HASH_LEN + 1];
-    const struct json *statistic, *reason;
+    int64_t at_ms;    /* when the site signed it */
+    const struct json *statistic, *reason, *budget; /* budget NULL: it said nothing of it */
 };
 
 static void site_result_done(struct site_result *s)
@@ -100,9 +102,8 @@ static result read_payload(struct core *c, const char *task, const struct rows *
     struct slice profile = {0};
     char site[SITE_ID_MAX + 1], query[DOCUMENT_ID_LEN + 1];
     unsigned status;
-    int64_t at_ms, engine_us = 0;
+    int64_t engine_us = 0;
     uint8_t edition[HASH_LEN];
-    const struct json *budget = NULL;
     TRY(json_parse(buffer_slice(&s->envelope.payload), ENVELOPE_PAYLOAD_MAX, &s->tree, why));
     if (!slice_is(json_text(json_get(s->tree, "innsyn")), "site-result/1"))
         return FAIL_AT(why, MALFORMED, "/innsyn", "must be \"site-result/1\"");
@@ -117,7 +118,7 @@ static result read_payload(struct core *c, const char *task, const struct rows *
     TRY(need_choice(&f, "status", statuses, &status));
     TRY(need_same_hash(&f, "query_sha256", rows_bytes(query_row, 5), status != 0, why));
     TRY(need_same_hash(&f, "question_sha256", rows_bytes(query_row, 7), status != 0, why));
-    TRY(need_instant(&f, "at", &at_ms));
+    TRY(need_instant(&f, "at", &s->at_ms));
     TRY(may_text(&f, "profile", 16, &profile));
     TRY(may_integer(&f, "engine_us", 0, INT64_C(1) << 53, &engine_us));
     s->answered = status == 0;
@@ -130,9 +131,9 @@ static result read_payload(struct core *c, const char *task, const struct rows *
         memcpy(h.at, edition, HASH_LEN);
         hash_print(&h, s->edition);
         TRY(need_object(&f, "statistic", &s->statistic));
-        TRY(may_object(&f, "budget", &budget));
-        if (budget)
-            TRY(read_budget(budget, why));
+        TRY(may_object(&f, "budget", &s->budget));
+        if (s->budget)
+            TRY(read_budget(s->budget, why));
     } else {
         const struct json *unused = NULL;
         TRY(may_any(&f, "edition", &unused));
@@ -189,6 +190,18 @@ static result take_wait(struct call *c, const char *task, const struct rows *tas
     return DONE;
 }
 
+/* What the site says is left, for those who look at the permit later: figures that left with the answer, no others. */
+static result note_budget(struct call *c, const struct rows *query_row, const struct site_result *s, struct why *why)
+{
+    const struct json *rho = json_get(s->budget, "rho_left"), *left = rho ? rho : json_get(s->budget, "left");
+    double micro = json_number(left) * BUDGET_MICRO;
+    if (!s->budget)
+        return DONE;
+    return RUN(c->core, BUDGET_TOLD_PUT, NULL, why, store_text(rows_text(query_row, 1)), store_text(rows_text(query_row, 3)),
+               store_str(c->who.site.text), store_text(rho ? slice_str("") : json_text(json_get(s->budget, "variable"))),
+               store_integer(micro < (double)BUDGET_MICRO_MAX ? (int64_t)(micro + 0.5) : BUDGET_MICRO_MAX), store_integer(s->at_ms));
+}
+
 static result take(struct call *c, const char *task, const struct rows *task_row, struct site_result *s, struct slice text, struct why *why)
 {
     struct core *core = c->core;
@@ -211,6 +224,7 @@ static result take(struct call *c, const char *task, const struct rows *task_row
         struct question *q CLEANUP(question_freep) = NULL;
         TRY(stored_question(core, query_row, &q, why));
         TRY(combine_check(q, s->statistic, "/statistic", why));
+        TRY(note_budget(c, query_row, s, why));
     }
     uint64_t index = 0;
     struct json *entry = json_object();

@@ -10,7 +10,8 @@
 #include "policy/access_rules.h"
 #include "proto/fields.h"
 
-enum { DATASETS_A_SITE_MAX = 64 };
+enum { DATASETS_A_SITE_MAX = 64, PERSONS_SAID_STEP = 100, PERSONS_SAID_MIN = 1000 };
+static const int64_t PERSONS_SAID_MAX = 4000000000;
 
 static void entry_free(struct dataset_entry *e)
 {
@@ -69,6 +70,7 @@ static result entry_load(struct core *c, const struct label *dataset, struct dat
         struct dictionary *d CLEANUP(dictionary_freep) = NULL;
         TRY(site_id_parse(rows_text(rows, 0), &e->sites[e->site_count], why));
         slice_copy_str(rows_text(rows, 1), e->editions[e->site_count], sizeof e->editions[0]);
+        slice_copy_str(rows_text(rows, 5), e->persons[e->site_count], sizeof e->persons[0]);
         if (!is_ok(read_text(rows_text(rows, 3), &d, why)))
             return FAIL(why, BROKEN, "the catalogue's dictionary of '%s' cannot be read", dataset->text);
         e->site_count++;
@@ -168,11 +170,33 @@ static void first_difference(const struct dictionary *mine, struct slice theirs,
     }
 }
 
+/* What a site lets the catalogue say of its number of persons; of protected data nothing finer than hundreds is taken. */
+static result check_persons(const struct json *persons, const char *path, const struct dictionary *d, struct why *why)
+{
+    static const char *const forms[] = {"count", "about", "below"};
+    char field[JSON_PATH_MAX];
+    int64_t n = -1;
+    unsigned form = 0;
+    snprintf(field, sizeof field, "%.80s/persons", path);
+    while (form < 2 && !json_get(persons, forms[form]))
+        form++;
+    if (json_kind(persons) != JSON_OBJECT || json_size(persons) != 1 || json_kind(json_get(persons, forms[form])) != JSON_INTEGER)
+        return FAIL_AT(why, MALFORMED, field, "is {\"count\"}, {\"about\"} or {\"below\"} with a number");
+    n = json_integer(json_get(persons, forms[form]));
+    if (n < 0 || n > PERSONS_SAID_MAX)
+        return FAIL_AT(why, MALFORMED, field, "must be a number of persons");
+    if (form == 0 && d->profile != PROFILE_OPEN)
+        return FAIL_AT(why, MALFORMED, field, "a number to the person is of open data only");
+    if (form != 0 && (d->profile == PROFILE_OPEN || d->profile == PROFILE_DP || n % PERSONS_SAID_STEP || n < PERSONS_SAID_MIN || (form == 2 && n != PERSONS_SAID_MIN)))
+        return FAIL_AT(why, MALFORMED, field, "is in steps of %d, and of fewer than %d nothing but that", PERSONS_SAID_STEP, PERSONS_SAID_MIN);
+    return DONE;
+}
+
 static result put_one(struct call *c, const struct json *item, size_t index, struct label *ret_dataset, struct why *why)
 {
     char path[JSON_PATH_MAX], field[JSON_PATH_MAX];
     struct fields f;
-    const struct json *tree;
+    const struct json *tree, *persons = NULL;
     uint8_t edition[HASH_LEN];
     char edition_text[2 * HASH_LEN + 1];
     int64_t at_ms;
@@ -182,8 +206,10 @@ static result put_one(struct call *c, const struct json *item, size_t index, str
     TRY(need_object(&f, "dictionary", &tree));
     TRY(need_hash(&f, "edition", edition));
     TRY(need_instant(&f, "snapshot_at", &at_ms));
+    TRY(may_object(&f, "persons", &persons));
     TRY(fields_close(&f));
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done), said CLEANUP(buffer_done) = {0};
+    buffer_init(&said, 47);
     struct dictionary *d CLEANUP(dictionary_freep) = NULL;
     struct access_rules *rules CLEANUP(access_rules_freep) = NULL;
     struct hash h, edition_hash;
@@ -191,6 +217,10 @@ static result put_one(struct call *c, const struct json *item, size_t index, str
     TRY(json_print(tree, &text, why));
     TRY(read_text(buffer_slice(&text), &d, why));
     TRY(access_rules_read(d->rules, "/access_rules", &rules, why));
+    if (persons) {
+        TRY(check_persons(persons, path, d, why));
+        TRY(json_print(persons, &said, why));
+    }
     buffer_clear(&text);
     TRY(dictionary_text(d, &text, why)); /* the published form and no more */
     TRY(shared_hash(d, &h, why));
@@ -209,13 +239,16 @@ static result put_one(struct call *c, const struct json *item, size_t index, str
                              SLICE_ARG(rows_text(rows, 0)), d->dataset.text, apart);
         }
     TRY(RUN(c->core, CATALOGUE_PUT, NULL, why, store_str(d->dataset.text), store_str(c->who.site.text), store_str(edition_text),
-            store_integer(at_ms), store_text(buffer_slice(&text)), store_bytes(slice_of(h.at, HASH_LEN)), store_integer(c->now_ms)));
+            store_integer(at_ms), store_text(buffer_slice(&text)), store_bytes(slice_of(h.at, HASH_LEN)), store_integer(c->now_ms),
+            store_text(buffer_slice(&said))));
     struct hash whole = sha256(buffer_slice(&text));
     struct json *entry = json_object();
     json_set(entry, "site", json_of_str(c->who.site.text));
     json_set(entry, "dataset", json_of_str(d->dataset.text));
     json_set(entry, "edition", json_of_str(edition_text));
     json_set(entry, "dictionary_sha256", json_of_hex(slice_of(whole.at, HASH_LEN)));
+    if (persons)
+        json_set(entry, "persons", json_deep_copy(persons));
     return log_append(c->core, "catalogue", entry, NULL, why);
 }
 
@@ -262,6 +295,9 @@ static struct json *entry_json(const struct dataset_entry *e, bool whole)
         struct json *site = json_object();
         json_set(site, "site", json_of_str(e->sites[i].text));
         json_set(site, "edition", json_of_str(e->editions[i]));
+        struct json *persons = NULL;
+        if (e->persons[i][0] && is_ok(json_parse(slice_str(e->persons[i]), sizeof e->persons[i], &persons, NULL)))
+            json_set(site, "persons", persons);
         json_add(sites, site);
     }
     json_set(v, "sites", sites);

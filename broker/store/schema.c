@@ -197,6 +197,14 @@ static const char step_outbox[] =
     " PRIMARY KEY (document, kind, due_ms));"
     "CREATE INDEX holders_site ON holders (site);";
 
+/* How many persons a site lets the catalogue say it has (JSON, '' for not); what each site said last of a permit's budget,
+ * in millionths: of a variable, or of rho where the variable is ''. */
+static const char step_figures[] =
+    "ALTER TABLE catalogue ADD COLUMN persons TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE budgets_told (permit TEXT NOT NULL, dataset TEXT NOT NULL, site TEXT NOT NULL, variable TEXT NOT NULL,"
+    " left_micro BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (permit, dataset, site, variable));"
+    "CREATE INDEX queries_about ON queries (permit, dataset);";
+
 const char *schema_step(unsigned version, bool bytea)
 {
     switch (version) {
@@ -215,6 +223,7 @@ const char *schema_step(unsigned version, bool bytea)
     case 11: return bytea ? STEP_ACCESS("BYTEA") : STEP_ACCESS("BLOB");
     case 12: return step_reason;
     case 13: return step_outbox;
+    case 14: return step_figures;
     default: abort(); /* SCHEMA_VERSIONS and this switch are changed together */
     }
 }

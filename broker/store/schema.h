@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { SCHEMA_VERSIONS = 14 };
+enum { SCHEMA_VERSIONS = 15 };
 
 /* The statements that lead from `version` to version+1; bytea: in PostgreSQL's spelling of bytes. */
 const char *schema_step(unsigned version, bool bytea);

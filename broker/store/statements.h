@@ -125,14 +125,15 @@
     S(SITE_PROMOTE, "UPDATE sites SET certificate = next, certificate_ends_ms = next_ends_ms, next = NULL,"            \
                     " next_ends_ms = 0 WHERE site = $1 AND next IS NOT NULL")                                          \
     /* --- catalogue --- */                                                                                            \
-    S(CATALOGUE_PUT, "INSERT INTO catalogue (dataset, site, edition, snapshot_at_ms, dictionary, hash, at_ms)"         \
-                     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (dataset, site) DO UPDATE SET"                  \
+    S(CATALOGUE_PUT, "INSERT INTO catalogue (dataset, site, edition, snapshot_at_ms, dictionary, hash, at_ms, persons)" \
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (dataset, site) DO UPDATE SET"              \
                      " edition = excluded.edition, snapshot_at_ms = excluded.snapshot_at_ms,"                          \
-                     " dictionary = excluded.dictionary, hash = excluded.hash, at_ms = excluded.at_ms")                \
+                     " dictionary = excluded.dictionary, hash = excluded.hash, at_ms = excluded.at_ms,"                \
+                     " persons = excluded.persons")                                                                    \
     S(CATALOGUE_OF_SITE, "SELECT dataset, edition, hash FROM catalogue WHERE site = $1 ORDER BY dataset")              \
     S(CATALOGUE_DROP, "DELETE FROM catalogue WHERE dataset = $1 AND site = $2")                                        \
     S(CATALOGUE_LIST, "SELECT DISTINCT dataset FROM catalogue WHERE dataset > $1 ORDER BY dataset LIMIT $2")           \
-    S(CATALOGUE_DATASET, "SELECT site, edition, snapshot_at_ms, dictionary, hash FROM catalogue WHERE dataset = $1"    \
+    S(CATALOGUE_DATASET, "SELECT site, edition, snapshot_at_ms, dictionary, hash, persons FROM catalogue WHERE dataset = $1" \
                          " ORDER BY site")                                                                             \
     S(CATALOGUE_SITES, "SELECT site FROM catalogue WHERE dataset = $1 ORDER BY site")                                  \
     /* --- applications and permits --- */                                                                             \
@@ -265,6 +266,12 @@
       " ORDER BY terms, name LIMIT $2")                                                                                \
     S(QUERIES_OF_PERMIT_COUNT, "SELECT count(*) FROM queries WHERE permit = $1")                                       \
     S(QUERIES_OF_PERMIT_ABOUT, "SELECT count(*) FROM queries WHERE permit = $1 AND dataset = $2")                      \
+    S(QUERIES_OF_PERMIT_BY_DATASET, "SELECT dataset, count(*) FROM queries WHERE permit = $1 GROUP BY dataset ORDER BY dataset LIMIT $2") \
+    S(BUDGET_TOLD_PUT, "INSERT INTO budgets_told (permit, dataset, site, variable, left_micro, at_ms) VALUES ($1, $2, $3, $4, $5, $6)" \
+      " ON CONFLICT (permit, dataset, site, variable) DO UPDATE SET left_micro = excluded.left_micro, at_ms = excluded.at_ms" \
+      " WHERE excluded.at_ms >= budgets_told.at_ms")                                                                   \
+    S(BUDGETS_TOLD, "SELECT dataset, site, variable, left_micro, at_ms FROM budgets_told WHERE permit = $1"            \
+      " ORDER BY dataset, site, variable LIMIT $2")                                                                    \
     S(PERMIT_ADD, "INSERT INTO permits (id, application, state, serial, payload, hash, envelope, from_ms, to_ms,"      \
                   " created_ms, changed_ms, origin, succeeds, renewals)"                                               \
                   " VALUES ($1, $2, 0, 0, $3, $4, '', $5, $6, $7, $8, $9, $10, $11)")                                  \

@@ -10,6 +10,18 @@
 
 enum { LEVELS_SHOWN_MAX = 12 };
 
+/* " (303 persons)", where the site publishes how many. */
+static result persons_words(const struct json *persons, struct buffer *to, struct why *why)
+{
+    static const struct {
+        const char *key, *word;
+    } forms[] = {{"count", ""}, {"about", "about "}, {"below", "fewer than "}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (json_get(persons, forms[i].key))
+            return buffer_printf(to, why, " (%s%lld persons)", forms[i].word, (long long)json_integer(json_get(persons, forms[i].key)));
+    return DONE;
+}
+
 /* Sites and their editions, or just the names of sites given as texts. */
 static result site_names(const struct json *sites, struct buffer *to, struct why *why)
 {
@@ -18,6 +30,7 @@ static result site_names(const struct json *sites, struct buffer *to, struct why
         if (i > 0)
             TRY(buffer_add_str(to, ", ", why));
         TRY(buffer_add(to, json_kind(s) == JSON_STRING ? json_text(s) : json_text(json_get(s, "site")), why));
+        TRY(persons_words(json_get(s, "persons"), to, why));
     }
     return DONE;
 }

@@ -10,6 +10,7 @@
 #include "base/instant.h"
 #include "client/clean_text.h"
 #include "client/commands/permit.h"
+#include "client/show/permit_words.h"
 #include "policy/assess.h"
 #include "policy/scope.h"
 
@@ -56,6 +57,12 @@ static result lines(const struct json *v, struct buffer *to, struct why *why)
     TRY(rule_lines(json_get(v, "rules"), to, why));
     for (size_t k = 0; k < json_size(reasons); k++)
         TRY(reason_line(json_item(reasons, k), to, why));
+    if (json_get(json_get(v, "used"), "permit")) {
+        TRY(buffer_add_str(to, "of the permit before it ", why));
+        TRY(clean_text(json_text(json_get(json_get(v, "used"), "permit")), to, why));
+        TRY(buffer_add_byte(to, '\n', why));
+    }
+    TRY(used_words(json_get(v, "used"), to, why));
     if (json_kind(decided) != JSON_OBJECT)
         return DONE;
     TRY(buffer_add_str(to, "when decided    ", why));
@@ -244,7 +251,49 @@ static enum permit_state state_of(const struct json *document)
     return slice_is(state, "replaced") ? PERMIT_REVOKED : PERMIT_SUSPENDED; /* a draft is not live either */
 }
 
-static int judge_question(struct client *c, const struct json *tree, const struct permit *p, enum permit_state state, struct gathered *k, struct verdict *v)
+/* Of the permit's questions those about this dataset. */
+static uint64_t asked_about(const struct json *used, const char *dataset)
+{
+    const struct json *list = json_get(used, "datasets");
+    for (size_t i = 0; i < json_size(list); i++)
+        if (slice_is(json_text(json_get(json_item(list, i), "dataset")), dataset))
+            return (uint64_t)json_integer(json_get(json_item(list, i), "questions"));
+    return 0;
+}
+
+static bool is_asked(const struct question *q, struct slice variable)
+{
+    int at = dictionary_find(q->dictionary, variable);
+    bool asked = !variable.len || (q->by >= 0 && at == q->by); /* rho is the dataset's */
+    for (unsigned i = 0; at >= 0 && i < q->box_count; i++)
+        asked = asked || q->box[i].variable == (unsigned)at;
+    for (unsigned i = 0; at >= 0 && i < q->dimension_count; i++)
+        asked = asked || q->dimensions[i].variable == (unsigned)at;
+    for (unsigned i = 0; at >= 0 && i < q->variable_count; i++)
+        asked = asked || q->variables[i] == (unsigned)at;
+    return asked;
+}
+
+/* What is left, as told last, of what this question draws on. */
+static struct json *used_for(const struct json *used, const struct question *q)
+{
+    struct json *v = json_object(), *datasets = json_array(), *budgets = json_array();
+    const struct json *all = json_get(used, "budgets"), *counts = json_get(used, "datasets");
+    const char *dataset = q->dictionary->dataset.text;
+    json_set(v, "questions", json_of_integer(json_integer(json_get(used, "questions"))));
+    json_set(v, "datasets", datasets);
+    json_set(v, "budgets", budgets);
+    for (size_t i = 0; i < json_size(counts); i++)
+        if (slice_is(json_text(json_get(json_item(counts, i), "dataset")), dataset))
+            json_add(datasets, json_copy(json_item(counts, i)));
+    for (size_t i = 0; i < json_size(all); i++)
+        if (slice_is(json_text(json_get(json_item(all, i), "dataset")), dataset) && is_asked(q, json_text(json_get(json_item(all, i), "variable"))))
+            json_add(budgets, json_copy(json_item(all, i)));
+    return v;
+}
+
+static int judge_question(struct client *c, const struct json *tree, const struct permit *p, enum permit_state state, const struct json *used,
+                          struct gathered *k, struct verdict *v, struct json **ret_used)
 {
     struct why why = {0};
     struct label dataset;
@@ -261,9 +310,11 @@ static int judge_question(struct client *c, const struct json *tree, const struc
     const struct permit_dataset *d = permit_find_dataset(p, &dataset);
     struct scope_facts facts = {.permit = p, .state = state, .question = q, .account = &k->account, .now_ms = host_now_ms(c->host),
                                 .sites = d ? d->sites : NULL, .site_count = d ? d->site_count : 0, .attested = true,
-                                .attestations = k->facts.attestations, .attestation_count = k->facts.attestation_count};
+                                .attestations = k->facts.attestations, .attestation_count = k->facts.attestation_count,
+                                .questions = asked_about(used, dataset.text)};
     scope_check(&facts, v);
-    scope_check_rules(k->rules, &facts, 0, "the network", v);
+    scope_check_rules(k->rules, &facts, (uint64_t)json_integer(json_get(used, "questions")), "the network", v);
+    *ret_used = used_for(used, q);
     return EXIT_DONE;
 }
 
@@ -300,10 +351,12 @@ static int explain_question(struct client *c, const struct arguments *a, const s
         return client_fail(EXIT_UNREACHABLE, &why);
     read_attestations(k);
     verdict_init(&v);
-    code = judge_question(c, tree, p, state_of(document), k, &v);
+    struct json *used = NULL;
+    code = judge_question(c, tree, p, state_of(document), json_get(document, "used"), k, &v, &used);
     if (code != EXIT_DONE)
         return code;
     shown = verdict_json(&v);
+    json_set(shown, "used", used);
     code = explain(c, shown);
     client_say(c, "Each site decides again, by its own rules and what is left of the permit's budget there.");
     return code;

@@ -62,6 +62,8 @@ int permit_show(struct client *c, const struct arguments *a)
     if (r.code == OK)
         r = permit_words(p, &text, &why);
     if (r.code == OK)
+        r = used_words(json_get(document, "used"), &text, &why);
+    if (r.code == OK)
         r = buffer_add_str(&text, "  state       ", &why);
     if (r.code == OK)
         r = document_line(json_get(document, "state"), &text, &why);

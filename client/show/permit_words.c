@@ -80,3 +80,34 @@ result permit_words(const struct permit *p, struct buffer *to, struct why *why)
     }
     return buffer_printf(to, why, "  SHA-256     %s\n", hash);
 }
+
+static result budget_words(const struct json *one, struct buffer *to, struct why *why)
+{
+    const struct json *rho = json_get(one, "rho_left");
+    TRY(buffer_add_str(to, "  left        ", why));
+    TRY(clean_text(json_text(json_get(one, "dataset")), to, why));
+    TRY(buffer_add_str(to, " at ", why));
+    TRY(clean_text(json_text(json_get(one, "site")), to, why));
+    TRY(buffer_add_str(to, rho ? ": rho" : ": ", why));
+    TRY(clean_text(json_text(json_get(one, "variable")), to, why));
+    TRY(buffer_printf(to, why, " %.4g, as told at ", json_number(rho ? rho : json_get(one, "left"))));
+    TRY(clean_text(json_text(json_get(one, "at")), to, why));
+    return buffer_add_byte(to, '\n', why);
+}
+
+result used_words(const struct json *used, struct buffer *to, struct why *why)
+{
+    const struct json *datasets = json_get(used, "datasets"), *budgets = json_get(used, "budgets");
+    if (!used)
+        return DONE;
+    TRY(buffer_printf(to, why, "  questions   %lld", (long long)json_integer(json_get(used, "questions"))));
+    for (size_t i = 0; i < json_size(datasets); i++) {
+        TRY(buffer_add_str(to, i ? ", " : ": ", why));
+        TRY(clean_text(json_text(json_get(json_item(datasets, i), "dataset")), to, why));
+        TRY(buffer_printf(to, why, " %lld", (long long)json_integer(json_get(json_item(datasets, i), "questions"))));
+    }
+    TRY(buffer_add_byte(to, '\n', why));
+    for (size_t i = 0; i < json_size(budgets); i++)
+        TRY(budget_words(json_item(budgets, i), to, why));
+    return DONE;
+}

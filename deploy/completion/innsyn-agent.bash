@@ -3,7 +3,7 @@ _innsyn_agent() {
     local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
     local -A seconds=([metadata]="preview" [rules]="set show explain" [optout]="apply" [inbox]="list show release refuse" [ledger]="show top-up freeze release"
         [disclosure]="explain")
-    local -A options=([init]="--site --network" [enrol]="--token" [load]="--as --profile --public-data --dry-run" [pause]="--reason"
+    local -A options=([init]="--site --network" [enrol]="--token" [load]="--as --profile --public-data --publish-persons --dry-run" [pause]="--reason"
         [inbox]="--json --sha256 --reason" [rules]="--json --purpose --organisation --account --permit" [journal]="--json" [ledger]="--json --permit --dataset --variable --amount --reason")
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "init enrol load metadata check run pause resume rules block unblock inbox optout journal ledger disclosure --help --version" -- "$word")

@@ -6,6 +6,7 @@ document, looked at with each question.  Site and broker both have it in their r
 import base64
 import json
 import os
+import struct
 import sys
 import time
 
@@ -42,8 +43,8 @@ def query_of(done):
     return words[0]
 
 
-def ask_held(net, value, **more):
-    done = net.ask(question(net, value, **more), check=False)
+def ask_held(net, value, dataset=None, **more):
+    done = net.ask(question(net, value, dataset), check=False, **more)
     return done, query_of(done)
 
 
@@ -77,6 +78,7 @@ def refused_rules(c, net, site, other):
     for words, path in (("are not signed", tampered[:-len(".signed.x")]), ("no holder", tampered),
                         ("no holder", signed_rules(net, site, newer, holder=f"holder-{other}", version=version + 1)),
                         ("is older than version", signed_rules(net, site, newer, version=version - 1)),
+                        ("at_grant is for open data", signed_rules(net, site, {"datasets": {net.data.name + "-ck": {"optouts": "at_grant"}}}, version=version + 1)),
                         ("with other words", signed_rules(net, site, newer, version=version)),
                         ("of site 'elsewhere'", signed_rules(net, "elsewhere", newer, holder=f"holder-{site}", version=version + 1))):
         done = net.agent("rules", "set", folder, path, check=False)
@@ -128,6 +130,136 @@ def rules_tighten(c, net, site):
                  (own[-1]["version"], own[-1]["sha256"]), seconds=10)
     c.that({(e["version"], e["rules_sha256"]) for e in entries(net, "site_rules", site=site)} <= {(e["version"], e["sha256"]) for e in own},
            f"{len(own)} changes of the rules in the journal, {len(entries(net, 'site_rules', site=site))} in the log, the same hashes")
+
+
+class Clock:
+    """The hour of every program that was started under it, as a shift from the real one."""
+
+    def __init__(self, path):
+        self.path, self.shift = path, 0
+        self.to(0)
+
+    def to(self, seconds):
+        self.shift = seconds
+        with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as f:
+            f.write(struct.pack("=q", seconds * 1000))  # in place: the programs have the file mapped
+
+
+def connected(net):
+    net.wait_for("the agents", lambda: all(i["connected"] for i in net.client_json("auditor", "site", "list")["items"]))
+
+
+def start_all(net, clock, **env):
+    """Every program anew, with test hooks: the hour is theirs, and the broker may misbehave."""
+    net.stop_all()
+    net.environment.update(env, INNSYN_TEST_CLOCK_FILE=clock.path)
+    net.start_broker()
+    for person in net.people:
+        net.login(person)
+    for name in net.sites:
+        net.start_agent(name)
+    connected(net)
+
+
+def later(net, clock, seconds):
+    clock.to(clock.shift + seconds)
+    for person in ("researcher", "officer1", "auditor"):
+        net.login(person)
+    connected(net)
+
+
+def fate(net, site, query):
+    """(state of the query, what the site said of it or None) as the one who asked sees it."""
+    shown = net.client_json("researcher", "query", "show", query)
+    said = next(s for s in shown["sites"] if s["site"] == site)
+    return shown["state"], (said.get("reason") or {}).get("code"), shown
+
+
+def ends(net, site, query):
+    net.wait_for("the query's end", lambda: fate(net, site, query)[0] != "running", seconds=60)
+    net.wait_for("the inbox to empty", lambda: waiting(net, site) == [], seconds=60)
+    return fate(net, site, query)
+
+
+def of_task(net, site, task):
+    return [e["type"] for e in journal(net, site) if e.get("task") == task and e["type"] != "asked"]
+
+
+def while_it_waits(c, net, site):
+    """Time runs out, and permits are suspended, resumed and end, while an answer waits."""
+    clock = Clock(net.path("clock"))
+    net.build = running.hooks_build()
+    start_all(net, clock)
+    permit = net.state["permit"]
+    set_rules(net, site, {"release": "ask", "release_hours": 1})
+
+    # nobody decides in time; once with the agent away when the hour strikes
+    for away in (False, True):
+        _, query = ask_held(net, 60 + away)
+        task = waiting(net, site)[0]["task"]
+        if away:
+            net.stop("agent-" + site)
+        clock.to(clock.shift + 61 * 60)
+        if away:
+            net.start_agent(site)
+        later(net, clock, 0)
+        state, code, shown = ends(net, site, query)
+        c.that(state == "done" and code == "release_lapsed" and "result" in shown, f"an hour later{', the agent away,' if away else ''} it has lapsed: {code}")
+        c.that(of_task(net, site, task)[:3] == ["held", "lapsed", "answered"], f"the journal: {of_task(net, site, task)}")
+        c.that(len(entries(net, "site_result", task=task, status="refused", code="release_lapsed")) == 1, "the log has it, once")
+        done = inbox(net, site, "release", task, check=False)
+        c.that(done.returncode != 0, "and it cannot be released any more")
+
+    # suspended while it waits, and resumed: nothing leaves of what waited, a new question waits anew
+    _, query = ask_held(net, 63)
+    task = waiting(net, site)[0]["task"]
+    net.client("officer1", "permit", "suspend", permit, "--reason", "A question first.")
+    state, _, shown = ends(net, site, query)
+    c.that(state == "cancelled" and "result" not in shown, f"its permit suspended: the query is {state}")
+    c.that(of_task(net, site, task) == ["held", "cancelled"], f"the journal: {of_task(net, site, task)}")
+    net.client("officer1", "permit", "resume", permit, "--reason", "Answered.")
+    c.that(net.client("researcher", "query", "show", query, check=False).returncode == 0 and waiting(net, site) == [], "resumed: what was taken back does not come again")
+    _, query = ask_held(net, 63)
+    task = waiting(net, site)[0]["task"]
+    inbox(net, site, "release", task)
+    state, code, shown = ends(net, site, query)
+    c.that(state == "done" and code is None and shown["result"]["by_site"][site]["count"] > 0, "asked again, released: answered")
+
+    # the permit's end comes before the holder's
+    begins, until = clock.shift, time.time() + clock.shift + 40 * 60
+    short = net.permit(net.application(people=("researcher",), begins=stamp(time.time() + begins - 60), ends=stamp(until)))
+    _, query = ask_held(net, 64, permit=short)
+    item = waiting(net, site)[0]
+    c.that(item["until"] <= stamp(until), f"it waits no longer than the permit lasts: {item['until']}")
+    later(net, clock, 41 * 60)
+    state, code, shown = ends(net, site, query)
+    c.that("held" in of_task(net, site, item["task"]) and not {"released", "withheld"} & set(of_task(net, site, item["task"])) and
+           (state, code) in (("cancelled", None), ("cancelled", "release_lapsed"), ("done", "release_lapsed")) and
+           (shown.get("result") or {"by_site": {}})["by_site"].get(site) is None, f"the permit has expired meanwhile: {state}, {code}")
+
+    # a broker that lets it go on although the permit is suspended: the site looks itself
+    start_all(net, clock, INNSYN_TEST_MISBEHAVE="keep_running")
+    _, query = ask_held(net, 65)
+    task = waiting(net, site)[0]["task"]
+    net.client("officer1", "permit", "suspend", permit, "--reason", "Another question.")
+    serial = entries(net, "permit_status", permit=permit)[-1]["serial"]
+    net.wait_for("the site to hear of it", lambda: heard(net, site, permit) == ("suspended", serial), seconds=60)
+    inbox(net, site, "release", task)
+    state, code, _ = ends(net, site, query)
+    c.that(code == "permit_not_live" and of_task(net, site, task)[:2] == ["held", "withheld"], f"a broker that does not take it back: the release is withheld, {code}")
+    net.client("officer1", "permit", "resume", permit, "--reason", "Answered.")
+
+
+def stamp(moment):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def heard(net, site, permit):
+    """The permit's status that the site remembers: (state, serial)."""
+    with open(net.path("agents", site, "guard", "state.json"), encoding="utf-8") as f:
+        statuses = json.load(f)["statuses"]
+    found = [s for s in statuses if s["permit"] == permit]
+    return (found[0]["state"], found[0]["serial"]) if found else None
 
 
 def main():
@@ -255,6 +387,7 @@ def main():
             f.write(net.agent("journal", net.path("agents", site), "--json").stdout)
         met = net.client("auditor", "audit", "reconcile", f"{site}={path}", check=False)
         c.that(met.returncode == 0, f"log and journal agree: {met.stdout.strip()}")
+        while_it_waits(c, net, site)
     c.end()
 
 

@@ -64,7 +64,19 @@ def main():
             until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2 * HOUR))
             net.client("operator", "training", "record", "researcher", "privacy", "--until", until)
             net.client("researcher", "terms", "sign", "use-1")
-            permit = net.permit(net.application(people=("researcher",), datasets=["heart"]))
+            first_site = net.sites[0]
+            for dataset, more in (("heart", ["open", "--public-data"]), ("heart-ck", ["ck"])):
+                net.agent("load", net.path("agents", first_site), path, net.data.files[first_site], "--as", dataset, "--publish-persons", "--profile", *more)
+            people = sum(1 for _ in open(net.data.files[first_site], encoding="utf-8")) - 1
+            enquiry = net.client_json("researcher", "enquiry", "ask", "--title", "t", "--question", "q", "--dataset", "heart", "--dataset", "heart-ck")["id"]
+            estimate = lambda: [d["persons"] for d in net.client_json("researcher", "enquiry", "show", enquiry)["feasibility"]["datasets"]]
+            net.wait_for("the new catalogue", lambda: estimate()[0]["sites"] == 1 and estimate()[1]["fewer_than_1000"] == 1)
+            checks.that(estimate() == [{"count": people, "sites": 1, "fewer_than_1000": 0, "not_published": 1},
+                                       {"sites": 0, "fewer_than_1000": 1, "not_published": 1}], f"an enquiry's estimate counts persons as the holder publishes them: {estimate()}")
+            shown = net.agent("metadata", "preview", net.path("agents", first_site)).stdout
+            checks.that(f"  {people} persons" in shown and "  fewer than 1000 persons" in shown and
+                        f"({people} persons)" in net.client("researcher", "catalogue", "heart").stdout, "the holder's preview and the catalogue say so")
+            permit = net.permit(net.application(people=("researcher",)))
             said = lambda done: done.stdout + done.stderr
             put = net.path("people", "researcher", "look.json")
             with open(put, "w", encoding="utf-8") as f:
@@ -97,6 +109,22 @@ def main():
             checks.that(done.returncode == 1 and "no longer valid" in said(done), "three hours later the training has ended: refused")
             net.client("operator", "training", "record", "researcher", "privacy")
             checks.that(ask(42).returncode == 0, "renewed: the third question is answered, the refused ones did not count")
+            before = net.client_json("researcher", "permit", "show", permit)["used"]
+            answered = net.ask(dict(question(44), dataset="heart-ck"), permit=permit)
+            told = json.loads(answered.stdout)["protection"]["budget"]
+            used = {who: net.client_json(who, "permit", "show", permit)["used"] for who in ("researcher", "officer2", f"holder-{first_site}")}
+            checks.that(before["budgets"] == [] and used["officer2"] == used["researcher"] and used["researcher"]["questions"] == 4 and
+                        {b["site"]: (b["variable"], b["left"]) for b in used["researcher"]["budgets"]} == {b["site"]: (b["variable"], b["left"]) for b in told},
+                        f"what is used of the permit, as told with the answers: {used['researcher']['budgets']}")
+            checks.that([b["site"] for b in used[f"holder-{first_site}"]["budgets"]] == [first_site], "a holder sees the own site's")
+            with open(put, "w", encoding="utf-8") as f:
+                json.dump(dict(question(44), dataset="heart-ck"), f)
+            code, text = explained()
+            checks.that(code == 0 and f"left        heart-ck at {first_site}: age " in text, "and policy explain says what is left for a question")
+            with open(put, "w", encoding="utf-8") as f:
+                json.dump(question(43), f)
+            code, text = explained()
+            checks.that(code == 1 and "3 questions under one permit, 3 were asked" in text, "it says, too, that the open one's questions are used up")
             done = ask(43)
             checks.that(done.returncode == 1 and "questions_used_up" in said(done) and "3 questions under one permit, 3 were asked" in said(done) and "can allow more" in said(done),
                         "the fourth is refused by the broker: limit, used, and what to do")

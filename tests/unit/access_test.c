@@ -197,6 +197,68 @@ static void rules_and_people_as_data(void **state)
     rig_close(&g);
 }
 
+/* The rig's catalogue of this profile, with what a site says of its number of persons. */
+static const struct rig_answer *publish_persons(struct rig *g, int site, const char *profile, const char *persons)
+{
+    char text[3000];
+    const char *at = strstr(rig_catalogue, "\"open\""), *end = strstr(rig_catalogue, "\"snapshot_at\"");
+    snprintf(text, sizeof text, "%.*s\"%s\"%.*s%s%s%s%s", (int)(at - rig_catalogue), rig_catalogue, profile, (int)(end - at - 6), at + 6,
+             persons ? "\"persons\":" : "", persons ? persons : "", persons ? "," : "", end);
+    return rig_site_call(g, site, HTTP_PUT, "/v1/site/catalogue", text);
+}
+
+/* What is not finer than the profile allows is taken, and an enquiry's estimate adds it up. */
+static void numbers_of_persons(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile, *persons;
+        bool taken;
+    } rows[] = {
+        {"open", "{\"count\":303}", true}, {"open", "{\"count\":-1}", false}, {"open", "{\"about\":1000}", false}, {"open", "{}", false},
+        {"open", "{\"count\":303,\"about\":1000}", false}, {"open", "{\"count\":303.5}", false}, {"open", "303", false},
+        {"ck", "{\"count\":303}", false}, {"ck", "{\"about\":303}", false}, {"ck", "{\"about\":900}", false}, {"ck", "{\"about\":12345}", false},
+        {"ck", "{\"about\":12300}", true}, {"ck", "{\"below\":1000}", true}, {"ck", "{\"below\":100}", false}, {"ck", "{\"below\":2000}", false},
+        {"strict", "{\"about\":1000}", true}, {"dp", "{\"about\":1000}", false}, {"dp", "{\"count\":1000}", false},
+    };
+    struct rig g;
+    char path[128], id[DOCUMENT_ID_LEN + 1];
+    rig_open(&g, NULL);
+    rig_network(&g);
+    for (int i = 0; i < 2; i++)
+        EXPECT(rig_site_call(&g, i, HTTP_PUT, "/v1/site/catalogue", "{\"datasets\":[]}"), 200, NULL);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        EXPECT(rig_site_call(&g, 0, HTTP_PUT, "/v1/site/catalogue", "{\"datasets\":[]}"), 200, NULL);
+        EXPECT(publish_persons(&g, 0, rows[i].profile, rows[i].persons), rows[i].taken ? 200 : 400, rows[i].taken ? NULL : "malformed");
+    }
+    EXPECT(publish_persons(&g, 0, "ck", "{\"about\":12300}"), 200, NULL);
+    struct json *entry CLEANUP(json_freep) = entry_with(&g, "catalogue", "persons");
+    assert_int_equal(json_integer(json_get(json_get(entry, "persons"), "about")), 12300);
+    const struct rig_answer *a = rig_call(&g, P_RESEARCHER, HTTP_POST, "/v1/enquiries",
+                                          "{\"title\":\"t\",\"question\":\"q\",\"datasets\":[{\"dataset\":\"heart\"}]}");
+    EXPECT(a, 201, NULL);
+    rig_text(a->body, "id", id, sizeof id);
+    snprintf(path, sizeof path, "/v1/enquiries/%s", id);
+    static const struct {
+        const char *second; /* what the other site publishes */
+        int64_t about, sites, few, silent;
+    } sums[] = {{NULL, 12300, 1, 0, 1}, {"{\"below\":1000}", 12300, 1, 1, 0}, {"{\"about\":1000}", 13300, 2, 0, 0}};
+    for (size_t i = 0; i < COUNT_OF(sums); i++) {
+        EXPECT(publish_persons(&g, 1, "ck", sums[i].second), 200, NULL);
+        a = rig_call(&g, P_RESEARCHER, HTTP_GET, path, NULL);
+        EXPECT(a, 200, NULL);
+        const struct json *p = json_get(json_item(json_get(json_get(a->body, "feasibility"), "datasets"), 0), "persons");
+        assert_int_equal(json_integer(json_get(p, "about")), sums[i].about);
+        assert_int_equal(json_integer(json_get(p, "sites")), sums[i].sites);
+        assert_int_equal(json_integer(json_get(p, "fewer_than_1000")), sums[i].few);
+        assert_int_equal(json_integer(json_get(p, "not_published")), sums[i].silent);
+        assert_null(json_get(p, "count"));
+    }
+    a = rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/catalogue/heart", NULL);
+    assert_int_equal(json_integer(json_get(json_get(json_item(json_get(a->body, "sites"), 0), "persons"), "about")), 12300);
+    rig_close(&g);
+}
+
 static void granted(struct rig *g, const char *path, char permit[DOCUMENT_ID_LEN + 1])
 {
     const struct rig_answer *a = rig_call(g, P_OFFICER1, HTTP_POST, path, "{\"command\":\"grant\",\"version\":6,\"text\":\"good\"}");
@@ -291,7 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grant_against_it_is_explained), cmocka_unit_test(nothing_to_deviate_from), cmocka_unit_test(rules_and_people_as_data),
-        cmocka_unit_test(conditions_of_a_holder), cmocka_unit_test(rights_at_each_query),
+        cmocka_unit_test(conditions_of_a_holder), cmocka_unit_test(rights_at_each_query), cmocka_unit_test(numbers_of_persons),
     };
     return cmocka_run_group_tests_name("access", tests, NULL, NULL);
 }

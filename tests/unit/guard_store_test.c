@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agents/disclosure/cellkey.h"
 #include "agents/guard/asked.h"
 #include "agents/guard/blocks.h"
+#include "agents/guard/datasets.h"
 #include "agents/guard/held.h"
 #include "agents/guard/journal.h"
 #include "agents/guard/store.h"
@@ -248,6 +250,61 @@ static void counting_may_fail(void **state)
             if (!f.hit)
                 break;
         }
+}
+
+/* --- how many persons the catalogue says there are --- */
+
+static int64_t said(enum profile profile, uint64_t persons, const char *dataset, struct cellkey *key, const char **ret_form)
+{
+    static const char *const forms[] = {"count", "about", "below"};
+    struct dictionary d = {.profile = profile};
+    struct json *v CLEANUP(json_freep) = NULL;
+    snprintf(d.dataset.text, sizeof d.dataset.text, "%s", dataset);
+    assert_ok(persons_published(&d, persons, key, &v, NULL));
+    *ret_form = NULL;
+    for (unsigned i = 0; i < 3; i++)
+        if (json_get(v, forms[i])) {
+            assert_null(*ret_form);
+            *ret_form = forms[i];
+        }
+    return *ret_form ? json_integer(json_get(v, *ret_form)) : -1;
+}
+
+/* Never finer than hundreds, never below a thousand, near the truth; the same for the same number, and no step at a known
+ * place: who knows all persons but one learns next to nothing from which hundred it is. */
+static void persons_in_hundreds(void **state)
+{
+    (void)state;
+    const uint8_t bytes[32] = {7};
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    struct cellkey *key CLEANUP(cellkey_freep) = NULL;
+    const char *form, *again;
+    assert_ok(secret_new(slice_of(bytes, sizeof bytes), &secret, NULL));
+    assert_ok(cellkey_new(secret, LABEL_CELL_KEY, &key, NULL));
+    assert_int_equal(said(PROFILE_OPEN, 303, "heart", key, &form), 303);
+    assert_string_equal(form, "count");
+    assert_int_equal(said(PROFILE_DP, 5000, "heart", key, &form), -1);
+    static const enum profile protected[] = {PROFILE_CK, PROFILE_STRICT};
+    for (unsigned p = 0; p < 2; p++) {
+        unsigned moved = 0, at_the_edge = 0;
+        for (uint64_t n = 0; n < 4000; n++) {
+            int64_t about = said(protected[p], n, "heart", key, &form);
+            assert_int_equal(about, said(protected[p], n, "heart", key, &again));
+            assert_ptr_equal(form, again);
+            assert_true(about % 100 == 0 && about >= 1000);
+            if (n < 930)
+                assert_string_equal(form, "below");
+            if (n > 970) {
+                assert_string_equal(form, "about");
+                assert_in_range(about + 1000, n + 1000 - 65, n + 1000 + 65);
+            }
+            if (n > 1000 && n % 100 == 50) { /* plain rounding would step between n - 1 and n, always */
+                at_the_edge++;
+                moved += said(protected[p], n - 1, "heart", key, &again) < about;
+            }
+        }
+        assert_true(moved > 0 && moved < at_the_edge);
+    }
 }
 
 static void broken_state_is_said_so(void **state)
@@ -546,7 +603,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_round_trip_and_refusals),
         cmocka_unit_test(statuses_never_go_back),
-        cmocka_unit_test(any_call_may_fail), cmocka_unit_test(questions_are_counted_once), cmocka_unit_test(counting_may_fail),
+        cmocka_unit_test(any_call_may_fail), cmocka_unit_test(questions_are_counted_once), cmocka_unit_test(counting_may_fail), cmocka_unit_test(persons_in_hundreds),
         cmocka_unit_test(broken_state_is_said_so),
         cmocka_unit_test(journal_goes_on_over_segments),
         cmocka_unit_test(changed_journal_is_noticed),

@@ -818,6 +818,7 @@ static void an_enquiry_becomes_an_application(void **state)
     const struct json *f = json_get(a->body, "feasibility"), *heart = json_item(json_get(f, "datasets"), 0), *lungs = json_item(json_get(f, "datasets"), 1);
     assert_slice(json_text(json_get(f, "feasible")), "partly");
     assert_int_equal(json_size(json_get(heart, "sites")), 1);
+    assert_int_equal(json_integer(json_get(json_get(heart, "persons"), "not_published")), 1);
     assert_slice(json_text(json_item(json_get(heart, "found"), 0)), "age");
     assert_slice(json_text(json_get(json_item(json_get(heart, "unknown"), 0), "nearest")), "age");
     assert_false(json_truth(json_get(lungs, "published")));
