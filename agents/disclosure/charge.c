@@ -3,7 +3,10 @@
 #include <stdlib.h>
 
 #include "agents/disclosure/cells.h"
+#include "agents/disclosure/parent_rule.h"
+#include "agents/disclosure/profile.h"
 #include "agents/disclosure/ptable.h"
+#include "agents/disclosure/summary.h"
 #include "base/secret.h"
 
 enum { CHARGE_TEXT_MAX = 256 * 1024 };
@@ -139,37 +142,122 @@ static result parent_step(const struct question *q, int box_variable, const stru
     return noised_step(x, CHARGE_STATISTIC_PARENT, buffer_slice(&text), least->persons, ret, why);
 }
 
+/* What a histogram shows beside its cells (below, above, missing) has parents too; only those that are shown count, by
+ * the draw that blanks them, lest every variable that few lack be dear. */
+static result smallest_beside(const struct question *q, const struct engine_answer *a, int box, const struct noising *x, struct smallest *least, struct why *why)
+{
+    struct counts_context c = {q, a, x->key, profile_rules(q->dictionary->profile), x->edition};
+    if (q->statistic != STATISTIC_HISTOGRAM || box < 0 || !c.rules || q->box[box].variable == q->dimensions[0].variable)
+        return DONE;
+    for (unsigned extra = 0; extra < CUBE_SLOTS_EXTRA; extra++) {
+        struct parent p = {box, {{(int)(dimension_cells(q, 0) + extra), CELL_FREE, CELL_FREE, CELL_FREE}}, 0};
+        bool large;
+        p.persons = part_sum(&a->parents[box], &p.part).persons;
+        TRY(counts_parent_is_large(&c, &p, &large, why));
+        if (large && p.persons < least->persons)
+            *least = (struct smallest){p.persons, p.part};
+    }
+    return DONE;
+}
+
+static int in_box(const struct question *q, unsigned variable)
+{
+    for (unsigned b = 0; b < q->box_count; b++)
+        if (q->box[b].variable == variable)
+            return (int)b;
+    return -1;
+}
+
+/* Persons by the groups of a summary: a table by `by`, from the counts of a variable with and without a value. */
+static result groups_cube(const struct question *q, const struct engine_answer *a, int box, struct question *ret_table, struct cube *ret, struct why *why)
+{
+    const struct cube *c = box >= 0 ? &a->counts[0].parents[box] : &a->counts[0].base;
+    *ret_table = summary_counts(q, 0);
+    ret_table->dimension_count = 1;
+    *ret = (struct cube){.dimension_count = 1, .slots = {c->slots[0]}, .slot_count = c->slots[0], .persons = calloc(c->slots[0], sizeof *ret->persons)};
+    if (!ret->persons)
+        return FAIL(why, LIMIT, "no memory for the groups of a summary");
+    for (uint64_t i = 0; i < c->slot_count; i++)
+        ret->persons[i / c->slots[1]] += c->persons[i];
+    return DONE;
+}
+
+static result smallest_group(const struct question *q, const struct engine_answer *a, int box, unsigned variable, struct smallest *ret, struct question *ret_table,
+                             struct why *why)
+{
+    struct cube groups;
+    TRY(groups_cube(q, a, box, ret_table, &groups, why));
+    result r = smallest_parent(ret_table, &groups, variable, ret, why);
+    wipe(groups.persons, groups.slot_count * sizeof *groups.persons);
+    free(groups.persons);
+    return r;
+}
+
 static result step_without(const struct question *q, const struct engine_answer *a, unsigned variable, const struct noising *x,
                            uint64_t *ret, struct why *why)
 {
-    int box = -1;
-    for (unsigned b = 0; b < q->box_count; b++)
-        if (q->box[b].variable == variable)
-            box = (int)b;
+    int box = in_box(q, variable);
     struct smallest least;
+    if (q->by >= 0 && a->weighted) {
+        struct question table;
+        TRY(smallest_group(q, a, box, variable, &least, &table, why));
+        return parent_step(&table, box, &least, x, ret, why);
+    }
     TRY(smallest_parent(q, box >= 0 ? &a->parents[box] : &a->base, variable, &least, why));
+    TRY(smallest_beside(q, a, box, x, &least, why));
     return parent_step(q, box, &least, x, ret, why);
 }
 
 /* --- summaries ---------------------------------------------------------------------------------- */
 
+/* A group of a summary, of those with a value of its v-th variable: the same set is the same draw, whatever else is asked. */
+static result group_step(const struct question *q, unsigned v, int group, uint64_t n, const struct noising *x, uint64_t *ret, struct why *why)
+{
+    struct question counted = summary_counts(q, v);
+    int at[TABLE_DIMENSIONS_MAX] = {group, CELL_FREE, CELL_FREE, CELL_FREE};
+    struct buffer text CLEANUP(buffer_done) = {0};
+    at[counted.dimension_count - 1] = 0;
+    buffer_init(&text, CHARGE_TEXT_MAX);
+    TRY(question_cell_box(&counted, at, &text, why));
+    return noised_step(x, CHARGE_STATISTIC_GROUP, buffer_slice(&text), n, ret, why);
+}
+
+/* The smallest group of a summarized variable, also where no mean is shown. */
 static result step_of_group(const struct question *q, const struct engine_answer *a, unsigned variable, const struct noising *x,
                             uint64_t *ret, struct why *why)
 {
-    uint64_t least = a->cohort;
-    unsigned groups = question_groups(q);
-    struct buffer text CLEANUP(buffer_done) = {0};
-    buffer_init(&text, QUESTION_BYTES_MAX + VARIABLE_MAX + 1);
-    for (unsigned g = 0; (a->weighted || a->summary) && g < groups && g < a->summary_groups; g++)
-        for (unsigned v = 0; v < q->variable_count; v++) {
-            size_t i = (size_t)g * a->summary_variables + v;
-            uint64_t n = a->weighted ? a->weighted[i].n : a->summary[i].n;
-            if (q->variables[v] == variable && n < least)
-                least = n;
+    uint64_t least = UINT64_MAX;
+    unsigned v = 0, group = 0;
+    while (q->variables[v] != variable)
+        v++;
+    for (unsigned g = 0; (a->weighted || a->summary) && g < question_groups(q) && g < a->summary_groups; g++) {
+        size_t i = (size_t)g * a->summary_variables + v;
+        uint64_t n = a->weighted ? a->weighted[i].n : a->summary[i].n;
+        if (n < least) {
+            least = n;
+            group = g;
         }
-    TRY(buffer_add(&text, buffer_slice(&q->canonical), why));
-    TRY(buffer_add(&text, q->dictionary->variables[variable].name, why));
-    return noised_step(x, CHARGE_STATISTIC_GROUP, buffer_slice(&text), least, ret, why);
+    }
+    return group_step(q, v, (int)group, least < a->cohort ? least : a->cohort, x, ret, why);
+}
+
+/* Those with a value of some variable are told apart from the others: then the summary is about several sets of one box,
+ * which the audit does not compare and which may differ by one person. */
+static result is_of_several(const struct question *q, const struct engine_answer *a, const struct noising *x, bool *ret, struct why *why)
+{
+    *ret = false;
+    for (unsigned v = 0; a->weighted && v < q->variable_count; v++) {
+        struct question counted = summary_counts(q, v);
+        struct counts_context c = {&counted, &a->counts[v], x->key, profile_rules(q->dictionary->profile), x->edition};
+        if (!c.rules)
+            return FAIL(why, BROKEN, "a summary that is not of a protected profile");
+        for (unsigned g = 0; g < question_groups(q) && g < a->summary_groups; g++) {
+            struct summary_shown shown;
+            TRY(summary_shown_of(&c, (int)g, &a->weighted[(size_t)g * a->summary_variables + v], &shown, why));
+            *ret |= shown.apart;
+        }
+    }
+    return DONE;
 }
 
 static bool is_summarized(const struct question *q, unsigned variable)
@@ -221,6 +309,7 @@ result charge_of(const struct question *q, const struct engine_answer *a, struct
     unsigned quarters = (unsigned)(4 * noise->variance + 0.5);
     struct charge c;
     uint64_t apart, s;
+    bool several;
     struct buffer cohort CLEANUP(buffer_done) = {0};
     if (a->parent_count != q->box_count)
         return FAIL(why, BROKEN, "the engine handed over %u parents for %u box variables", a->parent_count, q->box_count);
@@ -230,12 +319,13 @@ result charge_of(const struct question *q, const struct engine_answer *a, struct
     if (difference < CHARGE_STEP_LAST)
         TRY(noised_step(&x, CHARGE_STATISTIC_DIFFERENCE, buffer_slice(&cohort), difference, &apart, why));
     charge_variables(q, &c);
+    TRY(is_of_several(q, a, &x, &several, why));
     for (unsigned i = 0; i < c.count; i++) {
         bool model = is_summarized(q, c.items[i].variable);
         TRY(model ? step_of_group(q, a, c.items[i].variable, &x, &s, why)
                   : step_without(q, a, c.items[i].variable, &x, &s, why));
         unsigned groups = model ? 1 : groups_of(q, c.items[i].variable);
-        uint64_t most = is_narrowed_and_divided(q) ? narrowed_most(groups) : CHARGE_STEP_LAST;
+        uint64_t most = is_narrowed_and_divided(q) || (several && !model) ? narrowed_most(groups) : CHARGE_STEP_LAST;
         s = s < most ? s : most;
         s = s < apart ? s : apart;
         c.items[i].micro = model ? charge_micro(CHARGE_MODEL_QUARTERS, s)

@@ -7,7 +7,8 @@
  *   - the smallest projected difference that the audit found (agents/disclosure/audit.h),
  * each with keyed noise as a published count has, then rounded down to 10 * 2^k, so that a charge tells no more
  * than a published count.  A summarized variable is charged as a model, 1/(6.25 + n/4), n its smallest group, and what it is
- * summarized by and of (by and box) once for each of them.
+ * summarized by and of (by and box) once for each of them; where so many lack a value that n is of the others alone, at most as
+ * a narrowed box that is divided.
  */
 #ifndef INNSYN_AGENTS_DISCLOSURE_CHARGE_H
 #define INNSYN_AGENTS_DISCLOSURE_CHARGE_H
@@ -39,7 +40,8 @@ uint64_t charge_step(uint64_t n);
 /* Variables that a question names, each once: box, dimensions, summarized, by.  micro is 0. */
 void charge_variables(const struct question *q, struct charge *ret);
 
-/* noise: the profile's.  difference: audit_least.
+/* noise: the profile's.  difference: cohorts_least; at most CHARGE_STEP_EDITION if the permit was answered on another edition
+ * (agents/guard/ledger.h).
  * BROKEN: the answer was made without protect. */
 MUST_CHECK result charge_of(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
                             const struct ptable *noise, uint64_t difference, struct charge *ret, struct why *why);

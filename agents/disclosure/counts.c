@@ -27,7 +27,7 @@ static bool part_is_slot(const struct counts_context *x, const struct part *p)
 
 /* By true counts alone a blank cell would tell on which side of 10 a group is, and two blanks whether one person is in
  * it.  So a parent that is large enough must be so with the noise of a count too (always ck's: from 18 on it is). */
-static result parent_is_large(const struct counts_context *x, const struct parent *p, bool *ret, struct why *why)
+result counts_parent_is_large(const struct counts_context *x, const struct parent *p, bool *ret, struct why *why)
 {
     uint64_t least = x->rules->parent_persons_min;
     const struct ptable *noise = profile_rules(PROFILE_CK)->noise;
@@ -58,7 +58,7 @@ static result parents_are_large(const struct counts_context *x, const struct par
     for (unsigned k = 0; k < x->q->box_count + x->q->dimension_count; k++) {
         if (!parent_at(x->q, x->a, cell, k, &p))
             continue;
-        TRY(parent_is_large(x, &p, &one, why));
+        TRY(counts_parent_is_large(x, &p, &one, why));
         all &= one;
     }
     *ret = all;

@@ -65,6 +65,9 @@ struct counts_context {
     struct slice edition;
 };
 MUST_CHECK result counts_publish_part(const struct counts_context *x, const struct part *p, int64_t *ret, struct why *why);
+/* Is a parent large enough, by the draw that blanks its cells? */
+struct parent;
+MUST_CHECK result counts_parent_is_large(const struct counts_context *x, const struct parent *p, bool *ret, struct why *why);
 /* BROKEN: the engine's cubes do not fit the question. */
 MUST_CHECK result counts_check(const struct counts_context *x, struct why *why);
 

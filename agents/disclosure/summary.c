@@ -31,20 +31,73 @@ static struct published_moments withheld(int64_t n, int64_t n_missing)
     return (struct published_moments){n, n_missing, (double)NAN, (double)NAN};
 }
 
-/* Name for the noise of a group near the threshold. */
-#define SUMMARY_STATISTIC_LEAST "summary-least"
+uint64_t summary_off_the_ends(const struct weighted *w)
+{
+    return w->off_smallest < w->off_largest ? w->off_smallest : w->off_largest;
+}
 
-/* A mean's threshold carries noise, as a parent's does: else a mean that is there and one that is not would tell of one
+bool summary_is_spread(const struct weighted *w, double contributors)
+{
+    double above = w->largest - w->total / (double)w->n, below = w->smallest - w->total / (double)w->n;
+    double square = fmax(above * above, below * below);
+    return w->total >= contributors * w->largest && w->squares >= contributors * square;
+}
+
+/* Names for the noise of a group near a threshold. */
+#define SUMMARY_STATISTIC_LEAST "summary-least"
+#define SUMMARY_STATISTIC_APART "summary-apart"
+#define SUMMARY_STATISTIC_OFF "summary-off"
+#define SUMMARY_STATISTIC_CONTRIBUTORS "summary-contributors"
+
+struct part summary_part(const struct counts_context *x, int group, bool with)
+{
+    unsigned last = x->q->dimension_count - 1;
+    struct part p = {{group, CELL_FREE, CELL_FREE, CELL_FREE}};
+    p.at[last] = with ? 0 : (int)x->a->base.slots[last] - 1;
+    return p;
+}
+
+/* A threshold carries noise, as a parent's does: else a mean that is there and one that is not would tell of one
  * person on which side of it the group is.  The noise is not that of the published n. */
-static result is_large(const struct counts_context *x, const struct part *p, uint64_t n, bool *ret, struct why *why)
+static result is_least(const struct counts_context *x, const char *statistic, const struct part *p, uint64_t n, int64_t least, bool *ret, struct why *why)
 {
     const struct ptable *noise = profile_rules(PROFILE_CK)->noise;
     struct buffer box CLEANUP(buffer_done) = {0};
     uint32_t r;
     buffer_init(&box, BOX_TEXT_MAX);
     TRY(question_cell_box(x->q, p->at, &box, why));
-    TRY(cellkey_draw(x->key, SUMMARY_STATISTIC_LEAST, x->edition, buffer_slice(&box), 0, n, &r, why));
-    *ret = (int64_t)n + ptable_noise(noise, n, r) >= (int64_t)(JITTER_PERSONS_MIN > SUMMARY_PERSONS_MIN ? JITTER_PERSONS_MIN : SUMMARY_PERSONS_MIN);
+    TRY(cellkey_draw(x->key, statistic, x->edition, buffer_slice(&box), 0, n, &r, why));
+    *ret = (int64_t)n + ptable_noise(noise, n, r) >= least;
+    return DONE;
+}
+
+/* How many make the sum, or its deviations, told by true values alone, would tell of the few who do: so each set of persons
+ * has a threshold of its own. */
+static result is_spread(const struct counts_context *x, const struct part *p, const struct weighted *w, bool *ret, struct why *why)
+{
+    struct buffer box CLEANUP(buffer_done) = {0};
+    uint32_t r;
+    buffer_init(&box, BOX_TEXT_MAX);
+    TRY(question_cell_box(x->q, p->at, &box, why));
+    TRY(cellkey_draw(x->key, SUMMARY_STATISTIC_CONTRIBUTORS, x->edition, buffer_slice(&box), part_sum(&x->a->base, p).key_sum, w->n, &r, why));
+    *ret = summary_is_spread(w, CONTRIBUTORS_MIN + CONTRIBUTORS_NOISE * (double)r / 4294967296.0);
+    return DONE;
+}
+
+result summary_shown_of(const struct counts_context *x, int group, const struct weighted *w, struct summary_shown *ret, struct why *why)
+{
+    const int64_t persons_min = JITTER_PERSONS_MIN > SUMMARY_PERSONS_MIN ? JITTER_PERSONS_MIN : SUMMARY_PERSONS_MIN;
+    struct part with = summary_part(x, group, true), without = summary_part(x, group, false);
+    int64_t n;
+    bool large, varied, spread;
+    TRY(is_least(x, SUMMARY_STATISTIC_APART, &without, part_sum(&x->a->base, &without).persons, PARENT_PERSONS_MIN, &ret->apart, why));
+    TRY(counts_publish_part(x, &with, &n, why));
+    TRY(is_least(x, SUMMARY_STATISTIC_LEAST, &with, w->n, persons_min, &large, why));
+    /* A rare 1 among zeros is a count. */
+    _Static_assert(OFF_SURE >= PARENT_PERSONS_MIN + CK_NOISE_MAX, "what the engine does not count is enough");
+    TRY(is_least(x, SUMMARY_STATISTIC_OFF, &with, summary_off_the_ends(w), PARENT_PERSONS_MIN, &varied, why));
+    TRY(is_spread(x, &with, w, &spread, why));
+    ret->mean = n != CELL_WITHHELD && large && varied && spread && summary_allowed(w);
     return DONE;
 }
 
@@ -53,16 +106,15 @@ static result publish_one(const struct counts_context *x, int group, const struc
                           struct published_moments *ret, struct why *why)
 {
     int64_t n, n_missing;
-    unsigned last = x->q->dimension_count - 1;
-    struct part with = {{group, CELL_FREE, CELL_FREE, CELL_FREE}}, without = with;
-    with.at[last] = 0;
-    without.at[last] = (int)x->a->base.slots[last] - 1;
+    struct summary_shown shown;
+    struct part with = summary_part(x, group, true), without = summary_part(x, group, false);
+    TRY(summary_shown_of(x, group, w, &shown, why));
+    if (!shown.apart)
+        with.at[x->q->dimension_count - 1] = CELL_FREE;
     TRY(counts_publish_part(x, &with, &n, why));
     TRY(counts_publish_part(x, &without, &n_missing, why));
     *ret = withheld(n, n_missing);
-    bool large;
-    TRY(is_large(x, &with, w->n, &large, why));
-    if (n == CELL_WITHHELD || !large || !summary_allowed(w))
+    if (!shown.mean)
         return DONE;
     ret->mean = released_digits(fmin(fmax(w->mean, v->clamp_low), v->clamp_high));
     ret->variance = released_digits(w->variance);

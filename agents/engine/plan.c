@@ -256,8 +256,10 @@ static result weighted_encode(const struct engine_answer *a, struct buffer *to, 
 {
     for (size_t i = 0; i < (size_t)a->summary_groups * a->summary_variables; i++) {
         const struct weighted *w = &a->weighted[i];
-        const double all[] = {w->total, w->largest, w->second, w->smallest, w->mean, w->variance};
+        const double all[] = {w->total, w->largest, w->second, w->smallest, w->squares, w->mean, w->variance};
         TRY(wire_u64(to, w->n, why));
+        TRY(wire_u64(to, w->off_smallest, why));
+        TRY(wire_u64(to, w->off_largest, why));
         for (unsigned k = 0; k < sizeof all / sizeof all[0]; k++)
             TRY(wire_double(to, all[k], why));
     }
@@ -345,8 +347,8 @@ static result weighted_decode(struct reader *r, const struct question *q, struct
         return FAIL(why, LIMIT, "no memory for an answer");
     for (size_t i = 0; i < count; i++) {
         struct weighted *w = &ret->weighted[i];
-        if (!reader_u64(r, &w->n) || !reader_double(r, &w->total) || !reader_double(r, &w->largest) || !reader_double(r, &w->second) ||
-            !reader_double(r, &w->smallest) || !reader_double(r, &w->mean) || !reader_double(r, &w->variance))
+        if (!reader_u64(r, &w->n) || !reader_u64(r, &w->off_smallest) || !reader_u64(r, &w->off_largest) || !reader_double(r, &w->total) || !reader_double(r, &w->largest) || !reader_double(r, &w->second) ||
+            !reader_double(r, &w->smallest) || !reader_double(r, &w->squares) || !reader_double(r, &w->mean) || !reader_double(r, &w->variance))
             return FAIL(why, MALFORMED, "not an answer of the engine: the summary is cut short");
     }
     for (unsigned v = 0; v < q->variable_count; v++) {

@@ -43,10 +43,13 @@ struct plan {
     bool protect;                /* also hand over key sums and the parents */
 };
 
+enum { OFF_SURE = 18 }; /* so many are enough with any noise of a count */
 /* A variable of a summary in one group, of values clamped to the dictionary's clamps. */
 struct weighted {
     uint64_t n;                      /* persons with a value */
     double total, largest, second, smallest; /* unweighted; second: 0 when n is 1 */
+    double squares;                  /* unweighted, of the deviations from the mean */
+    uint64_t off_smallest, off_largest; /* persons with another value than that; OFF_SURE or more may stand for more */
     double mean, variance;           /* with jittered weights (agents/engine/jitter.h); NAN for fewer than 25 persons */
 };
 

@@ -489,6 +489,52 @@ static result between(const struct weighing *x, struct why *why)
     return DONE;
 }
 
+/* --- who is off the ends -------------------------------------------------------------------------- */
+
+/* In units of the range, how far all are from the smallest value together, or from the largest: at least so many persons
+ * are off it. */
+static bool is_near_an_end(const struct one *o)
+{
+    double range = o->w.largest - o->w.smallest, n = (double)o->w.n;
+    return o->w.n > 0 && range > 0 && (o->w.total - n * o->w.smallest < OFF_SURE * range || n * o->w.largest - o->w.total < OFF_SURE * range);
+}
+
+static void count_off(struct one *o, double value)
+{
+    o->w.off_smallest += value > o->w.smallest;
+    o->w.off_largest += value < o->w.largest;
+}
+
+/* A third pass, for the few variables that need it. */
+static void off_the_ends(const struct weighing *part, struct chunk *c)
+{
+    struct weighing x = *part;
+    bool wanted[SUMMARY_VARIABLES_MAX] = {false}, any = false;
+    x.from = 0;
+    x.to = x.snapshot->facts.rows;
+    for (uint32_t g = 0; g < x.groups; g++)
+        for (unsigned v = 0; v < x.question->variable_count; v++) {
+            struct one *o = at(&x, g, v);
+            wanted[v] |= is_near_an_end(o);
+            if (!is_near_an_end(o) && o->w.largest > o->w.smallest)
+                o->w.off_smallest = o->w.off_largest = OFF_SURE;
+        }
+    for (unsigned v = 0; v < x.question->variable_count; v++)
+        any |= wanted[v];
+    for (c->first = x.from; any && c->first < x.to; c->first += CHUNK_ROWS) {
+        c->n = x.to - c->first < CHUNK_ROWS ? (size_t)(x.to - c->first) : CHUNK_ROWS;
+        chunk_groups(&x, c);
+        chunk_again(&x, c);
+        for (unsigned v = 0; v < x.question->variable_count; v++) {
+            const double *values = (const double *)x.snapshot->columns[x.question->variables[v]].at + c->first;
+            const struct variable *variable = &x.question->dictionary->variables[x.question->variables[v]];
+            for (size_t i = 0; wanted[v] && i < c->n; i++)
+                if ((c->bits[i / WORD_ROWS] >> i % WORD_ROWS & 1) && !isnan(values[i]))
+                    count_off(at(&x, c->group[i], v), clamped(values[i], variable));
+        }
+    }
+}
+
 static void finish(const struct weighing *x, struct weighted *ret)
 {
     for (uint32_t g = 0; g < x->groups; g++) {
@@ -498,6 +544,7 @@ static void finish(const struct weighing *x, struct weighted *ret)
             struct one *o = at(x, g, v);
             if (o->w.n == 0)
                 o->w.largest = o->w.smallest = 0;
+            o->w.squares = (double)(o->sums.squares[0] + o->sums.squares[1]); /* about the mean, but for its rounding */
             jittered_moments(&o->sums, &o->w.mean, &o->w.variance);
             ret[(size_t)slot * x->question->variable_count + v] = o->w;
         }
@@ -650,6 +697,7 @@ static result sum(struct parts *p, struct why *why)
     run(p, sum_parts);
     for (unsigned i = 1; i < p->count; i++)
         gather_sums(x, &p->part[i]);
+    off_the_ends(x, p->chunk[0]);
     return DONE;
 }
 

@@ -200,8 +200,12 @@ result decide_spend(struct guard *g, struct job *j, bool answered, struct why *w
     struct charge c;
     struct ledger_alarm alarm;
     struct ledger_ask a = ask_of(&j->v);
+    uint64_t difference = cohorts_least(&j->about);
+    charge_variables(j->v.question, &c);
+    if (ledger_crosses(g->ledger, &a, &c) && difference > CHARGE_STEP_EDITION)
+        difference = CHARGE_STEP_EDITION;
     hash_print(&j->v.dataset->edition, edition);
-    TRY(charge_of(j->v.question, &j->answer, g->cellkey, slice_str(edition), rules->noise, cohorts_least(&j->about), &c, why));
+    TRY(charge_of(j->v.question, &j->answer, g->cellkey, slice_str(edition), rules->noise, difference, &c, why));
     TRY(blur_cohorts(g, &j->about, rules->noise, slice_str(edition), why));
     TRY(ledger_spend(g->ledger, &a, &c, &j->about, answered, &alarm, why));
     return tell(g, &j->v, &alarm) ? DONE : FAIL(why, UNAVAILABLE, "the journal cannot be written");

@@ -23,6 +23,8 @@ enum { BUCKETS = 8192, NONE = UINT32_MAX, LEDGER_PATH_MAX = LEDGER_FOLDER_MAX + 
 struct account {
     char *dataset, *permit, *variable;
     int64_t spent, extra, year; /* year: of ALL_PERMITS, whose sum begins anew */
+    struct hash edition;        /* of the last charge */
+    bool charged, crossed;      /* crossed: an earlier one was of another edition */
     uint32_t next;
 };
 
@@ -374,8 +376,8 @@ static result refusal_apply(struct ledger *l, const char *permit, int64_t at_ms,
     return DONE;
 }
 
-static result charges_apply(struct ledger *l, const char *dataset, const char *permit, const struct json *charges, int64_t at_ms,
-                            struct ledger_alarm *alarm, struct why *why)
+static result charges_apply(struct ledger *l, const char *dataset, const char *permit, const struct json *charges, const struct hash *edition,
+                            int64_t at_ms, struct ledger_alarm *alarm, struct why *why)
 {
     struct slice name;
     const struct json *micro;
@@ -386,6 +388,9 @@ static result charges_apply(struct ledger *l, const char *dataset, const char *p
             return FAIL(why, BROKEN, "a charge cannot be read");
         TRY(account_get(l, dataset, permit, variable, &own, why));
         own->spent += json_integer(micro);
+        own->crossed |= own->charged && !hash_equal(&own->edition, edition);
+        own->charged = true;
+        own->edition = *edition;
         TRY(account_get(l, dataset, ALL_PERMITS, variable, &all, why)); /* own may have moved */
         if (all->year != at_ms / YEAR_MS) {
             all->year = at_ms / YEAR_MS;
@@ -422,7 +427,7 @@ static result spent_apply(struct ledger *l, const struct json *v, struct ledger_
     TRY(may_object(&f, "cohort", &cohort));
     TRY(fields_close(&f));
     TRY(charged_add(l, charge_mark(permit, &question, &edition), why));
-    TRY(charges_apply(l, dataset, permit, charges, at_ms, alarm, why));
+    TRY(charges_apply(l, dataset, permit, charges, &edition, at_ms, alarm, why));
     if (cohort)
         TRY(cohort_apply(l, dataset, cohort, why));
     l->last_ms = at_ms > l->last_ms ? at_ms : l->last_ms;
@@ -640,6 +645,17 @@ int64_t ledger_left_least(const struct ledger *l, const struct ledger_ask *a, co
         least = left < least ? left : least;
     }
     return least;
+}
+
+bool ledger_crosses(const struct ledger *l, const struct ledger_ask *a, const struct charge *variables)
+{
+    bool crosses = false;
+    for (unsigned i = 0; i < variables->count; i++) {
+        char variable[VARIABLE_MAX + 1];
+        const struct account *one = name_of(&a->dictionary->variables[variables->items[i].variable], variable) ? account_find(l, a->dataset, a->permit, variable) : NULL;
+        crosses |= one && one->charged && (one->crossed || !hash_equal(&one->edition, a->edition));
+    }
+    return crosses;
 }
 
 enum ledger_stop ledger_may(const struct ledger *l, const struct ledger_ask *a, const struct charge *variables)

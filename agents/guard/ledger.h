@@ -45,6 +45,10 @@ enum ledger_stop { LEDGER_OPEN, LEDGER_FROZEN, LEDGER_LOCKED, LEDGER_EXHAUSTED }
 /* Before anything is computed: nothing of the data decides here.  charge: the variables (charge_variables). */
 enum ledger_stop ledger_may(const struct ledger *l, const struct ledger_ask *a, const struct charge *variables);
 
+/* Was a variable of this question charged to this permit on another edition?  Then the same box may be two sets that differ
+ * by one person, who left or came, and the charge is at CHARGE_STEP_EDITION. */
+bool ledger_crosses(const struct ledger *l, const struct ledger_ask *a, const struct charge *variables);
+
 /* What is left of a variable under a permit; never negative. */
 int64_t ledger_left(const struct ledger *l, const char *dataset, const char *permit, const struct variable *v);
 /* The smallest of them over the variables of a charge; LEDGER_CAP for none. */

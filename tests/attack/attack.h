@@ -24,5 +24,10 @@ void b4(void);
 void c1(void);
 /* hostile.c */
 void b5(void);
+void b6(void);
+void b7(void);
+void b8(void);
+void b9(void);
+void b10(void);
 
 #endif

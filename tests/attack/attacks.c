@@ -704,7 +704,8 @@ int main(int argc, char **argv)
         void (*attack)(void);
     } attacks[] = {{"A1", a1}, {"A2", a2}, {"A3", a3}, {"A4", a4}, {"A5", a5}, {"A6", a6}, {"A7", a7}, {"A8", a8}, {"A9", a9}, {"A12", a12},
                    {"A15", a15}, {"A16", a16}, {"A17", a17}, {"A18", a18}, {"A21", a21}, {"A22", a22}, {"A24", a24},
-                   {"B1", b1}, {"B2", b2}, {"B3", b3}, {"B4", b4}, {"B5", b5}, {"C1", c1}};
+                   {"B1", b1}, {"B2", b2}, {"B3", b3}, {"B4", b4}, {"B5", b5}, {"B6", b6},
+                   {"B7", b7}, {"B8", b8}, {"B9", b9}, {"B10", b10}, {"C1", c1}};
     unsigned chosen = 0, run = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--noise") == 0) {

@@ -89,8 +89,16 @@ void population_init(struct population *p, unsigned persons, unsigned zips, uint
     }
 }
 
+double *population_number(struct population *p, unsigned number)
+{
+    p->y[number] = array(p->persons, sizeof *p->y[number]);
+    return p->y[number];
+}
+
 void population_done(struct population *p)
 {
+    for (unsigned y = 0; y < NUMBERS; y++)
+        free(p->y[y]);
     free(p->zip);
     free(p->age);
     free(p->dx);
@@ -131,10 +139,16 @@ static struct dictionary *dictionary_of(unsigned zips)
 {
     static char text[SITE_TEXT_MAX * 16];
     static const char *const names[SITE_VARIABLES] = {"pid", "zip", "age", "dx", "secret", "x", "b0", "b1", "b2", "b3", "b4", "b5"};
+    char number[8];
     size_t room = sizeof text, n = (size_t)snprintf(text, room, "{\"dataset\":\"town\",\"profile\":\"ck\",\"variables\":[{\"name\":\"pid\",\"type\":\"id\"}");
     for (unsigned v = 1; v < SITE_VARIABLES; v++) {
         if (v == X) {
             n += (size_t)snprintf(text + n, room - n, ",{\"name\":\"x\",\"type\":\"integer\",\"grid\":{\"origin\":0,\"step\":1},\"clamps\":[0,60]}");
+            continue;
+        }
+        if (v >= Y0) {
+            snprintf(number, sizeof number, "y%u", v - Y0);
+            n += (size_t)snprintf(text + n, room - n, ",{\"name\":\"%s\",\"type\":\"number\",\"clamps\":[0,1000]}", number);
             continue;
         }
         n += (size_t)snprintf(text + n, room - n, ",{\"name\":\"%s\",\"type\":\"category\"", names[v]);
@@ -181,6 +195,28 @@ static void fill_columns(struct site *s, const struct population *p)
     column(s, SECRET, p->secret, p->persons);
     for (unsigned b = 0; b < BITS; b++)
         column(s, B0 + b, p->bit[b], p->persons);
+    double *nobody = NULL;
+    for (unsigned y = 0; y < NUMBERS; y++) {
+        double *values = p->y[y] ? array(p->persons, sizeof *values) : nobody;
+        if (p->y[y])
+            memcpy(values, p->y[y], p->persons * sizeof *values);
+        if (!values) {
+            values = nobody = array(p->persons, sizeof *values);
+            for (unsigned i = 0; i < p->persons; i++)
+                values[i] = (double)NAN;
+        }
+        s->owned[Y0 + y] = values == nobody && s->nobody ? NULL : values;
+        s->nobody = s->nobody || values == nobody;
+        s->columns[Y0 + y] = (struct snapshot_column){COLUMN_DOUBLE, values};
+    }
+}
+
+void site_leave_out(struct site *s, const uint64_t *rows, size_t count)
+{
+    s->edition++;
+    s->s.left_out = rows;
+    s->s.left_out_count = count;
+    s->s.left_out_name = (struct hash){{(uint8_t)s->edition}};
 }
 
 void site_forget(struct site *s)
@@ -297,10 +333,14 @@ struct said_so site_ask(struct site *s, unsigned permit, const char *where, cons
         MUST(counts_open(&as_open, &a, &so.p, &trouble));
     }
     bool refused = r.code == DENIED || !holds;
-    MUST(charge_of(q, &a, s->key, slice_str(edition_text), profile_rules(PROFILE_CK)->noise, cohorts_least(&about), &c, &trouble));
+    struct ledger_ask ask = {"town", permit_id, &q->hash, &edition, s->d};
+    uint64_t difference = cohorts_least(&about);
+    charge_variables(q, &c);
+    if (s->on.editions && ledger_crosses(s->ledger, &ask, &c) && difference > CHARGE_STEP_EDITION)
+        difference = CHARGE_STEP_EDITION;
+    MUST(charge_of(q, &a, s->key, slice_str(edition_text), profile_rules(PROFILE_CK)->noise, difference, &c, &trouble));
     so.charge = charged(q, &c);
     if (s->on.ledger || s->on.parents_and_audit) {
-        struct ledger_ask ask = {"town", permit_id, &q->hash, &edition, s->d};
         struct charge free_of = {0};
         struct why why = {0};
         result spent = ledger_spend(s->ledger, &ask, s->on.ledger ? &c : &free_of, &about, !refused, &alarm, &why);

@@ -20,22 +20,24 @@
 #include "agents/engine/weighted.h"
 #include "agents/guard/ledger.h"
 
-enum { SITE_VARIABLES = 12, SITE_TEXT_MAX = 65536, BITS = 6 };
+enum { NUMBERS = 16, SITE_VARIABLES = 12 + NUMBERS, SITE_TEXT_MAX = 65536, BITS = 6 };
 /* Variables: pid, zip (levels), age (8; groupings pairs and halves), dx (8), secret (2), x (integer, grid 1 from 0, clamps 0 to 60), b0 .. b5 (2). */
-enum { ZIP = 1, AGE, DX, SECRET, X, B0 };
+enum { ZIP = 1, AGE, DX, SECRET, X, B0, Y0 = B0 + BITS };
 
 struct defences {
     bool noise, parents_and_audit, ledger;
+    bool editions; /* who was answered on another edition pays more */
     bool valued; /* who has a value of a summarized variable is audited apart */
 };
-#define ALL_DEFENCES ((struct defences){true, true, true, true})
-#define NO_DEFENCES ((struct defences){false, false, false, false})
+#define ALL_DEFENCES ((struct defences){true, true, true, true, true})
+#define NO_DEFENCES ((struct defences){false, false, false, false, false})
 
 struct population {
     unsigned persons, zips;
     uint16_t *zip;
     uint8_t *age, *dx, *secret, *bit[BITS];
     int *x; /* below 0: missing */
+    double *y[NUMBERS]; /* NULL: nobody has one; population_number makes it */
     uint64_t seed;
 };
 
@@ -51,6 +53,7 @@ struct site {
     struct ledger *ledger;
     struct defences on;
     unsigned edition;
+    bool nobody; /* has a column of missing values, which its numbers share */
 };
 
 enum said { ANSWERED, REFUSED, EXHAUSTED };
@@ -67,11 +70,14 @@ uint64_t draw(uint64_t *seed);
 unsigned below(uint64_t *seed, unsigned n);
 
 void population_init(struct population *p, unsigned persons, unsigned zips, uint64_t seed);
+double *population_number(struct population *p, unsigned number); /* of all, 0 at first */
 void population_done(struct population *p);
 
 /* New keys and an empty ledger.  The population is copied. */
 void site_init(struct site *s, const struct population *p, struct defences on);
 void site_done(struct site *s);
+/* A new edition, without these rows (rising; borrowed). */
+void site_leave_out(struct site *s, const uint64_t *rows, size_t count);
 void site_forget(struct site *s); /* an empty ledger again */
 
 /* where and statistic: JSON, "" for no where.  permit: a number.  The caller frees with published_done. */

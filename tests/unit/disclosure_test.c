@@ -552,7 +552,7 @@ static void a_profile_that_is_not_built_releases_nothing(void **state)
 
 static struct weighted plain(uint64_t n)
 {
-    return (struct weighted){.n = n, .total = 50.0 * (double)n, .largest = 70, .second = 69, .smallest = 20, .mean = 50.4321, .variance = 123.456};
+    return (struct weighted){.n = n, .total = 50.0 * (double)n, .largest = 70, .second = 69, .smallest = 20, .squares = 123 * (double)n, .off_smallest = n, .off_largest = n, .mean = 50.4321, .variance = 123.456};
 }
 
 /* Each rule alone withholds mean and variance; at its boundary they leave. */
@@ -575,6 +575,15 @@ static void summary_rules_each_withhold(void **state)
     assert_false(summary_allowed(&w));
     w = plain(100), w.mean = NAN;
     assert_false(summary_allowed(&w));
+    w = plain(100), w.largest = 90; /* 40 above the mean: a square of 1,600 */
+    w.squares = 3 * 1600;
+    assert_true(summary_is_spread(&w, 3));
+    assert_false(summary_is_spread(&w, 3.01)); /* one person makes the variance */
+    w.squares = 1e6, w.total = 271, w.largest = 90, w.smallest = 0;
+    assert_true(summary_is_spread(&w, 3));
+    assert_false(summary_is_spread(&w, 3.1)); /* or the sum */
+    w.off_smallest = 3;
+    assert_int_equal(summary_off_the_ends(&w), 3);
     assert_close(released_digits(0.0123456), 0.0123, 0);
     assert_close(released_digits(-98765), -98800, 0);
     assert_close(released_digits(0), 0, 0);

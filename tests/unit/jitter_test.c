@@ -169,7 +169,8 @@ static void expect(const struct row *rows, struct jitter *j, int sex, bool bp, c
     uint64_t mark;
     memcpy(&mark, box.at, sizeof mark);
     uint64_t key = mark, n = 0;
-    double weight = 0, mean = 0, variance = 0, total = 0, largest = -1, smallest = 1e9;
+    double weight = 0, mean = 0, variance = 0, total = 0, largest = -1, smallest = 1e9, squares = 0;
+    uint64_t off_smallest = 0, off_largest = 0;
     for (unsigned pass = 0; pass < 3; pass++)
         for (unsigned i = 0, order = 0; i < PERSONS; i++) {
             double x = bp ? rows[i].bp : rows[i].age;
@@ -187,11 +188,17 @@ static void expect(const struct row *rows, struct jitter *j, int sex, bool bp, c
                 weight += w;
                 mean += w * x;
             } else {
+                squares += (x - total / (double)n) * (x - total / (double)n);
+                off_smallest += x > smallest;
+                off_largest += x < largest;
                 variance += w * (x - mean / weight) * (x - mean / weight);
             }
         }
     assert_int_equal(got->n, n);
     assert_close(got->total, total, 1e-12);
+    assert_close(got->squares, squares, 1e-11);
+    assert_true(got->off_smallest == off_smallest || (got->off_smallest >= OFF_SURE && off_smallest >= OFF_SURE));
+    assert_true(got->off_largest == off_largest || (got->off_largest >= OFF_SURE && off_largest >= OFF_SURE));
     assert_close(got->largest, largest, 0);
     assert_close(got->smallest, smallest, 0);
     assert_close(got->mean, mean / weight, 1e-12);
