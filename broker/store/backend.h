@@ -1,5 +1,5 @@
 /*
- * backend.h - what a backend gives store.c.  Only store.c, sqlite.c and postgres.c include it.
+ * backend.h - what a backend gives store.c, and the rows it fills.  Only the files of this folder include it.
  */
 #ifndef INNSYN_BROKER_STORE_BACKEND_H
 #define INNSYN_BROKER_STORE_BACKEND_H

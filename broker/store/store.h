@@ -22,13 +22,11 @@
 #include "base/host.h"
 #include "base/result.h"
 #include "base/slice.h"
+#include "broker/store/rows.h"
 #include "broker/store/statements.h"
 
 enum {
     STORE_PARAMETERS_MAX = 16,
-    STORE_COLUMNS_MAX = 24,
-    STORE_ROWS_MAX = 20000,
-    STORE_RESULT_BYTES_MAX = 64 * 1024 * 1024,
     STORE_BUSY_MS = 5000,        /* waited for another's lock */
     STORE_STATEMENT_MS = 20000,  /* longest a statement may take at a server */
     STORE_MARK_LEN = 16,
@@ -97,7 +95,6 @@ MUST_CHECK result store_savepoint(struct store *s, struct why *why);
 MUST_CHECK result store_release(struct store *s, struct why *why);
 MUST_CHECK result store_rollback_to(struct store *s, struct why *why); /* and releases it */
 
-struct rows;
 /* ret may be NULL when no rows are wanted.  The caller frees *ret with rows_free. */
 MUST_CHECK result store_run(struct store *s, enum statement statement, const struct store_value *parameters,
                             unsigned count, struct rows **ret, struct why *why);
@@ -106,18 +103,6 @@ MUST_CHECK result store_run(struct store *s, enum statement statement, const str
     store_run((store), (statement), (const struct store_value[]){__VA_ARGS__},                     \
               (unsigned)(sizeof((const struct store_value[]){__VA_ARGS__}) / sizeof(struct store_value)), \
               (ret), (why))
-
-/* Moves to the next row (the first, at the first call); false at the end. */
-bool rows_next(struct rows *r);
-unsigned rows_count(const struct rows *r);
-/* Of the row at hand.  A getter of another type than the column's, or of a column that is not there,
- * stops the process: statements and their readers are written together. */
-int64_t rows_integer(const struct rows *r, unsigned column); /* NULL reads as 0 */
-struct slice rows_text(const struct rows *r, unsigned column); /* NULL reads as empty; borrowed from r */
-struct slice rows_bytes(const struct rows *r, unsigned column);
-bool rows_is_null(const struct rows *r, unsigned column);
-void rows_free(struct rows *r);
-void rows_freep(struct rows **r);
 
 /* Is the store there? */
 MUST_CHECK result store_ping(struct store *s, struct why *why);
