@@ -9,26 +9,6 @@
 
 enum { TEXT_MAX = 20000, UNIT_MAX = 100, NEAREST_EDITS_MAX = 2 };
 
-/* Up to here a grid is looked for among decimals, and a step's inverse is taken as whole (R-21: at most 6 decimals). */
-static const double INVERSE_MAX = 1e9;
-static const double GRID_TOLERANCE = 1e-9; /* of a step */
-static const double WHOLE_TOLERANCE = 1e-12; /* relative: some roundings of a decimal */
-static const double DAY_MIN = -719162, DAY_MAX = 2932896; /* 0001-01-01 to 9999-12-31: what has a text */
-static const double WHOLE_MAX = 9007199254740992.0; /* 2^53 */
-
-const char *variable_type_name(enum variable_type t)
-{
-    switch (t) {
-    case VARIABLE_ID: return "id";
-    case VARIABLE_CATEGORY: return "category";
-    case VARIABLE_INTEGER: return "integer";
-    case VARIABLE_NUMBER: return "number";
-    case VARIABLE_DATE: return "date";
-    case VARIABLE_CODE: return "code";
-    }
-    return "?";
-}
-
 static const struct {
     const char *name;
     enum variable_type type;
@@ -67,82 +47,7 @@ static bool has_grid(enum variable_type t)
     return t == VARIABLE_INTEGER || t == VARIABLE_NUMBER || t == VARIABLE_DATE;
 }
 
-double variable_lattice(const struct variable *v)
-{
-    return v->type == VARIABLE_INTEGER || v->type == VARIABLE_DATE ? 1 : 0;
-}
-
-static bool is_whole(double x)
-{
-    return fabs(x - round(x)) <= WHOLE_TOLERANCE * fabs(x);
-}
-
-/* The k-th cut.  Decimals such as 0.1 have no exact double: (1 + 2 * 1) / 10 is the double nearest to the
- * decimal, 0.1 + 2 * 0.1 is not, and the data hold the nearest. */
-static double grid_at(const struct variable *v, double k)
-{
-    for (double scale = 1; scale <= INVERSE_MAX; scale *= 10) {
-        double origin = v->grid_origin * scale, step = v->grid_step * scale;
-        if (!is_whole(origin) || !is_whole(step))
-            continue;
-        double whole = round(origin) + k * round(step);
-        if (fabs(whole) < WHOLE_MAX)
-            return whole / scale + 0.0; /* + 0.0: no negative zero */
-        break;
-    }
-    double inverse = 1 / v->grid_step, whole = round(inverse); /* a third, say */
-    double distance = v->grid_step < 1 && whole <= INVERSE_MAX && fabs(inverse - whole) <= GRID_TOLERANCE * whole
-                          ? k / whole
-                          : k * v->grid_step;
-    return v->grid_origin + distance + 0.0;
-}
-
-bool variable_on_grid(const struct variable *v, double x, double *ret, double *ret_below, double *ret_above)
-{
-    *ret_below = *ret_above = x;
-    if (!(v->grid_step > 0) || !isfinite(x))
-        return false;
-    double k = (x - v->grid_origin) / v->grid_step, nearest = round(k);
-    if (!(fabs(k) < WHOLE_MAX))
-        return false;
-    if (fabs(k - nearest) <= GRID_TOLERANCE) {
-        *ret = grid_at(v, nearest);
-        return true;
-    }
-    *ret_below = grid_at(v, floor(k));
-    *ret_above = grid_at(v, ceil(k));
-    return false;
-}
-
 /* --- reading ---------------------------------------------------------------------------------- */
-
-/* A JSON value as a number on the variable's axis: a date's text becomes its day. */
-static result read_axis(const struct json *v, enum variable_type type, const char *path, double *ret, struct why *why)
-{
-    int32_t day;
-    if (type == VARIABLE_DATE && json_kind(v) == JSON_STRING) {
-        if (!date_parse(json_text(v), &day))
-            return FAIL_AT(why, MALFORMED, path, "not a day: write YYYY-MM-DD");
-        *ret = day;
-        return DONE;
-    }
-    if (!json_is_number(v))
-        return FAIL_AT(why, MALFORMED, path, "must be a number%s", type == VARIABLE_DATE ? " of days or a day YYYY-MM-DD" : "");
-    double x = json_number(v);
-    if (!isfinite(x) || fabs(x) > WHOLE_MAX)
-        return FAIL_AT(why, MALFORMED, path, "must lie within 2^53 of zero");
-    if (type != VARIABLE_NUMBER && x != floor(x))
-        return FAIL_AT(why, MALFORMED, path, "must be whole for a variable of type %s", variable_type_name(type));
-    if (type == VARIABLE_DATE && (x < DAY_MIN || x > DAY_MAX))
-        return FAIL_AT(why, MALFORMED, path, "must be a day of the years 0001 to 9999");
-    *ret = x;
-    return DONE;
-}
-
-result variable_read_axis(const struct variable *v, const struct json *json, const char *path, double *ret, struct why *why)
-{
-    return read_axis(json, v->type, path, ret, why);
-}
 
 static result read_grid(struct fields *f, struct variable *v)
 {
@@ -164,10 +69,10 @@ static result read_grid(struct fields *f, struct variable *v)
     TRY(fields_close(&g));
     if (origin) {
         fields_path(&g, "origin", path);
-        TRY(read_axis(origin, v->type, path, &v->grid_origin, f->why));
+        TRY(axis_read(origin, v->type, path, &v->grid_origin, f->why));
     }
     fields_path(&g, "step", path);
-    TRY(read_axis(step, v->type == VARIABLE_DATE ? VARIABLE_INTEGER : v->type, path, &v->grid_step, f->why));
+    TRY(axis_read(step, v->type == VARIABLE_DATE ? VARIABLE_INTEGER : v->type, path, &v->grid_step, f->why));
     if (!(v->grid_step > 0))
         return FAIL_AT(f->why, MALFORMED, path, "the step of a grid must be above 0");
     return DONE;
@@ -183,47 +88,12 @@ static result read_clamps(struct fields *f, struct variable *v)
     fields_path(f, "clamps", path);
     if (!has_grid(v->type) || json_size(clamps) != 2)
         return FAIL_AT(f->why, MALFORMED, path, "clamps are [low, high] of an integer, number or date");
-    TRY(read_axis(json_item(clamps, 0), v->type, path, &v->clamp_low, f->why));
-    TRY(read_axis(json_item(clamps, 1), v->type, path, &v->clamp_high, f->why));
+    TRY(axis_read(json_item(clamps, 0), v->type, path, &v->clamp_low, f->why));
+    TRY(axis_read(json_item(clamps, 1), v->type, path, &v->clamp_high, f->why));
     if (v->clamp_low >= v->clamp_high)
         return FAIL_AT(f->why, MALFORMED, path, "the low clamp must be below the high one");
     v->has_clamps = true;
     return DONE;
-}
-
-/* qsort_r's order of indices by the texts they name. */
-static int by_text(const void *a, const void *b, void *texts)
-{
-    const struct slice *t = texts;
-    return slice_compare(t[*(const unsigned *)a], t[*(const unsigned *)b]);
-}
-
-static unsigned *sorted_order(struct slice *texts, unsigned count)
-{
-    unsigned *order = calloc(count ? count : 1, sizeof *order);
-    if (!order)
-        return NULL;
-    for (unsigned i = 0; i < count; i++)
-        order[i] = i;
-    qsort_r(order, count, sizeof *order, by_text, texts);
-    return order;
-}
-
-/* Binary search; -1 when there is none. */
-static int find_text(const struct slice *texts, const unsigned *order, unsigned count, struct slice text)
-{
-    unsigned low = 0, high = count;
-    while (low < high) {
-        unsigned middle = low + (high - low) / 2;
-        int c = slice_compare(text, texts[order[middle]]);
-        if (c == 0)
-            return (int)order[middle];
-        if (c < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return -1;
 }
 
 static result read_levels(struct fields *f, struct variable *v)
@@ -258,7 +128,7 @@ static result read_levels(struct fields *f, struct variable *v)
             return FAIL_AT(f->why, MALFORMED, at, "a level's code may not be empty");
     }
     v->level_count = (unsigned)count;
-    v->level_order = sorted_order(v->levels, v->level_count);
+    v->level_order = texts_order(v->levels, v->level_count);
     if (!v->level_order)
         return FAIL(f->why, LIMIT, "no memory for %zu levels", count);
     for (unsigned i = 1; i < v->level_count; i++) {
@@ -363,7 +233,7 @@ static result read_variables(const struct json *array, bool published, struct di
         return FAIL(why, LIMIT, "no memory for %zu variables", count);
     for (unsigned i = 0; i < d->variable_count; i++)
         names[i] = d->variables[i].name;
-    d->order = sorted_order(names, d->variable_count);
+    d->order = texts_order(names, d->variable_count);
     free(names);
     if (!d->order)
         return FAIL(why, LIMIT, "no memory for %zu variables", count);
@@ -476,11 +346,6 @@ int dictionary_find(const struct dictionary *d, struct slice variable)
     return -1;
 }
 
-int variable_find_level(const struct variable *v, struct slice code)
-{
-    return v->level_order ? find_text(v->levels, v->level_order, v->level_count, code) : -1;
-}
-
 static uint8_t lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
@@ -528,20 +393,6 @@ struct slice dictionary_nearest(const struct dictionary *d, struct slice variabl
 
 /* --- the published form (R-22) ---------------------------------------------------------------- */
 
-static struct json *axis_json(enum variable_type type, double x)
-{
-    char text[DATE_TEXT_SIZE];
-    if (type != VARIABLE_DATE || fabs(x) > INT32_MAX)
-        return json_of_number(x);
-    date_print((int32_t)x, text);
-    return json_of_str(text);
-}
-
-struct json *variable_axis_json(const struct variable *v, double x)
-{
-    return axis_json(v->type, x);
-}
-
 static struct json *variable_json(const struct variable *v)
 {
     struct json *o = json_object();
@@ -562,14 +413,14 @@ static struct json *variable_json(const struct variable *v)
     }
     if (has_grid(v->type) && v->grid_step > 0) {
         struct json *grid = json_object();
-        json_set(grid, "origin", axis_json(v->type, v->grid_origin));
+        json_set(grid, "origin", axis_json_of(v->type, v->grid_origin));
         json_set(grid, "step", json_of_number(v->grid_step));
         json_set(o, "grid", grid);
     }
     if (v->has_clamps) {
         struct json *clamps = json_array();
-        json_add(clamps, axis_json(v->type, v->clamp_low));
-        json_add(clamps, axis_json(v->type, v->clamp_high));
+        json_add(clamps, axis_json_of(v->type, v->clamp_low));
+        json_add(clamps, axis_json_of(v->type, v->clamp_high));
         json_set(o, "clamps", clamps);
     }
     if (v->grouping_count)

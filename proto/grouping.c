@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/dictionary.h"
+#include "proto/variable.h"
 
 /* --- labels ------------------------------------------------------------------------------------ */
 
