@@ -18,6 +18,7 @@
 #include "agents/guard/datasets.h"
 #include "agents/guard/ledger.h"
 #include "agents/guard/optouts.h"
+#include "stats/noised.h"
 
 enum { NEAR_SHOWN_MAX = 20 };
 
@@ -184,8 +185,8 @@ static result explain_noised_sums(const struct question *q, struct why *why)
         struct published_lattice l;
         TRY(dp_lattice(of, q->variable_count, units, &l, why));
         double sum = l.unit * sqrt((double)l.noise_sum);
-        printf("              %.*s between %g and %g: standard deviation %.3g of n, %.3g of the sum less %g n; of a mean of %d persons about %.2g\n", SLICE_ARG(of->name),
-               of->clamp_low, of->clamp_high, sqrt((double)l.noise_n), sum, l.centre, PERSONS_TOLD, sum / PERSONS_TOLD);
+        printf("              %.*s between %g and %g: standard deviation %.3g of n, %.6g of the sum less %g n; of a mean of %d persons about %.2g\n", SLICE_ARG(of->name),
+               of->clamp_low, of->clamp_high, sqrt((double)l.noise_n), noised_digits(sum, sum), l.centre, PERSONS_TOLD, sum / PERSONS_TOLD);
     }
     return DONE;
 }

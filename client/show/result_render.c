@@ -400,7 +400,7 @@ static result add_noised(struct page *p, struct table *t, const struct json *v, 
     char text[CELL_TEXT];
     if (!json_is_number(v) || !json_is_number(sd))
         return add_figure(p, t, v);
-    (void)snprintf(text, sizeof text, p->options->utf8 ? "%.6g \u00b1%.2g" : "%.6g +-%.2g", json_number(v), json_number(sd));
+    (void)snprintf(text, sizeof text, p->options->utf8 ? "%.6g \u00b1%.6g" : "%.6g +-%.6g", json_number(v), json_number(sd));
     return table_cell_str(t, text, p->why);
 }
 

@@ -16,6 +16,9 @@ double sigma(double runs); /* standard error of a share near a half */
 void a17(void);
 void a18(void);
 void a24(void);
+/* sums.c */
+void a18_sums(void);
+void a24_sums(void);
 /* outside.c */
 void b1(void);
 void b2(void);

@@ -120,6 +120,7 @@ void a18(void)
     system_words_done(&words);
     report("A18", 1, 0.99, (double)right / runs, phi(sqrt(1 / 400.0)) + 0.005 + 3 * sigma(runs), runs, 1 / 200.0, "0 or 1 from one answer, rho 1/200 (off: the count itself)");
     report("A18", 1, 0.99, (double)right_20 / runs_20, phi(sqrt(0.1 / 2)) + 0.005 + 3 * sigma(runs_20), runs_20, 0.1, "0 or 1 from 20 answers, rho 1/10");
+    a18_sums();
 }
 
 /* --- A24: edges ---------------------------------------------------------------------------------------------------------- */
@@ -206,4 +207,5 @@ void a24(void)
         first_off = r == 0 ? sum : first_off;
     }
     report("A24", distinct_off, 2, distinct, 1, runs, 0, "distinct means of one set in another order (off: a sum in floating point)");
+    a24_sums();
 }

@@ -163,7 +163,7 @@ function groupHead(set, by, group) {
 
 function summaryView(set, result, values, site) {
   const cell = cellMaker(result, site);
-  const exact = (value) => ({ value: value ?? null, lacking: [], floor: false });
+  const exact = (value, noise) => ({ value: value ?? null, lacking: [], floor: false, noise });
   const by = Object.values(result.question?.statistic ?? {})[0]?.by;
   const groups = values.groups ?? [{ variables: values.variables ?? [] }];
   const rows = [];
@@ -171,8 +171,8 @@ function summaryView(set, result, values, site) {
   for (const group of groups) {
     for (const v of group.variables ?? []) {
       const variance = v.variance ?? null;
-      const numbers = [cell(v.n, {}), cell(v.n_missing, {}), exact(v.mean), exact(v.sd ?? (variance === null ? null : Math.sqrt(variance))),
-        exact(variance), ...probabilities.map((p) => exact(v.quantiles?.find((q) => q.p === p)?.value))];
+      const numbers = [cell(v.n, {}), cell(v.n_missing, {}), exact(v.mean, v.noise_sd?.mean), exact(v.sd ?? (variance === null ? null : Math.sqrt(variance))),
+        exact(variance, v.noise_sd?.variance), ...probabilities.map((p) => exact(v.quantiles?.find((q) => q.p === p)?.value))];
       const heads = [headWords(set, v.variable)];
       if (values.groups) heads.unshift(groupHead(set, by, group));
       rows.push({ heads, cells: numbers });
@@ -199,6 +199,11 @@ export function placeWords(set, result, w) {
   if (w.below) return t("table.below");
   if (w.above) return t("table.above");
   const values = result.result ?? {};
+  if (w.noise) {
+    const what = t(w.noise === "mean" ? "withheld.mean" : "withheld.variance", { variable: headWords(set, w.variable) });
+    const group = (values.groups ?? []).find((g) => g.level === w.level);
+    return group ? t("withheld.of_level", { what, level: groupHead(set, Object.values(result.question?.statistic ?? {})[0]?.by, group) }) : what;
+  }
   const dimensions = (values.dimensions ?? (values.breaks ? [values] : [])).map((d) => dimensionOf(set, d));
   if (w.margin !== undefined) {
     const d = dimensions[w.margin];

@@ -20,7 +20,8 @@ function cellNode(cell) {
   const marks = [];
   if (cell.floor) marks.push(mark("mark", `<${cell.floor}`, cell.floor === 10 ? "cell.floor.strict" : "cell.floor"));
   if (cell.lacking.length) marks.push(mark("mark mark-part", "*", "cell.partial"));
-  return [number(cell.value), marks.length ? el("sup", {}, marks) : null]; // one place for both, or they would lie on each other
+  const noise = typeof cell.noise === "number" ? ` ± ${number(cell.noise)}` : null;
+  return [number(cell.value), noise, marks.length ? el("sup", {}, marks) : null]; // one place for both, or they would lie on each other
 }
 
 function rowNode(row, columns) {
@@ -51,14 +52,14 @@ function marginNodes(view) {
 }
 
 /** What the marks in the table mean, only where they occur. */
-function legend(view, site) {
+function legend(view, site, noisy) {
   const cells = cellsOf(view);
   const notes = [];
   const floor = cells.find((c) => c.floor)?.floor;
   if (floor) notes.push(el("li", {}, el("span", { class: "mark" }, "0 ", el("sup", {}, `<${floor}`)), " ", floor === 10
     ? t(site ? "protection.zero.strict" : "legend.floor.strict") : t(site ? "protection.zero" : "legend.floor")));
   if (cells.some((c) => c.lacking.length)) notes.push(el("li", {}, el("span", { class: "mark mark-part" }, "*"), " ", t("legend.partial")));
-  if (cells.some((c) => c.value === null)) notes.push(el("li", {}, el("span", { class: "withheld" }, "–"), " ", t(site ? "legend.withheld_one" : "legend.withheld")));
+  if (cells.some((c) => c.value === null)) notes.push(el("li", {}, el("span", { class: "withheld" }, "–"), " ", noisy ? t("legend.noise") : t(site ? "legend.withheld_one" : "legend.withheld")));
   return notes.length ? el("ul", { class: "marks" }, notes) : null;
 }
 
@@ -102,7 +103,7 @@ function numbers(set, result) {
     if (view.bars?.series.some((s) => s.values.some((v) => typeof v === "number")))
       drawn = chart(view.bars, chartCaption(view.bars, where), tableId);
     fill(holder, bigNumber(view), drawn?.node, view.rows.length ? tableNode(view, caption, tableId) : null,
-      legend(view, site), asideNumbers(view), marginNodes(view));
+      legend(view, site, result.protection?.profile === "dp"), asideNumbers(view), marginNodes(view));
     drawn?.start();
   }
 
@@ -120,6 +121,12 @@ function withheldWords(set, result, w) {
     sites: list((w.sites ?? []).map((s) => siteWords(set, s))) });
 }
 
+function rhoWords(set, b) {
+  const left = Math.max(0, Math.floor(b.rho > 0 ? b.rho_left / b.rho + 1e-6 : 0));
+  const short = (x) => number(Number(x.toPrecision(4)));
+  return plural("protection.rho", left, { site: siteWords(set, b.site), rho: short(b.rho), left: short(b.rho_left) });
+}
+
 function protectionBox(set, result) {
   const p = result.protection ?? {};
   const answered = result.sites.filter((s) => s.status === "answered").length;
@@ -132,12 +139,19 @@ function protectionBox(set, result) {
       sd: number(Number((p.noise_sd_per_site * Math.sqrt(answered)).toFixed(1))) })));
     if (p.profile !== "dp") said.push(el("p", {}, t("protection.not_additive")));
   }
-  const withheld = p.withheld ?? [];
+  const first = (result.result?.groups?.[0]?.variables ?? result.result?.variables)?.[0];
+  if (typeof first?.noise_sd?.n === "number") said.push(el("p", {}, t("protection.sums", { n: number(first.noise_sd.n) })));
+  for (const b of p.budget ?? []) if (typeof b.rho === "number") said.push(el("p", {}, rhoWords(set, b)));
+  const noisy = (p.withheld ?? []).filter((w) => w.noise);
+  if (noisy.length) said.push(el("p", {}, t("protection.noise_too_large")),
+    el("ul", {}, noisy.slice(0, WITHHELD_LISTED_MAX).map((w) => el("li", {}, placeWords(set, result, w))),
+      noisy.length > WITHHELD_LISTED_MAX ? el("li", {}, t("protection.withheld_more")) : null));
+  const withheld = (p.withheld ?? []).filter((w) => !w.noise);
   if (withheld.length) said.push(el("p", {}, plural("protection.withheld", withheld.length)),
     el("details", {}, el("summary", {}, t("protection.withheld_which")),
       el("ul", {}, withheld.slice(0, WITHHELD_LISTED_MAX).map((w) => el("li", {}, withheldWords(set, result, w))),
         withheld.length > WITHHELD_LISTED_MAX ? el("li", {}, t("protection.withheld_more")) : null)));
-  else if (p.profile !== "open") said.push(el("p", {}, t("protection.nothing_withheld")));
+  else if (p.profile !== "open" && !noisy.length) said.push(el("p", {}, t("protection.nothing_withheld")));
   return el("section", { class: "card protection", "aria-labelledby": "protection-head" },
     el("h2", { id: "protection-head" }, t("protection"), " ", profileBadge(p.profile)), said);
 }
