@@ -23,6 +23,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COMMAND_SECONDS_MAX = 120
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 15
+PORT_FIRST, PORT_TRIES_MAX = 10240, 200
 SITES_MAX = 20
 BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 QUERY_TYPE = "application/vnd.innsyn.query.v1+json"
@@ -37,12 +38,21 @@ class CommandFailed(Exception):
 
 
 def free_ports(count):
-    """Ports nobody listens on now.  They are kept for the network's life, so that restarts find them."""
+    """Ports nobody listens on now.  They are kept for the network's life, so that restarts find them: they lie below
+    those that the kernel gives to connections, or on a busy machine one could be taken while its program is down."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        end = int(f.read().split()[0])
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
+        ports = []
+        for _ in range(PORT_TRIES_MAX):
+            port = PORT_FIRST + secrets.randbelow(end - PORT_FIRST) if end > 2 * PORT_FIRST else 0
+            s = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                s.bind(("127.0.0.1", port))
+                ports.append(s.getsockname()[1])
+            if len(ports) == count:
+                return ports
+    raise RuntimeError("no free ports on 127.0.0.1")
 
 
 def der_integers(der):
@@ -225,6 +235,7 @@ class Network:
             return s.connect_ex(("127.0.0.1", port)) == 0
 
     def wait_for(self, what, condition, process=None, seconds=START_SECONDS_MAX):
+        seconds = max(seconds, START_SECONDS_MAX)  # a busy machine takes its time; who waits in vain may as well wait longer
         end = time.monotonic() + seconds
         while True:
             try:
@@ -400,10 +411,10 @@ class Network:
                               "question": question}, sort_keys=True, separators=(",", ":")).encode()
         signed = b"DSSEv1 %d %s %d " % (len(QUERY_TYPE), QUERY_TYPE.encode(), len(payload)) + payload
         der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.path("people", person, "key.pem")], input=signed,
-                             capture_output=True, check=True, timeout=10).stdout
+                             capture_output=True, check=True, timeout=COMMAND_SECONDS_MAX).stdout
         r, s = der_integers(der)
         key = subprocess.run(["openssl", "pkey", "-in", self.path("people", person, "key.pem"), "-pubout", "-outform", "DER"],
-                             capture_output=True, check=True, timeout=10).stdout
+                             capture_output=True, check=True, timeout=COMMAND_SECONDS_MAX).stdout
         return name, {"payload": base64.b64encode(payload).decode(), "payloadType": QUERY_TYPE,
                       "signatures": [{"keyid": hashlib.sha256(key).hexdigest(),
                                       "sig": base64.b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).decode()}]}

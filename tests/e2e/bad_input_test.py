@@ -239,18 +239,18 @@ def absences(checks, net):
     done = net.ask(BASE, check=False, timeout=8)
     document = json.loads(done.stdout) if done.stdout.startswith("{") else {}
     statuses = {s["site"]: s["status"] for s in document.get("sites", [])}
-    checks.that(done.returncode == 5 and statuses.get(away) == "missing" and time.monotonic() - begin < 40,
+    checks.that(done.returncode == 5 and statuses.get(away) == "missing" and time.monotonic() - begin < 120,
                 f"an agent that is away: exit {done.returncode}, {statuses}, {time.monotonic() - begin:.0f} s")
     path = net.path("people", "researcher", "waiting.json")
     with open(path, "w", encoding="utf-8") as f:
         json.dump(BASE, f)
-    asking = subprocess.Popen([net.program("innsyn"), "--profile", net.path("people", "researcher"), "query", "run", path, "--json", "--timeout", "60"],
+    asking = subprocess.Popen([net.program("innsyn"), "--profile", net.path("people", "researcher"), "query", "run", path, "--json", "--timeout", "180"],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=net.environment)
-    time.sleep(1)
+    net.wait_for("the query to run", lambda: any(q["state"] == "running" for q in net.client_json("researcher", "query", "list")["items"]))
     net.stop("broker", kill=True)
     net.start_broker()
     net.start_agent(away)
-    out, err = asking.communicate(timeout=90)
+    out, err = asking.communicate(timeout=240)
     checks.that(asking.returncode == 0 and json.loads(out)["result"]["count"] is not None,
                 f"a broker that restarts in the middle: exit {asking.returncode} {err.strip()[-150:]}")
 

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import running  # noqa: E402
 import schema_check  # noqa: E402
 
-CALL_SECONDS_MAX = 30
+CALL_SECONDS_MAX = 90
 NONE = "00000000000000000000000000"
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -280,6 +280,15 @@ def permits(c):
     return permit
 
 
+def ended(c, query):
+    """The query as it is when it has ended."""
+    for _ in range(6):
+        seen = c.call("researcher", "GET", f"/v1/queries/{query}?wait_ms=20000")
+        if seen["state"] != "running":
+            break
+    return seen
+
+
 def queries(c, permit):
     where = [{"from": 41}, {"from": 42}, {"from": 43}]
     ask = [{"innsyn": "question/1", "dataset": c.net.data.name, "where": {"age": w}, "statistic": {"count": {}}, "by_site": True} for w in where]
@@ -291,7 +300,7 @@ def queries(c, permit):
     unsigned = json.loads(json.dumps(body))
     del unsigned["query"]["signatures"][0]["keyid"]
     c.call("researcher", "POST", "/v1/queries", unsigned, 400)
-    done = c.call("researcher", "GET", f"/v1/queries/{query}?wait_ms=20000")
+    done = ended(c, query)
     c.checks.that(done["state"] == "done" and "result" in done, "the query is done, with its result")
     for watcher in ("officer1", "auditor"):
         seen = c.call(watcher, "GET", f"/v1/queries/{query}")
@@ -303,10 +312,11 @@ def queries(c, permit):
     # One refused by its site, seen by an officer.
     site = c.net.sites[0]
     c.net.agent("pause", c.net.path("agents", site))
-    time.sleep(1.5)
+    journal = lambda: c.net.agent("journal", c.net.path("agents", site), "--json").stdout
+    c.net.wait_for("the site to know", lambda: '"type":"pause"' in journal().replace('": "', '":"'))
     query, body = c.query(permit, ask[1])
     c.call("researcher", "POST", "/v1/queries", body, 201)
-    c.call("researcher", "GET", f"/v1/queries/{query}?wait_ms=20000")
+    ended(c, query)
     reasons = {s["site"]: s["reason"] for s in c.call("officer1", "GET", f"/v1/queries/{query}")["sites"]}
     c.checks.that(reasons[site] and reasons[site]["class"] == "paused", "an officer sees why a site refused")
     c.net.agent("resume", c.net.path("agents", site))
