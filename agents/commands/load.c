@@ -174,10 +174,9 @@ static result load(struct load_command *l, struct why *why)
     struct load_options options = {.dataset_folder = folder, .dry_run = l->dry_run, .publish_persons = l->publish_persons, .keys = ask_keys, .keys_self = c,
                                    .fault = show_fault, .progress = show_progress, .self = l};
     result r = loader_run(host_real(), l->dictionary, (struct csv_source){csv_read_fd, &l->csv_fd}, &options, &report, why);
-    channel_free(c);
     if (is_ok(r))
         show_report(l, &report);
-    return r;
+    return r; /* the channel ends with the process: keying goes when it does, and must not go before this one has said how it went */
 }
 
 static int loader_main(void *self)
