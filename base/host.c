@@ -222,17 +222,16 @@ static result real_write_file(void *self, const char *path, unsigned mode, struc
     return sync_parent(path, why);
 }
 
-static result append_synced(int fd, const char *path, struct slice bytes, struct why *why)
+static result append(int fd, const char *path, struct slice bytes, bool sync, struct why *why)
 {
     TRY(write_all(fd, path, bytes, why));
-    if (fdatasync(fd) != 0)
+    if (sync && fdatasync(fd) != 0)
         return refused(why, "sync", path, errno);
     return DONE;
 }
 
-static result real_append_file(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why)
+static result append_whole(const char *path, unsigned mode, struct slice bytes, bool sync, struct why *why)
 {
-    (void)self;
     struct stat before;
     int fd CLEANUP(fd_close) = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
@@ -244,11 +243,23 @@ static result real_append_file(void *self, const char *path, unsigned mode, stru
         return refused(why, "open", path, errno);
     if (fstat(fd, &before) != 0)
         return refused(why, "look at", path, errno);
-    result r = append_synced(fd, path, bytes, why);
+    result r = append(fd, path, bytes, sync, why);
     if (!is_ok(r) && ftruncate(fd, before.st_size) != 0)
         return FAIL(why, BROKEN, "%s ends in a part of an append that failed, and cannot be cut: %s", path,
                     strerrordesc_np(errno));
     return r;
+}
+
+static result real_append_file(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why)
+{
+    (void)self;
+    return append_whole(path, mode, bytes, true, why);
+}
+
+static result real_append_later(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why)
+{
+    (void)self;
+    return append_whole(path, mode, bytes, false, why);
 }
 
 static result real_remove_file(void *self, const char *path, struct why *why)
@@ -290,6 +301,7 @@ const struct host *host_real(void)
         .read_file = real_read_file,
         .write_file = real_write_file,
         .append_file = real_append_file,
+        .append_later = real_append_later,
         .remove_file = real_remove_file,
         .make_folder = real_make_folder,
         .rename = real_rename,
@@ -329,6 +341,11 @@ result host_write_file(const struct host *h, const char *path, unsigned mode, st
 result host_append_file(const struct host *h, const char *path, unsigned mode, struct slice bytes, struct why *why)
 {
     return h->calls->append_file(h->self, path, mode, bytes, why);
+}
+
+result host_append_later(const struct host *h, const char *path, unsigned mode, struct slice bytes, struct why *why)
+{
+    return h->calls->append_later(h->self, path, mode, bytes, why);
 }
 
 result host_remove_file(const struct host *h, const char *path, struct why *why)

@@ -26,9 +26,11 @@ struct host_calls {
     /* Writes aside, syncs, renames, syncs the folder: afterwards the file is old or new, never torn.
      * mode: 0600 or 0644. */
     result (*write_file)(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why);
-    /* Appends and syncs (fdatasync) before it returns; creates the file if need be.
-     * On failure what was appended is cut off again. */
+    /* Appends and syncs (fdatasync) the file before it returns, also what append_later left; creates the file
+     * if need be.  On failure what was appended is cut off again. */
     result (*append_file)(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why);
+    /* Appends without a sync: it lasts as the next append_file to the same file does. */
+    result (*append_later)(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why);
     result (*remove_file)(void *self, const char *path, struct why *why);
     result (*make_folder)(void *self, const char *path, unsigned mode, struct why *why); /* OK if it is there */
     result (*rename)(void *self, const char *from, const char *to, struct why *why);     /* and sync the folder */
@@ -48,6 +50,8 @@ MUST_CHECK result host_write_file(const struct host *h, const char *path, unsign
                                   struct why *why);
 MUST_CHECK result host_append_file(const struct host *h, const char *path, unsigned mode, struct slice bytes,
                                    struct why *why);
+MUST_CHECK result host_append_later(const struct host *h, const char *path, unsigned mode, struct slice bytes,
+                                    struct why *why);
 MUST_CHECK result host_remove_file(const struct host *h, const char *path, struct why *why);
 MUST_CHECK result host_make_folder(const struct host *h, const char *path, unsigned mode, struct why *why);
 MUST_CHECK result host_rename(const struct host *h, const char *from, const char *to, struct why *why);

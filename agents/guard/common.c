@@ -32,15 +32,25 @@ void guard_time_floor(struct guard *g, int64_t at_ms)
     g->state_dirty = true;
 }
 
+static bool journalled(struct guard *g, result r, const struct why *why)
+{
+    if (is_ok(r))
+        return true;
+    log_failure(LOG_ERROR, "journal_not_written", r, why);
+    guard_stop(g, 1);
+    return false;
+}
+
 bool guard_journal(struct guard *g, const char *type, struct json *fields)
 {
     struct why why = {0};
-    result r = journal_append(g->journal, type, fields, &why);
-    if (is_ok(r))
-        return true;
-    log_failure(LOG_ERROR, "journal_not_written", r, &why);
-    guard_stop(g, 1);
-    return false;
+    return journalled(g, journal_append(g->journal, type, fields, &why), &why);
+}
+
+bool guard_note(struct guard *g, const char *type, struct json *fields)
+{
+    struct why why = {0};
+    return journalled(g, journal_note(g->journal, type, fields, &why), &why);
 }
 
 result guard_ask(struct guard *g, enum transport_method method, const char *path, struct json *body,

@@ -105,7 +105,7 @@ static void load_owed(struct guard *g)
     for (struct owed **at = &g->owed; *at;) {
         struct owed *o = *at;
         struct stored_answer a CLEANUP(stored_answer_done) = {0};
-        if (is_ok(store_read_answer(&g->store, &o->query, &a, NULL)) && document_id_equal(&a.task, &o->task) &&
+        if (is_ok(answers_read(g->answers, &o->query, &a, NULL)) && document_id_equal(&a.task, &o->task) &&
             is_ok(buffer_add(&o->body, buffer_slice(&a.result), NULL))) {
             log_event(LOG_NOTICE, "answer_sent_again", "task", o->task.text, NULL);
             at = &o->next;
@@ -174,6 +174,9 @@ static result open_files(struct guard *g, struct why *why)
     TRY(open_trust(g, why));
     agent_path(g->settings, "guard/asked", path);
     TRY(host_make_folder(g->host, path, 0700, why));
+    agent_path(g->settings, "guard/answers", path);
+    TRY(host_make_folder(g->host, path, 0700, why));
+    TRY(answers_open(g->host, path, &g->answers, why));
     agent_path(g->settings, "guard/ledger", path);
     TRY(host_make_folder(g->host, path, 0700, why));
     TRY(ledger_open(g->host, path, false, &g->ledger, why));
@@ -229,6 +232,7 @@ static void guard_done(struct guard *g)
     buffer_wipe(&g->left_out);
     site_rules_free(g->rules);
     ledger_free(g->ledger);
+    answers_free(g->answers);
     journal_free(g->journal);
     witness_done(g);
     trust_free(g->trust);

@@ -160,10 +160,10 @@ static result store_end(struct guard *g, const struct held_answer *h, struct buf
 {
     struct stored_answer before CLEANUP(stored_answer_done) = {0};
     struct envelope e CLEANUP(envelope_done) = {0};
-    result r = store_write_answer(&g->store, &h->query, &h->task, &h->query_hash, buffer_slice(text), why);
+    result r = answers_write(g->answers, &h->query, &h->task, &h->query_hash, buffer_slice(text), why);
     if (r.code != DENIED)
         return r;
-    TRY(store_read_answer(&g->store, &h->query, &before, why));
+    TRY(answers_read(g->answers, &h->query, &before, why));
     buffer_clear(text);
     TRY(buffer_add(text, buffer_slice(&before.result), why));
     TRY(envelope_parse_text(buffer_slice(text), TYPE_SITE_RESULT, &e, why));
@@ -326,7 +326,7 @@ static result open_one(struct guard *g, const struct document_id *query, struct 
     struct held_answer h CLEANUP(held_answer_done) = {0};
     struct stored_answer stored CLEANUP(stored_answer_done) = {0};
     TRY(held_read(g->host, g->settings, query, &h, why));
-    result r = store_read_answer(&g->store, query, &stored, why);
+    result r = answers_read(g->answers, query, &stored, why);
     if (r.code == ABSENT) {
         TRY(remember(g, &h, why));
         return tell(g, &h, why);

@@ -22,6 +22,7 @@
 
 #include "agents/disclosure/cohorts.h"
 #include "agents/disclosure/counts.h"
+#include "agents/guard/answers.h"
 #include "agents/guard/blocks.h"
 #include "agents/guard/datasets.h"
 #include "agents/guard/held.h"
@@ -81,6 +82,7 @@ struct guard {
     struct note_key witness_name;
     struct cellkey *cellkey;
     struct store store;
+    struct answers *answers;
     struct agent_state state;
     bool state_dirty;
     struct ledger *ledger;
@@ -138,6 +140,8 @@ int64_t guard_backoff_ms(struct guard *g, unsigned failures);
 void guard_time_floor(struct guard *g, int64_t at_ms);
 /* Writes to the journal; a journal that cannot be written ends the role (nothing may be done unrecorded). */
 MUST_CHECK bool guard_journal(struct guard *g, const char *type, struct json *fields);
+/* The same without a sync (journal_note). */
+MUST_CHECK bool guard_note(struct guard *g, const char *type, struct json *fields);
 /* Logs an HTTP answer that is not 200, with the problem's code and detail. */
 void guard_log_problem(const char *event, unsigned status, struct slice body);
 /* Writes what changed of the agent's state; if that fails the role ends: what was accepted must be remembered. */

@@ -2,6 +2,7 @@
  * Invariants, true between calls:
  *   tree        = the tree over all entries that are on disk
  *   before      = the tree at the start of segment `segment`, which holds `in_segment` entries
+ *   all segments but the last are synced
  *   head.json   = the tree at the start of segment max(segment - 1, 0), or of an earlier one after a crash
  */
 #include "agents/guard/journal.h"
@@ -20,6 +21,7 @@ struct journal {
     struct merkle_frontier tree, before;
     uint64_t segment, in_segment;
     uint64_t signed_size;
+    bool loose; /* the segment ends in notes that are not synced */
 };
 
 enum { JOURNAL_PATH_MAX = JOURNAL_FOLDER_MAX + 32, HEAD_BYTES_MAX = 16 * 1024 };
@@ -194,12 +196,24 @@ void journal_freep(struct journal **j)
 
 /* --- appending -------------------------------------------------------------------------------- */
 
+static result settle_notes(struct journal *j, struct why *why)
+{
+    char path[JOURNAL_PATH_MAX];
+    if (!j->loose)
+        return DONE;
+    segment_path(j->folder, j->segment, path);
+    TRY(host_append_file(j->host, path, 0600, slice_str(""), why));
+    j->loose = false;
+    return DONE;
+}
+
 /* The segment is full: the next entry begins another.  head.json trails one segment behind, so that
  * opening always shows at least a segment's worth of recent entries. */
 static result roll(struct journal *j, struct why *why)
 {
     if (j->in_segment < JOURNAL_SEGMENT_ENTRIES)
         return DONE;
+    TRY(settle_notes(j, why));
     TRY(head_write(j, j->segment, &j->before, why));
     j->segment++;
     j->in_segment = 0;
@@ -207,7 +221,7 @@ static result roll(struct journal *j, struct why *why)
     return DONE;
 }
 
-result journal_append(struct journal *j, const char *type, struct json *fields, struct why *why)
+static result append(struct journal *j, const char *type, struct json *fields, bool sync, struct why *why)
 {
     struct json *entry CLEANUP(json_freep) = fields ? fields : json_object();
     struct buffer line CLEANUP(buffer_done) = {0};
@@ -223,10 +237,22 @@ result journal_append(struct journal *j, const char *type, struct json *fields, 
     TRY(roll(j, why));
     char path[JOURNAL_PATH_MAX];
     segment_path(j->folder, j->segment, path);
-    TRY(host_append_file(j->host, path, 0600, buffer_slice(&line), why));
+    TRY(sync ? host_append_file(j->host, path, 0600, buffer_slice(&line), why)
+             : host_append_later(j->host, path, 0600, buffer_slice(&line), why));
+    j->loose = !sync;
     j->tree = next;
     j->in_segment++;
     return DONE;
+}
+
+result journal_append(struct journal *j, const char *type, struct json *fields, struct why *why)
+{
+    return append(j, type, fields, true, why);
+}
+
+result journal_note(struct journal *j, const char *type, struct json *fields, struct why *why)
+{
+    return append(j, type, fields, false, why);
 }
 
 static struct json *checkpoint_json(const struct journal *j)
@@ -245,6 +271,7 @@ result journal_sign(struct journal *j, struct why *why)
 {
     if (j->signed_size == j->tree.size)
         return DONE;
+    TRY(settle_notes(j, why));
     char path[JOURNAL_PATH_MAX];
     struct buffer payload CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0};
     struct envelope e CLEANUP(envelope_done) = {0};

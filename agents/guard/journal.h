@@ -7,8 +7,8 @@
  *   <folder>/head.json            the tree's right edge at the start of the last segment but one
  *   <folder>/checkpoint.json      signed: size and root
  *
- * An entry is synced before journal_append returns.  A crash leaves at most a torn last line, which the
- * next opening cuts off: it was never acted on.
+ * An entry is synced before journal_append returns, with all notes before it.  A crash leaves at most a torn
+ * last line, which the next opening cuts off: it was never acted on.
  */
 #ifndef INNSYN_AGENTS_GUARD_JOURNAL_H
 #define INNSYN_AGENTS_GUARD_JOURNAL_H
@@ -40,6 +40,10 @@ void journal_freep(struct journal **j);
 /* Appends {"innsyn":"journal/1","at":now,"type":type, ...fields}; takes over fields (NULL: none).
  * UNAVAILABLE: not synced, and nothing was appended. */
 MUST_CHECK result journal_append(struct journal *j, const char *type, struct json *fields, struct why *why);
+
+/* The same for what nobody relies on: not synced, so that a power cut may lose it.  The next entry that is
+ * synced, or the signature, makes it last. */
+MUST_CHECK result journal_note(struct journal *j, const char *type, struct json *fields, struct why *why);
 
 /* Signs and writes size and root, if there is anything new since the last time. */
 MUST_CHECK result journal_sign(struct journal *j, struct why *why);

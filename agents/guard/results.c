@@ -152,14 +152,15 @@ void results_retry(struct guard *g)
     }
 }
 
-/* The broker has it, or will never take it: either way it is no longer owed. */
+/* The broker has it, or will never take it: either way it is no longer owed.  If a power cut takes the note, the
+ * answer is sent once more. */
 static void settle(struct guard *g, struct owed *o, const char *type)
 {
     if (o->journalled) {
         struct json *fields = json_object();
         json_set(fields, "task", json_of_str(o->task.text));
         json_set(fields, "query", json_of_str(o->query.text));
-        if (!guard_journal(g, type, fields))
+        if (!guard_note(g, type, fields))
             return;
     }
     forget(g, o);

@@ -51,8 +51,6 @@ result store_open(const struct host *host, const char *folder, struct store *ret
     if (!slice_copy_str(slice_str(folder), s.folder, sizeof s.folder))
         return FAIL(why, LIMIT, "the guard's folder has too long a name");
     TRY(host_make_folder(host, s.folder, 0700, why));
-    store_path(&s, "answers", path);
-    TRY(host_make_folder(host, path, 0700, why));
     store_path(&s, "statistics", path);
     TRY(host_make_folder(host, path, 0700, why));
     *ret = s;
@@ -201,75 +199,7 @@ result store_write_trust(const struct store *s, struct slice text, struct why *w
     return host_write_file(s->host, path, 0644, text, why);
 }
 
-/* --- answers ---------------------------------------------------------------------------------- */
-
-static void answer_path(const struct store *s, const struct document_id *query, char to[STORE_PATH_MAX])
-{
-    snprintf(to, STORE_PATH_MAX, "%s/answers/%s", s->folder, query->text);
-}
-
-void stored_answer_done(struct stored_answer *a)
-{
-    buffer_done(&a->result);
-    *a = (struct stored_answer){0};
-}
-
-static result answer_read(struct slice text, struct stored_answer *ret, struct why *why)
-{
-    struct json *v CLEANUP(json_freep) = NULL;
-    TRY(json_parse(text, ANSWER_BYTES_MAX, &v, why));
-    struct fields f;
-    struct slice kind, task;
-    const struct json *envelope;
-    TRY(fields_open(v, "", &f, why));
-    TRY(need_text(&f, "innsyn", 32, &kind));
-    TRY(need_text(&f, "task", DOCUMENT_ID_LEN, &task));
-    TRY(need_hash(&f, "query_sha256", ret->query_hash.at));
-    TRY(need_object(&f, "result", &envelope));
-    TRY(fields_close(&f));
-    TRY(document_id_parse(task, 't', &ret->task, why));
-    buffer_init(&ret->result, ANSWER_BYTES_MAX);
-    return json_print(envelope, &ret->result, why);
-}
-
-result store_read_answer(const struct store *s, const struct document_id *query, struct stored_answer *ret, struct why *why)
-{
-    char path[STORE_PATH_MAX];
-    struct buffer text CLEANUP(buffer_done) = {0};
-    struct stored_answer a CLEANUP(stored_answer_done) = {0};
-    buffer_init(&text, ANSWER_BYTES_MAX);
-    answer_path(s, query, path);
-    TRY(host_read_file(s->host, path, ANSWER_BYTES_MAX, &text, why));
-    struct why inner = {0};
-    if (!is_ok(answer_read(buffer_slice(&text), &a, &inner)))
-        return FAIL(why, BROKEN, "%s: %s", path, inner.text);
-    *ret = a;
-    a = (struct stored_answer){0};
-    return DONE;
-}
-
-result store_write_answer(const struct store *s, const struct document_id *query, const struct document_id *task,
-                          const struct hash *query_hash, struct slice result_text, struct why *why)
-{
-    char path[STORE_PATH_MAX];
-    struct stored_answer before CLEANUP(stored_answer_done) = {0};
-    result r = store_read_answer(s, query, &before, why);
-    if (r.code == OK)
-        return FAIL(why, DENIED, "query %s has an answer already", query->text);
-    if (r.code != ABSENT)
-        return r;
-    struct buffer text CLEANUP(buffer_done) = {0};
-    struct json *v CLEANUP(json_freep) = json_object(), *envelope = NULL;
-    buffer_init(&text, ANSWER_BYTES_MAX);
-    TRY(json_parse(result_text, ANSWER_BYTES_MAX, &envelope, why));
-    json_set(v, "innsyn", json_of_str("answer/1"));
-    json_set(v, "task", json_of_str(task->text));
-    json_set(v, "query_sha256", json_of_hex(slice_of(query_hash->at, HASH_LEN)));
-    json_set(v, "result", envelope);
-    TRY(json_print(v, &text, why));
-    answer_path(s, query, path);
-    return host_write_file(s->host, path, 0600, buffer_slice(&text), why);
-}
+/* --- statistics ------------------------------------------------------------------------------- */
 
 static void statistic_path(const struct store *s, const struct hash *question, const struct hash *edition, char to[STORE_PATH_MAX])
 {
@@ -287,7 +217,7 @@ result store_read_statistic(const struct store *s, const struct hash *question, 
 {
     char path[STORE_PATH_MAX];
     statistic_path(s, question, edition, path);
-    return host_read_file(s->host, path, ANSWER_BYTES_MAX, ret, why);
+    return host_read_file(s->host, path, STATISTIC_STORED_MAX, ret, why);
 }
 
 result store_write_statistic(const struct store *s, const struct hash *question, const struct hash *edition,

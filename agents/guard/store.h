@@ -3,9 +3,9 @@
  *
  *   <folder>/state.json            checkpoint, time floor, trust version, rules in force, permit statuses seen
  *   <folder>/trust.json            the trust document in force (an envelope)
- *   <folder>/answers/<query id>    the signed answer to a query, as it was or will be sent (I8)
  *   <folder>/statistics/<hash>     what was published for a question on an edition: the same question has
  *                                  the same answer for every user, permit and day (I6)
+ *   <folder>/answers/              the signed answers, as they were or will be sent (I8): answers.h
  *
  * Order: verify - journal "asked" - compute - statistic and answer stored - journal "answered" - sent.
  * After a crash a stored answer is sent again; what was never stored was never sent and may be computed.
@@ -16,7 +16,7 @@
 #include "base/host.h"
 #include "proto/permit.h"
 
-enum { STATE_STATUSES_MAX = 4096, STATE_BYTES_MAX = 2 * 1024 * 1024, ANSWER_BYTES_MAX = 8 * 1024 * 1024, STORE_FOLDER_MAX = 480 };
+enum { STATE_STATUSES_MAX = 4096, STATE_BYTES_MAX = 2 * 1024 * 1024, STATISTIC_STORED_MAX = 8 * 1024 * 1024, STORE_FOLDER_MAX = 480 };
 
 struct agent_state {
     struct checkpoint checkpoint; /* size 0: none accepted yet */
@@ -48,18 +48,6 @@ MUST_CHECK result store_write_state(const struct store *s, const struct agent_st
 /* The envelope's JSON text.  ABSENT: none yet. */
 MUST_CHECK result store_read_trust(const struct store *s, struct buffer *ret, struct why *why);
 MUST_CHECK result store_write_trust(const struct store *s, struct slice text, struct why *why);
-
-struct stored_answer {
-    struct document_id task;
-    struct hash query_hash;
-    struct buffer result; /* the site-result envelope, JSON text */
-};
-void stored_answer_done(struct stored_answer *a);
-/* ABSENT: the query was never answered here. */
-MUST_CHECK result store_read_answer(const struct store *s, const struct document_id *query, struct stored_answer *ret, struct why *why);
-/* Never overwrites: DENIED if the query has an answer already. */
-MUST_CHECK result store_write_answer(const struct store *s, const struct document_id *query, const struct document_id *task,
-                                     const struct hash *query_hash, struct slice result_text, struct why *why);
 
 /* What was decided for (question, edition): canonical JSON, whatever guard puts there.  ABSENT: not asked yet. */
 MUST_CHECK result store_read_statistic(const struct store *s, const struct hash *question, const struct hash *edition,

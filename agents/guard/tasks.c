@@ -82,7 +82,7 @@ static bool ran_before(void *self, const struct document_id *query, struct docum
         *ret_query_hash = held->query_hash;
         return true;
     }
-    result r = store_read_answer(&g->store, query, &a, NULL);
+    result r = answers_read(g->answers, query, &a, NULL);
     if (r.code == ABSENT)
         return false;
     *ret_task = a.task; /* an answer that cannot be read names no task: the query is then refused as replayed */
@@ -195,7 +195,7 @@ static result answer(struct guard *g, const struct verified *v, struct json *sta
     TRY(result_sign(g, &o, &text, &hash, why));
     if (v->by_hand[0] && !why_not)
         return inbox_hold(g, v, buffer_slice(&text), &hash, why);
-    TRY(store_write_answer(&g->store, &v->query->id, &v->task.id, &v->query->hash, buffer_slice(&text), why));
+    TRY(answers_write(g->answers, &v->query->id, &v->task.id, &v->query->hash, buffer_slice(&text), why));
     struct json *fields = json_object();
     json_set(fields, "task", json_of_str(v->task.id.text));
     json_set(fields, "query", json_of_str(v->query->id.text));
@@ -552,7 +552,7 @@ static void send_again(struct guard *g, const struct verified *v)
 {
     struct stored_answer a CLEANUP(stored_answer_done) = {0};
     struct why why = {0};
-    result r = store_read_answer(&g->store, &v->query->id, &a, &why);
+    result r = answers_read(g->answers, &v->query->id, &a, &why);
     if (is_ok(r))
         result_owe(g, &v->task.id, &v->query->id, buffer_slice(&a.result), true, 0);
     else

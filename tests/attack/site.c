@@ -55,7 +55,8 @@ static result host_swallow(void *self, const char *path, unsigned mode, struct s
 }
 
 static const struct host_calls nowhere_calls = {.now_ms = host_clock, .monotonic_ms = host_clock, .read_file = host_nothing,
-                                                .write_file = host_swallow, .append_file = host_swallow};
+                                                .write_file = host_swallow, .append_file = host_swallow,
+                                                .append_later = host_swallow};
 static const struct host nowhere = {&nowhere_calls, NULL};
 
 /* --- population --------------------------------------------------------------------------------- */

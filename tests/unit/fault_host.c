@@ -61,6 +61,14 @@ static result fault_append_file(void *self, const char *path, unsigned mode, str
     return host_append_file(host_real(), path, mode, bytes, why);
 }
 
+static result fault_append_later(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why)
+{
+    struct fault_host *f = self;
+    if (fate(f) != GOES_ON)
+        return failure(f, "append_later", why);
+    return host_append_later(host_real(), path, mode, bytes, why);
+}
+
 static result fault_remove_file(void *self, const char *path, struct why *why)
 {
     WITH_FATE(self, "remove_file", host_remove_file(host_real(), path, why));
@@ -85,6 +93,7 @@ void fault_host_init(struct fault_host *f, unsigned long fail_at)
         .read_file = fault_read_file,
         .write_file = fault_write_file,
         .append_file = fault_append_file,
+        .append_later = fault_append_later,
         .remove_file = fault_remove_file,
         .make_folder = fault_make_folder,
         .rename = fault_rename,

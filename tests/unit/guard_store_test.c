@@ -5,6 +5,7 @@
 
 #include "agents/disclosure/cellkey.h"
 #include "agents/guard/asked.h"
+#include "agents/guard/answers.h"
 #include "agents/guard/blocks.h"
 #include "agents/guard/datasets.h"
 #include "agents/guard/held.h"
@@ -137,8 +138,11 @@ static result remember(const struct host *h, struct why *why)
         r = store_write_state(&s, b, why);
     if (is_ok(r))
         r = store_write_statistic(&s, &hash, &edition, slice_str("{\"innsyn\":\"statistic/1\"}"), why);
+    struct answers *answers CLEANUP(answers_freep) = NULL;
     if (is_ok(r))
-        r = store_write_answer(&s, &query, &task, &hash, slice_str("{\"payload\":\"x\"}"), why);
+        r = answers_open(h, folder, &answers, why);
+    if (is_ok(r))
+        r = answers_write(answers, &query, &task, &hash, slice_str("{\"payload\":\"x\"}"), why);
     free(b);
     return r;
 }
@@ -165,11 +169,13 @@ static void any_call_may_fail(void **state)
             assert_true(got->checkpoint.size == 8 || (!done && got->checkpoint.size == 5));
             assert_int_equal(got->statuses[0].serial, got->checkpoint.size);
             assert_int_equal(got->statuses[0].state, PERMIT_REVOKED);
-            result r = store_read_answer(&s, &query, &answer, NULL);
+            struct answers *answers CLEANUP(answers_freep) = NULL;
+            assert_ok(answers_open(host_real(), folder, &answers, NULL));
+            result r = answers_read(answers, &query, &answer, NULL);
             assert_true(r.code == OK || (!done && r.code == ABSENT));
             if (is_ok(r)) {
                 assert_slice(buffer_slice(&answer.result), "{\"payload\":\"x\"}");
-                assert_status(store_write_answer(&s, &query, &answer.task, &answer.query_hash, slice_str("{}"), NULL), DENIED);
+                assert_status(answers_write(answers, &query, &answer.task, &answer.query_hash, slice_str("{}"), NULL), DENIED);
             }
             stored_answer_done(&answer);
             free(a);
@@ -323,6 +329,112 @@ static void broken_state_is_said_so(void **state)
     free(got);
 }
 
+/* --- answers --- */
+
+static struct document_id query_of(unsigned n)
+{
+    char text[DOCUMENT_ID_LEN + 1];
+    snprintf(text, sizeof text, "q-%021u0000g", n);
+    return id(text);
+}
+
+static struct answers *answers_here(const struct host *h)
+{
+    struct answers *a = NULL;
+    assert_ok(answers_open(h, folder, &a, NULL));
+    return a;
+}
+
+static void write_one(struct answers *a, unsigned n, struct slice text)
+{
+    struct document_id query = query_of(n), task = id("t-0000000000000000000000000g");
+    struct hash hash = sha256(slice_str(query.text));
+    assert_ok(answers_write(a, &query, &task, &hash, text, NULL));
+    assert_status(answers_write(a, &query, &task, &hash, slice_str("{}"), NULL), DENIED);
+}
+
+static void assert_answered(struct answers *a, unsigned n, struct slice text)
+{
+    struct document_id query = query_of(n);
+    struct hash hash = sha256(slice_str(query.text));
+    struct stored_answer got = {0};
+    assert_ok(answers_read(a, &query, &got, NULL));
+    assert_true(slice_equal(buffer_slice(&got.result), text) && hash_equal(&got.query_hash, &hash));
+    stored_answer_done(&got);
+}
+
+static void assert_not_answered(struct answers *a, unsigned n)
+{
+    struct document_id query = query_of(n);
+    struct stored_answer got = {0};
+    assert_status(answers_read(a, &query, &got, NULL), ABSENT);
+}
+
+/* A new file begins when one is full, the places of all are found again, and only the newest file may end torn. */
+static void answers_go_on_over_files(void **state)
+{
+    (void)state;
+    enum { BIG = 1024 * 1024, COUNT = 11 };
+    struct buffer big CLEANUP(buffer_done);
+    buffer_init(&big, BIG + 16);
+    scratch_empty(folder);
+    assert_ok(buffer_add_str(&big, "{\"x\":\"", NULL));
+    while (big.len < BIG)
+        assert_ok(buffer_add_byte(&big, 'a', NULL));
+    assert_ok(buffer_add_str(&big, "\"}", NULL));
+    for (unsigned n = 0; n < COUNT; n++) { /* each by a program that has just started */
+        struct answers *a CLEANUP(answers_freep) = answers_here(host_real());
+        for (unsigned before = 0; before < n; before++)
+            assert_answered(a, before, buffer_slice(&big));
+        assert_not_answered(a, n);
+        write_one(a, n, buffer_slice(&big));
+        assert_answered(a, n, buffer_slice(&big));
+    }
+    char path[SCRATCH_PATH + 16];
+    snprintf(path, sizeof path, "%s/00000002", folder); /* 4, 4 and 3 of a little over 1 MiB */
+    assert_ok(host_append_file(host_real(), path, 0600, slice_str("q-000000000000000000000110000g 17000000000"), NULL));
+    struct answers *a CLEANUP(answers_freep) = answers_here(host_real());
+    for (unsigned n = 0; n < COUNT; n++)
+        assert_answered(a, n, buffer_slice(&big));
+    assert_not_answered(a, COUNT);
+    write_one(a, COUNT, slice_str("{}"));
+    assert_answered(a, COUNT, slice_str("{}"));
+    struct answers *none = NULL;
+    struct why why = {0};
+    snprintf(path, sizeof path, "%s/00000001", folder);
+    assert_ok(host_append_file(host_real(), path, 0600, slice_str("q-"), NULL));
+    assert_status(answers_open(host_real(), folder, &none, &why), BROKEN);
+    assert_non_null(strstr(why.text, "00000001"));
+    assert_ok(host_append_file(host_real(), path, 0600, slice_str("\n"), NULL));
+    assert_status(answers_open(host_real(), folder, &none, &why), BROKEN);
+}
+
+/* The memory of many: their table grows, and none is lost or taken for another. */
+static void many_answers_are_found(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    struct host_calls calls = *host_real()->calls;
+    struct host quick = {&calls, host_real()->self};
+    calls.append_file = host_real()->calls->append_later;
+    char text[32];
+    scratch_empty(folder);
+    for (unsigned round = 0; round < 2; round++) {
+        struct answers *a CLEANUP(answers_freep) = answers_here(&quick);
+        for (unsigned n = round * MANY / 2; n < (round + 1) * MANY / 2; n++) {
+            snprintf(text, sizeof text, "{\"n\":%u}", n);
+            write_one(a, n, slice_str(text));
+        }
+        for (unsigned n = 0; n < MANY; n += 7) {
+            snprintf(text, sizeof text, "{\"n\":%u}", n);
+            if (n < (round + 1) * MANY / 2)
+                assert_answered(a, n, slice_str(text));
+            else
+                assert_not_answered(a, n);
+        }
+    }
+}
+
 /* --- the journal --- */
 
 struct seen {
@@ -365,6 +477,44 @@ static result append_unsynced(void *self, const char *path, unsigned mode, struc
     if (f)
         ok = fclose(f) == 0 && ok;
     return ok ? DONE : FAIL(why, UNAVAILABLE, "append");
+}
+
+static result append_counted(void *self, const char *path, unsigned mode, struct slice bytes, struct why *why)
+{
+    (*(unsigned *)self)++;
+    return host_append_file(host_real(), path, mode, bytes, why);
+}
+
+/* A note is there at once, and synced by the next entry, or before the journal is signed. */
+static void notes_last_with_the_next_entry(void **state)
+{
+    (void)state;
+    unsigned synced = 0;
+    struct host_calls calls = *host_real()->calls;
+    struct host counting = {&calls, &synced};
+    struct journal *j CLEANUP(journal_freep) = NULL;
+    struct journal_facts facts;
+    calls.append_file = append_counted;
+    scratch_empty(folder);
+    assert_ok(journal_open(&counting, folder, &site, site_key, NULL, NULL, &j, NULL));
+    assert_ok(journal_append(j, "asked", numbered(0), NULL));
+    assert_ok(journal_note(j, "sent", numbered(1), NULL));
+    assert_int_equal(synced, 1);
+    assert_int_equal(journal_size(j), 2);
+    assert_ok(journal_sign(j, NULL));
+    assert_int_equal(synced, 2);
+    assert_ok(verify(&facts, NULL));
+    assert_int_equal(facts.signed_size, 2);
+    assert_ok(journal_append(j, "asked", numbered(2), NULL));
+    assert_ok(journal_sign(j, NULL));
+    assert_int_equal(synced, 3); /* nothing was loose */
+    for (uint64_t n = 3; n <= JOURNAL_SEGMENT_ENTRIES; n++) /* over the end of a segment */
+        assert_ok(journal_note(j, "sent", numbered(n), NULL));
+    assert_int_equal(synced, 4); /* before the next segment begins */
+    assert_ok(journal_sign(j, NULL));
+    assert_int_equal(synced, 5);
+    assert_ok(verify(&facts, NULL));
+    assert_int_equal(facts.size, JOURNAL_SEGMENT_ENTRIES + 1);
 }
 
 static void journal_goes_on_over_segments(void **state)
@@ -605,6 +755,9 @@ int main(void)
         cmocka_unit_test(statuses_never_go_back),
         cmocka_unit_test(any_call_may_fail), cmocka_unit_test(questions_are_counted_once), cmocka_unit_test(counting_may_fail), cmocka_unit_test(persons_in_hundreds),
         cmocka_unit_test(broken_state_is_said_so),
+        cmocka_unit_test(answers_go_on_over_files),
+        cmocka_unit_test(many_answers_are_found),
+        cmocka_unit_test(notes_last_with_the_next_entry),
         cmocka_unit_test(journal_goes_on_over_segments),
         cmocka_unit_test(changed_journal_is_noticed),
         cmocka_unit_test(torn_last_line_is_cut_off),
