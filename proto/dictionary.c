@@ -293,6 +293,7 @@ result dictionary_read(struct json *tree, const char *dataset_as, enum profile p
     TRY(may_text(&f, "title", LABEL_TEXT_MAX, &d->title));
     TRY(read_profile(&f, published, profile_default, d));
     TRY(may_bool(&f, "event_table", &d->event_table));
+    TRY(may_bool(&f, "round5", &d->round5));
     TRY(may_array(&f, "use_conditions", USE_CONDITIONS_MAX, &conditions));
     TRY(use_conditions_read(conditions, "/use_conditions", false, &d->use_conditions, why));
     TRY(may_object(&f, "access_rules", &d->rules));
@@ -438,6 +439,8 @@ struct json *dictionary_json(const struct dictionary *d)
     json_set(o, "title", json_of_text(d->title));
     json_set(o, "profile", json_of_str(profile_name(d->profile)));
     json_set(o, "event_table", json_of_bool(d->event_table));
+    if (d->round5)
+        json_set(o, "round5", json_of_bool(true));
     for (unsigned i = 0; DESCRIPTIONS[i]; i++) {
         const struct json *text = json_get(d->tree, DESCRIPTIONS[i]);
         if (json_kind(text) == JSON_STRING)

@@ -28,6 +28,7 @@ struct dictionary {
     unsigned *order;   /* owned; indices of the variables, sorted bytewise by name */
     struct use_conditions use_conditions; /* what the data may be used for; none: not said */
     const struct json *rules; /* who may ask for what of it (policy/access_rules.h reads them); NULL: none */
+    bool round5;       /* under ck and strict: counts leave rounded to multiples of 5 (agents/disclosure/cellkey.h) */
     int key;           /* index of the person key, -1: none (then every row is one person) */
     bool event_table;  /* rows are events: a person key may repeat */
 };

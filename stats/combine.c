@@ -658,10 +658,14 @@ static struct json *protection(const struct question *q, struct json *withheld, 
     struct json *v = json_object();
     enum profile profile = q->dictionary->profile;
     json_set(v, "profile", json_of_str(profile_name(profile)));
-    /* The square roots of the variances that parameters.inc of the agents gives, to two decimals. */
     bool sums = profile == PROFILE_DP && q->statistic == STATISTIC_SUMMARY; /* its figures say their own */
-    json_set(v, "noise_sd_per_site", profile == PROFILE_CK       ? json_of_number(2.65)
-                                     : profile == PROFILE_STRICT ? json_of_number(5.48)
+    /* The square roots of the variances that parameters.inc of the agents gives, to two decimals; rounding to multiples of
+     * 5 adds 4 to them (the mean of r(5 - r) over the rests). */
+    bool rounded = q->dictionary->round5 && (profile == PROFILE_CK || profile == PROFILE_STRICT);
+    if (rounded)
+        json_set(v, "rounded_to", json_of_integer(5));
+    json_set(v, "noise_sd_per_site", profile == PROFILE_CK       ? json_of_number(rounded ? 3.32 : 2.65)
+                                     : profile == PROFILE_STRICT ? json_of_number(rounded ? 5.83 : 5.48)
                                      : profile == PROFILE_DP && !sums ? json_of_number(10)
                                                                  : json_of_null());
     json_set(v, "withheld", withheld);

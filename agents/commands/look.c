@@ -71,7 +71,8 @@ static void show_dataset(const struct held_dataset *h, const struct json *person
     const struct dictionary *d = h->dictionary;
     hash_print(&h->edition, edition);
     instant_print(h->snapshot_at_ms, at);
-    printf("%s: %.*s\n  profile %s, loaded %s\n  edition %s\n", d->dataset.text, SLICE_ARG(d->title), profile_name(d->profile), at, edition);
+    printf("%s: %.*s\n  profile %s%s, loaded %s\n  edition %s\n", d->dataset.text, SLICE_ARG(d->title), profile_name(d->profile),
+           d->round5 && (d->profile == PROFILE_CK || d->profile == PROFILE_STRICT) ? ", counts rounded to multiples of 5" : "", at, edition);
     show_persons(persons);
     for (unsigned i = 0; i < d->variable_count; i++)
         if (d->variables[i].type != VARIABLE_ID)

@@ -78,6 +78,20 @@ result cellkey_publish(struct cellkey *k, const struct ptable *noise, struct sli
     return DONE;
 }
 
+/* Name for the draws that round. */
+#define CELL_STATISTIC_ROUND5 "round5"
+
+result cellkey_round5(struct cellkey *k, struct slice edition, struct slice box, int64_t v, int64_t *ret, struct why *why)
+{
+    enum { BASE = 5 };
+    uint32_t draw;
+    assert(v >= 0);
+    TRY(cellkey_draw(k, CELL_STATISTIC_ROUND5, edition, box, 0, (uint64_t)v, &draw, why));
+    int64_t rest = v % BASE, up = (int64_t)((uint64_t)draw * BASE >> 32) < rest; /* each of 5 parts of 2^32, to one draw */
+    *ret = v - rest + (up ? BASE : 0);
+    return DONE;
+}
+
 result recordkey_new(const struct secret *site_secret, const char *label, struct recordkey **ret, struct why *why)
 {
     struct recordkey *k CLEANUP(recordkey_freep) = calloc(1, sizeof *k);

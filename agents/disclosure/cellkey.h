@@ -34,6 +34,11 @@ MUST_CHECK result cellkey_draw(struct cellkey *k, const char *statistic, struct 
 MUST_CHECK result cellkey_publish(struct cellkey *k, const struct ptable *noise, struct slice edition, struct slice box,
                                   uint64_t key_sum, uint64_t n, int64_t *ret, struct why *why);
 
+/* A published count as a multiple of 5: v - r or v - r + 5 (r the rest), the latter for r of 5 of the draws, which hang on the
+ * site's key, the edition, the box and v, not on who is in the cell: so nothing is said that v does not say, the mean
+ * over draws is v, and a cell has one rounded count.  0, and what is at least 5, stays so. */
+MUST_CHECK result cellkey_round5(struct cellkey *k, struct slice edition, struct slice box, int64_t v, int64_t *ret, struct why *why);
+
 /* --- record keys, while loading --- */
 struct recordkey;
 MUST_CHECK result recordkey_new(const struct secret *site_secret, const char *label, struct recordkey **ret, struct why *why);

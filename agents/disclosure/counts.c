@@ -65,6 +65,17 @@ static result parents_are_large(const struct counts_context *x, const struct par
     return DONE;
 }
 
+/* The cell's noised count, rounded where the data holder wants it so. */
+static result publish_cell(const struct counts_context *x, struct slice box, uint64_t key_sum, uint64_t persons, int64_t *ret, struct why *why)
+{
+    int64_t v;
+    TRY(cellkey_publish(x->key, x->rules->noise, x->edition, box, key_sum, persons, &v, why));
+    if (x->q->dictionary->round5)
+        return cellkey_round5(x->key, x->edition, box, v, ret, why);
+    *ret = v;
+    return DONE;
+}
+
 result counts_publish_part(const struct counts_context *x, const struct part *p, int64_t *ret, struct why *why)
 {
     struct part_sum s = part_sum(&x->a->base, p);
@@ -80,7 +91,7 @@ result counts_publish_part(const struct counts_context *x, const struct part *p,
     struct buffer box CLEANUP(buffer_done) = {0};
     buffer_init(&box, BOX_TEXT_MAX);
     TRY(question_cell_box(x->q, p->at, &box, why));
-    return cellkey_publish(x->key, x->rules->noise, x->edition, buffer_slice(&box), s.key_sum, s.persons, ret, why);
+    return publish_cell(x, buffer_slice(&box), s.key_sum, s.persons, ret, why);
 }
 
 static int by_name(const void *a, const void *b)
@@ -142,7 +153,7 @@ static result publish_missing(const struct counts_context *x, int64_t *ret, stru
     struct buffer box CLEANUP(buffer_done) = {0};
     buffer_init(&box, BOX_TEXT_MAX);
     TRY(missing_box(x->q, &box, why));
-    return cellkey_publish(x->key, x->rules->noise, x->edition, buffer_slice(&box), s.key_sum, s.persons, ret, why);
+    return publish_cell(x, buffer_slice(&box), s.key_sum, s.persons, ret, why);
 }
 
 /* The cells in row-major order, as parts. */

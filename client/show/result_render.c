@@ -618,6 +618,9 @@ static result render_notes(struct page *p)
     }
     if (p->seen.small)
         TRY(buffer_printf(p->to, p->why, "<%d%s published as 0: a small number or none\n", p->floor, p->floor < 10 ? " " : ""));
+    if (json_kind(json_get(protection, "rounded_to")) == JSON_INTEGER)
+        TRY(buffer_printf(p->to, p->why, "Each site rounds its counts to multiples of %d, up or down by chance; the noise stated includes it.\n",
+                          (int)json_integer(json_get(protection, "rounded_to"))));
     if (p->seen.withheld)
         TRY(buffer_printf(p->to, p->why, "%s   withheld: the group, or a group it would reveal, is too small\n", p->options->utf8 ? "\u00b7" : "."));
     if (p->seen.partial)

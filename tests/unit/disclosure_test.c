@@ -1,5 +1,6 @@
 /* Aim: noise that is exactly the vectors', unbiased, and bound to the cell; a parent rule that looks at
  * parents only; and replies that hold published values and nothing else. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "agents/disclosure/counts.h"
@@ -343,6 +344,44 @@ static void a_group_has_its_levels_noise(void **state)
     assert_true(apart > 0);
 }
 
+/* Rounding says nothing that the published count does not: it hangs on that count and the cell alone.  It is unbiased, and
+ * the same for a cell wherever it stands. */
+static void rounded_counts_are_of_published_ones(void **state)
+{
+    struct fixture *f = *state;
+    enum { CELLS = 20000 };
+    for (int64_t v = 0; v < 24; v = v ? v + 1 : 5) {
+        int64_t sum = 0, one, again;
+        for (unsigned i = 0; i < CELLS; i++) {
+            char box[32];
+            snprintf(box, sizeof box, "cell=%u", i);
+            assert_ok(cellkey_round5(f->key, slice_str("e"), slice_str(box), v, &one, NULL));
+            assert_ok(cellkey_round5(f->key, slice_str("e"), slice_str(box), v, &again, NULL));
+            assert_int_equal(one, again);
+            assert_true(one % 5 == 0 && one > v - 5 && one < v + 5 && (v == 0 ? one == 0 : one >= 5));
+            sum += one - v;
+        }
+        double r = (double)(v % 5);
+        assert_true(fabs((double)sum / CELLS) <= 4 * sqrt(r * (5 - r) / CELLS));
+    }
+    static const char TABLE[] = "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"table\":{\"by\":[\"sex\",{\"variable\":\"age\",\"breaks\":[20,40,60,80]}]}}}";
+    static const char CELL[] = "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"sex\":[\"M\"],\"age\":{\"from\":40,\"to\":60}},\"statistic\":{\"count\":{}}}";
+    struct published plain CLEANUP(published_done), table CLEANUP(published_done), count CLEANUP(published_done);
+    publish(f, TABLE, &plain);
+    f->d->round5 = true;
+    publish(f, TABLE, &table);
+    publish(f, CELL, &count);
+    f->d->round5 = false;
+    for (uint64_t i = 0; i < table.cell_count; i++) {
+        assert_int_equal(table.cells[i] % 5, 0);
+        assert_true(llabs(table.cells[i] - plain.cells[i]) < 5);
+    }
+    assert_int_equal(table.cells[4], count.cells[0]);
+    assert_int_equal(table.total % 5, 0);
+    assert_int_equal(table.n_missing % 5, 0);
+    assert_int_equal(table.margins[1][2] % 5, 0);
+}
+
 static void open_is_exact(void **state)
 {
     struct fixture *f = *state;
@@ -667,6 +706,7 @@ int main(void)
         cmocka_unit_test(keys_equal_vectors),
         cmocka_unit_test(same_cell_same_noise),
         cmocka_unit_test(a_group_has_its_levels_noise),
+        cmocka_unit_test(rounded_counts_are_of_published_ones),
         cmocka_unit_test(open_is_exact),
         cmocka_unit_test(parent_rule_looks_at_every_parent),
         cmocka_unit_test(parent_rule_drops_box_and_dimension_together),

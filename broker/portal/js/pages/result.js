@@ -135,6 +135,7 @@ function protectionBox(set, result) {
   if (p.profile !== "open" && p.profile !== "dp") said.push(el("p", {}, el("strong", {}, t(strict ? "protection.zero.strict" : "protection.zero"))));
   if (typeof p.noise_sd_per_site === "number") {
     said.push(el("p", {}, t("protection.noise", { sd: number(p.noise_sd_per_site) })));
+    if (p.rounded_to) said.push(el("p", {}, t("protection.rounded", { base: number(p.rounded_to) })));
     if (answered > 1) said.push(el("p", {}, t("protection.noise_sum", { n: number(answered),
       sd: number(Number((p.noise_sd_per_site * Math.sqrt(answered)).toFixed(1))) })));
     if (p.profile !== "dp") said.push(el("p", {}, t("protection.not_additive")));
