@@ -60,8 +60,8 @@ int version_for_step(struct client *c, const struct arguments *a, const char *pa
 /* Parses word `index` as a document id of the kind.  EXIT_USAGE with the rule. */
 int need_id(const struct arguments *a, unsigned index, char kind, struct document_id *ret);
 
-/* query.c and result: shows a result document with labels from the catalogue. */
-int result_print(struct client *c, const struct json *document);
+/* query.c and result: shows a result document with labels from the catalogue; round5: its counts as multiples of 5. */
+int result_print(struct client *c, const struct json *document, bool round5);
 
 /* command_explain.c: an assessment (policy/assess.h) in lines, or as it is under --json. */
 int assessment_show(struct client *c, const struct json *assessment);

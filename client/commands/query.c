@@ -11,6 +11,7 @@
 #include "client/log/receipt.h"
 #include "client/show/result_render.h"
 #include "client/trust_store.h"
+#include "stats/round5.h"
 
 enum { TIMEOUT_DEFAULT_S = 120, TIMEOUT_MAX_S = 86400, WAIT_EACH_MS = 10000, GRACE_MS = 15000, AGAIN_AFTER_MS = 500 };
 
@@ -30,16 +31,44 @@ static struct json *fetch_dictionary(struct client *c, const struct json *result
     return json_copy(json_get(entry, "dictionary"));
 }
 
-int result_print(struct client *c, const struct json *document)
+/* A copy whose counts are multiples of 5: what is printed, not what was released. */
+static result rounded(const struct json *document, const struct json *dictionary, struct json **ret, struct why *why)
+{
+    struct json *copy CLEANUP(json_freep) = json_copy(document), *tree CLEANUP(json_freep) = json_copy(dictionary);
+    struct dictionary *d CLEANUP(dictionary_freep) = NULL;
+    struct question *q CLEANUP(question_freep) = NULL;
+    if (!dictionary)
+        return FAIL(why, UNAVAILABLE, "the catalogue does not answer, and without the data set's dictionary nothing can be rounded");
+    TRY(dictionary_read(tree, NULL, PROFILE_CK, &d, why));
+    TRY(question_read(json_get(document, "question"), d, &q, why));
+    TRY(round5_document(q, copy, why));
+    *ret = MOVE(copy);
+    return DONE;
+}
+
+static result round5_is_for_people(const struct client *c, const struct arguments *a, struct why *why)
+{
+    return c->json && arguments_flag(a, "round5") ? FAIL(why, MALFORMED, "--round5 is for printing; --json shows what was released and signed") : DONE;
+}
+
+static const char ROUNDED_NOTE[] = "Counts are rounded to multiples of 5 here, up or down by a draw (standard deviation 2 beside the noise); --json has what was released.\n";
+
+int result_print(struct client *c, const struct json *document, bool round5)
 {
     struct why why = {0};
     if (c->json)
         return client_print_json(document);
-    struct json *dictionary CLEANUP(json_freep) = fetch_dictionary(c, document);
+    struct json *dictionary CLEANUP(json_freep) = fetch_dictionary(c, document), *shown CLEANUP(json_freep) = NULL;
+    if (round5) {
+        result r = rounded(document, dictionary, &shown, &why);
+        if (r.code != OK)
+            return client_fail(r.code == DENIED ? EXIT_USAGE : EXIT_UNREACHABLE, &why);
+        document = shown;
+    }
     struct buffer text CLEANUP(buffer_done);
     buffer_init(&text, OUTPUT_BYTES_MAX);
     struct render_options options = {c->terminal.utf8, c->terminal.width};
-    if (result_render(document, dictionary, &options, &text, &why).code != OK)
+    if (result_render(document, dictionary, &options, &text, &why).code != OK || (round5 && buffer_add_str(&text, ROUNDED_NOTE, &why).code != OK))
         return client_fail(EXIT_UNREACHABLE, &why);
     return client_print(&text);
 }
@@ -88,7 +117,7 @@ static int check_receipt(struct client *c, const struct json *document, struct r
 }
 
 /* A finished query: checks, prints, and says by the exit code what it is. */
-static int conclude(struct client *c, const struct json *query, bool check)
+static int conclude(struct client *c, const struct json *query, bool check, bool round5)
 {
     const struct json *document = json_get(query, "result");
     if (json_kind(document) != JSON_OBJECT) {
@@ -97,7 +126,7 @@ static int conclude(struct client *c, const struct json *query, bool check)
         if (c->json)
             (void)client_print_json(query); /* the reason for having none matters more */
         else
-            (void)result_print(c, query);
+            (void)result_print(c, query, false);
         return code == EXIT_DONE || code == EXIT_PARTIAL ? EXIT_REFUSED : code;
     }
     int code = EXIT_DONE;
@@ -107,7 +136,7 @@ static int conclude(struct client *c, const struct json *query, bool check)
         code = check_receipt(c, document, &facts);
     if (code != EXIT_DONE)
         return code;
-    code = result_print(c, document);
+    code = result_print(c, document, round5);
     if (code != EXIT_DONE)
         return code;
     if (check && pinned)
@@ -287,6 +316,8 @@ int query_run(struct client *c, const struct arguments *a)
     envelope_init(&envelope);
     result r = arguments_number(a, "timeout", 1, TIMEOUT_MAX_S, &timeout_s, &why);
     if (r.code == OK)
+        r = round5_is_for_people(c, a, &why);
+    if (r.code == OK)
         r = profile_key(c->host, &c->profile, &key, &why);
     if (r.code != OK)
         return client_fail(EXIT_USAGE, &why);
@@ -301,7 +332,7 @@ int query_run(struct client *c, const struct arguments *a)
     code = submit(c, &envelope, &id);
     if (code == EXIT_DONE)
         code = wait_for(c, &id, plan.life_ms + GRACE_MS, &query);
-    return code == EXIT_DONE ? conclude(c, query, true) : code;
+    return code == EXIT_DONE ? conclude(c, query, true, arguments_flag(a, "round5")) : code;
 }
 
 /* --- looking -------------------------------------------------------------------------------- */
@@ -351,7 +382,7 @@ int query_show(struct client *c, const struct arguments *a)
     if (document_show(head, &text, &why).code != OK || buffer_add_byte(&text, '\n', &why).code != OK)
         return client_fail(EXIT_UNREACHABLE, &why);
     code = client_print(&text);
-    return code == EXIT_DONE && json_kind(json_get(query, "result")) == JSON_OBJECT ? result_print(c, json_get(query, "result")) : code;
+    return code == EXIT_DONE && json_kind(json_get(query, "result")) == JSON_OBJECT ? result_print(c, json_get(query, "result"), false) : code;
 }
 
 int query_cancel(struct client *c, const struct arguments *a)
@@ -368,6 +399,9 @@ int query_cancel(struct client *c, const struct arguments *a)
 int result_show(struct client *c, const struct arguments *a)
 {
     struct json *query CLEANUP(json_freep) = NULL;
+    struct why why = {0};
+    if (round5_is_for_people(c, a, &why).code != OK)
+        return client_fail(EXIT_USAGE, &why);
     int code = fetch_query(c, a, &query);
     if (code != EXIT_DONE)
         return code;
@@ -375,7 +409,7 @@ int result_show(struct client *c, const struct arguments *a)
         (void)fprintf(stderr, "innsyn: the query is still running\n");
         return EXIT_UNREACHABLE;
     }
-    return conclude(c, query, false);
+    return conclude(c, query, false, arguments_flag(a, "round5"));
 }
 
 /* --- holding a result to the log and its witnesses ------------------------------------------------ */

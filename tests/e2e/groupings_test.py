@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Registered groupings, from the holder's dictionary to the result: the catalogue shows them; under open a question by a
 grouping is the sum of what the levels say, at each site and together, and a box may name a group; under ck a group of
-one level has that level's figure; other groupings are refused with the names of those that are registered; a site
-whose dictionary has other groups by the same name is not let into the catalogue, and refuses by itself."""
+one level has that level's figure; other groupings are refused with the names of those that are registered; what a
+holder or a reader wants rounded to multiples of 5 is; a site whose dictionary has other groups by the same name is not let into the catalogue, and refuses by itself."""
 import csv
 import json
 import os
@@ -110,8 +110,26 @@ def protected(net, checks):
     checks.that(all(of(kind, s, 1) == of(level, s, 2) and of(kind, s, 2) == of(level, s, 3) == of(pain, s, 1) for s in sites),
                 f"ck: a group of one level has that level's figure: {[of(kind, s, 2) for s in sites]}")
     checks.that(all(of(pain, s, 0) == box["by_site"][s]["count"] for s in sites), "and a group its box's")
-    apart = [of(kind, s, 0) - of(level, s, 0) - of(level, s, 1) for s in sites] + [of(pain, s, 0) - of(kind, s, 0) - of(kind, s, 1) for s in sites]
-    checks.that(any(apart), f"a group of several has noise of its own: its figure less its levels' is {apart}")
+
+
+def rounded(net, checks):
+    """The holder asked for round5: in force under ck, not under open; a reader may ask for it when printing."""
+    q = question({"table": {"by": [by("cp", "kind"), "sex"]}}, dataset="heart-ck")
+    told = net.ask_json(q)
+    numbers = told["result"]["cells"] + [told["result"]["total"], told["result"]["n_missing"]] + sum((t["cells"] for t in told["by_site"].values()), [])
+    checks.that(all(v is None or v % 5 == 0 for v in numbers) and told["protection"]["rounded_to"] == 5 and told["protection"]["noise_sd_per_site"] == 3.32,
+                f"round5: every count leaves as a multiple of 5: {told['result']['cells']}, total {told['result']['total']}")
+    page = net.client("researcher", "query", "run", put(net, q)).stdout
+    checks.that("multiples of 5" in page, "and the page says so")
+    plain = question({"table": {"by": ["sex"]}})
+    exact = net.ask_json(plain)["result"]
+    page = net.client("researcher", "query", "run", put(net, plain), "--round5").stdout
+    shown = [int(w) for line in page.splitlines() for w in line.split() if w.isdigit()]
+    near = [v for v in exact["cells"] + [exact["total"]] if any(abs(s - v) < 5 and s % 5 == 0 for s in shown)]
+    checks.that(len(near) == 3 and "rounded to multiples of 5 here" in page and "rounded_to" not in net.ask_json(plain)["protection"],
+                f"--round5 prints open counts {exact['cells']} so, and what was released stays")
+    code, text = running.problem_of(net.client("researcher", "--json", "query", "run", put(net, plain), "--round5", check=False))
+    checks.that(code != 0 and "for printing" in text, "not with --json")
 
 
 def disagreement(net, folder, dictionary, checks):
@@ -142,6 +160,7 @@ def main():
     with open(path, encoding="utf-8") as f:
         dictionary = json.load(f)
     dictionary["sites"] = dictionary["sites"][:2]
+    dictionary["round5"] = True
     for v in dictionary["variables"]:
         if v["name"] == "cp":
             v["groupings"] = [KIND, PAIN]
@@ -163,6 +182,7 @@ def main():
             open_others(net, rows, checks)
             refusals(net, checks)
             protected(net, checks)
+            rounded(net, checks)
             disagreement(net, data, dictionary, checks)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
