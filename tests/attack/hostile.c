@@ -111,13 +111,13 @@ static double who_has_a_value(unsigned runs, struct defences on, uint64_t seed, 
 void b5(void)
 {
     struct defences boxes_only = ALL_DEFENCES;
-    unsigned runs = full ? 400 : 60;
+    unsigned runs = full ? 400 : 30;
     double charge, asked, ignored;
     boxes_only.valued = boxes_only.ledger = false; /* what the charge alone would hold is no matter here */
-    double off = who_has_a_value(full ? 100 : 10, boxes_only, 351, &ignored, &ignored), on = who_has_a_value(runs, ALL_DEFENCES, 352, &charge, &asked);
+    double off = who_has_a_value(full ? 100 : 6, boxes_only, 351, &ignored, &ignored), on = who_has_a_value(runs, ALL_DEFENCES, 352, &charge, &asked);
     char what[80];
     snprintf(what, sizeof what, "boxes differ by many, one of whom has a value; %.0f asked", asked);
-    report("B5", off, 0.85, on, phi(sqrt(charge < 1 ? charge : 1) / 2) + 0.03 + 3 * sigma(runs), runs, charge, what);
+    report("B5", off, 0.8, on, phi(sqrt(charge < 1 ? charge : 1) / 2) + 0.03 + 3 * sigma(runs), runs, charge, what);
 }
 
 /* --- B6: both cells of the secret --------------------------------------------------------------------------------- */
