@@ -15,7 +15,7 @@
 #include "base/host.h"
 #include "base/instant.h"
 
-enum { ROLE_END_MS_MAX = 10 * 1000, PID_FILE_BYTES_MAX = 4096, FIRST_FD = 3 };
+enum { ROLE_END_MS_MAX = 10 * 1000, ROLE_FOLLOW_MS = 3000, PID_FILE_BYTES_MAX = 4096, FIRST_FD = 3 };
 
 struct running {
     const struct role *roles;
@@ -120,13 +120,16 @@ static void stop(struct running *r)
 static void watch(struct running *r, const sigset_t *signals)
 {
     const struct host *host = host_real();
-    int64_t deadline_ms = 0;
+    int64_t deadline_ms = 0, follow_ms = INT64_MAX;
     while (r->left) {
         bool was_stopping = r->stopping;
         struct timespec wait = {.tv_sec = 1};
         int got = sigtimedwait(signals, NULL, &wait);
         reap(r);
-        if (got == SIGTERM || got == SIGINT || r->left < r->count)
+        /* One that ended well may have seen another's end, which is not over yet and has a status to give. */
+        if (r->left < r->count && follow_ms == INT64_MAX)
+            follow_ms = host_monotonic_ms(host) + ROLE_FOLLOW_MS;
+        if (got == SIGTERM || got == SIGINT || r->status != 0 || host_monotonic_ms(host) >= follow_ms)
             stop(r);
         if (r->stopping && !was_stopping)
             deadline_ms = host_monotonic_ms(host) + ROLE_END_MS_MAX;

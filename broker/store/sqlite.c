@@ -25,7 +25,7 @@
 
 #include "broker/store/backend.h"
 
-enum { PATH_BYTES_MAX = 400, LEFT_BYTES_MAX = 160 };
+enum { PATH_BYTES_MAX = 400, LEFT_BYTES_MAX = 160, LOCK_TRIES = 30, LOCK_PAUSE_US = 100 * 1000 };
 
 struct prepared {
     sqlite3_stmt *statement;
@@ -282,7 +282,11 @@ static result take_lock(struct sqlite_store *s, struct why *why)
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0)
         return FAIL(why, UNAVAILABLE, "%s: %s", path, strerror(errno));
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+    /* One that is ending, or was just killed, still holds it for a moment. */
+    int tries = LOCK_TRIES;
+    while (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK && --tries > 0)
+        (void)usleep(LOCK_PAUSE_US);
+    if (tries == 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
         return FAIL(why, DENIED, "%s: another broker uses this store; several brokers on one store are not supported yet", s->path);
     return DONE;
 }

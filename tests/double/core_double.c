@@ -2,7 +2,7 @@
  * A core for tests of the processes around it: answers net by itself and asks keys what the request says.
  * It decides nothing and stores nothing; it is linked into tests alone.
  *   /v1/echo          who asked, as net told it
- *   /v1/hold          is not answered; /v1/gone says how many held requests' peers left
+ *   /v1/hold          is not answered; every other answer says how many were held, and how many peers left
  *   /v1/cut?<site>    ends that site's connections
  *   /v1/cookie        sets the cookie; /v1/clear ends it
  *   POST /v1/certificate?<site>   body: a request in PEM -> the certificate in PEM
@@ -23,7 +23,7 @@ enum { KEYS_WAIT_MS = 5000, ANSWER_MAX = 1024 * 1024 };
 static struct {
     struct loop *loop;
     struct channel *net, *keys;
-    unsigned gone;
+    unsigned held, gone;
     int status;
 } double_;
 
@@ -75,8 +75,10 @@ static void on_message(void *self, const struct message *m)
         loop_stop(double_.loop);
         return;
     }
-    if (slice_is(q.path, "/v1/hold"))
+    if (slice_is(q.path, "/v1/hold")) {
+        double_.held++;
         return;
+    }
     if (slice_is(q.path, "/v1/cut"))
         tolerate(channel_send(double_.net, MESSAGE_SITE_CUT, 0, q.query, &why));
     else if (slice_is(q.path, "/v1/captured"))
@@ -88,9 +90,9 @@ static void on_message(void *self, const struct message *m)
         ask_keys(m->tag, MESSAGE_LAST_CHECKPOINT, (struct slice){0});
         return;
     }
-    (void)snprintf(text, sizeof text, "method %u listener %u path %.*s token '%.*s' cookie %u site '%.*s' ends %d body %zu gone %u", q.method,
+    (void)snprintf(text, sizeof text, "method %u listener %u path %.*s token '%.*s' cookie %u site '%.*s' ends %d body %zu gone %u held %u", q.method,
                    q.listener, SLICE_ARG(q.path), SLICE_ARG(q.token), q.token_from_cookie, SLICE_ARG(q.site), q.certificate_ends_ms > 0,
-                   q.body.len, double_.gone);
+                   q.body.len, double_.gone, double_.held);
     reply(m->tag, 200, slice_is(q.path, "/v1/cookie") ? "secret" : slice_is(q.path, "/v1/clear") ? "clear" : NULL, slice_str(text));
 }
 

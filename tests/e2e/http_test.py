@@ -131,15 +131,22 @@ def people(b):
     check(b"HTTP" not in got, "plaintext gets no answer")
 
 
+def until(b, says):
+    """Until core says this of itself."""
+    end = time.monotonic() + WAIT_SECONDS
+    while says not in ask(b, "GET", "/v1/echo")[2]:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def gone(b):
     c = connect(b)
     c.request("GET", "/v1/hold")
-    time.sleep(0.2)
+    until(b, "held 1")
     c.close()
-    end = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < end and "gone 1" not in ask(b, "GET", "/v1/echo")[2]:
-        time.sleep(0.05)
-    check("gone 1" in ask(b, "GET", "/v1/echo")[2], "core hears that a waiting peer left")
+    check(until(b, "gone 1"), "core hears that a waiting peer left")
 
 
 def site_certificate(b, site):
@@ -168,7 +175,7 @@ def agents(b):
     held.request("GET", "/v1/hold")
     other = connect(b, "agents", two)
     other.request("GET", "/v1/hold")
-    time.sleep(0.2)
+    until(b, "held 3")  # the first was held for another
     ask(b, "GET", "/v1/cut?ulm.south")
     try:
         held.getresponse()
