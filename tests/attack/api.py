@@ -1,11 +1,12 @@
 """The attacks that go through the public API of a running federation."""
 import arithmetic
+import breaking
 import reconstruction
 import refusals
 import repeating
 import small_cells
 import subtracting
-from federation import PER_KIND, PER_KIND_FULL, SEED, federation
+from federation import CLOCKED, KINDS, PER_KIND, PER_KIND_FULL, SEED, federation
 from report import Report
 
 # (names, whether also in the short form, what to call with the federation, the report and whether it is full)
@@ -27,6 +28,7 @@ RUNS = (
     (("A24",), False, lambda f, r, full: arithmetic.a24(f, r, 20 if full else 3)),
     (("B1",), False, lambda f, r, full: subtracting.b1(f, r, 10 if full else 2)),
     (("B4",), False, lambda f, r, full: subtracting.b4(f, r, 5 if full else 1)),
+    (("A23",), False, lambda f, r, full: breaking.a23(f, r, *((200, 64) if full else (12, 16)))),
     (("A3",), True, lambda f, r, full: repeating.a3(f, r, 400 if full else 12)),
     (("A4",), True, lambda f, r, full: repeating.a4(f, r, 200 if full else 12)),
 )
@@ -45,6 +47,11 @@ def attack(f, chosen, full):
     return report.failed
 
 
+def started(chosen, full):
+    """The federation that these attacks need, as a context."""
+    return federation(PER_KIND_FULL if full else PER_KIND, SEED, KINDS + (CLOCKED if "A23" in chosen else ""))
+
+
 def run(chosen, full):
-    with federation(PER_KIND_FULL if full else PER_KIND, SEED) as f:
+    with started(chosen, full) as f:
         return attack(f, chosen, full)

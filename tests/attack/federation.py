@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import struct
 import sys
 import tempfile
 import time
@@ -22,7 +23,9 @@ import running  # noqa: E402
 import network  # noqa: E402
 
 WEAKENED = {"o": "all", "m": "memory", "a": "alike", "n": "noise", "s": "set", "c": "cast"}  # by a site's first letter
+CLOCKED = "k"                   # the test build with all defences, and a clock that a test can move
 SEVERAL = "do"                  # kinds of which there are several sites; of the others one
+KINDS = SEVERAL + "mansc"
 PER_KIND, PER_KIND_FULL, SEED = 2, 4, 2026
 WAIT_MS = 20000
 
@@ -35,7 +38,7 @@ class Holding:
 
 
 HOLDINGS = {
-    "town": Holding("ck", "doma", people.TOWN_VARIABLES, people.town),
+    "town": Holding("ck", "domak", people.TOWN_VARIABLES, people.town),
     "county": Holding("ck", "dons", people.COUNTY_VARIABLES, people.county),
     "lottery": Holding("dp", "doc", people.COUNTY_VARIABLES, people.county),
     "edges": Holding("ck", "do", people.EDGES_VARIABLES, people.edges),
@@ -71,11 +74,25 @@ class Town(network.Network):
         self.wait_for("every site's datasets in the catalogue", complete)
 
     def start_agent(self, site, env=None):
-        if site[0] not in WEAKENED:
+        if site[0] in WEAKENED:
+            env = {"INNSYN_TEST_DEFENCES_OFF": WEAKENED[site[0]]}
+        elif site[0] in CLOCKED:
+            env = {"INNSYN_TEST_CLOCK_FILE": self.clock(site)}
+        else:
             super().start_agent(site, env)
             return
-        self.start("agent-" + site, [os.path.join(self.hooks, "innsyn-agent"), "run", self.path("agents", site)],
-                   env={"INNSYN_TEST_DEFENCES_OFF": WEAKENED[site[0]]})
+        self.start("agent-" + site, [os.path.join(self.hooks, "innsyn-agent"), "run", self.path("agents", site)], env=env)
+
+    def clock(self, site):
+        path = self.path("agents", site + ".clock")
+        if not os.path.exists(path):
+            with open(path, "wb") as f:
+                f.write(bytes(8))
+        return path
+
+    def set_clock(self, site, shift_ms):
+        with open(self.clock(site), "r+b") as f:
+            f.write(struct.pack("=q", shift_ms))
 
 
 class Federation:
@@ -97,16 +114,16 @@ class Federation:
         self.permitted = sites
         self.net.sign(self.permit, sites)
 
-    def ask(self, where, statistic=None, sites=None, person="researcher", permit=None):
+    def ask(self, where, statistic=None, sites=None, person="researcher", permit=None, wait_ms=WAIT_MS):
         """(status, document, seconds) of one question, as the API gives it."""
         q = {"innsyn": "question/1", "dataset": self.dataset, "by_site": True, "statistic": statistic or {"count": {}}}
         if where:
             q["where"] = where
         name, envelope = self.net.signed_query(person, q, permit or self.permit, sites=sites or self.permitted)
         begin = time.monotonic()
-        status, document = self.net.call(person, "POST", f"/v1/queries?wait_ms={WAIT_MS}", {"query": envelope})
+        status, document = self.net.call(person, "POST", f"/v1/queries?wait_ms={wait_ms}", {"query": envelope})
         if status < 400 and document.get("state") not in ("done", "failed"):
-            status, document = self.net.call(person, "GET", f"/v1/queries/{name}?wait_ms={WAIT_MS}")
+            status, document = self.net.call(person, "GET", f"/v1/queries/{name}?wait_ms={wait_ms}")
         return status, document, time.monotonic() - begin
 
     def answers(self, where, statistic=None, **more):
@@ -176,8 +193,8 @@ def data_set(folder, sites):
 
 
 @contextlib.contextmanager
-def federation(per_kind, seed):
-    sites = [f"{kind}{i}" for kind in SEVERAL for i in range(per_kind)] + [kind + "0" for kind in WEAKENED if kind not in SEVERAL]
+def federation(per_kind, seed, kinds):
+    sites = [f"{kind}{i}" for kind in kinds for i in range(per_kind if kind in SEVERAL else 1)]
     folder = tempfile.mkdtemp(prefix="innsyn-town-")
     drawn = draw_people(folder, sites, seed)
     Town.hooks = running.hooks_build()

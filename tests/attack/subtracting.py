@@ -1,5 +1,5 @@
 """Attacks that subtract one answer from another: a person more or less, a complement, a tracker, clones of a box."""
-import json
+import collections
 import math
 import random
 import statistics
@@ -7,7 +7,7 @@ import statistics
 from people import BITS, COUNTY_ZIPS, ELSEWHERE, ELSEWHERE_ZIPS, LONE_FROM, LONES, WITHOUT_7, ZIPS
 from report import near, phi, sigma
 
-CAP = 1
+CAP, REFUSAL = 1, 0.02  # what a refusal costs buys nothing, and is taken off what an attack had to spend
 CLONES = 127  # subsets of the seven levels of `spare` that nobody has
 
 
@@ -99,11 +99,15 @@ def a2(f, report, pairs):
                 "equal, so not ill, by tables of zips, through the API (off: noise keyed by persons only)")
 
 
+def ended(answer):
+    return answer in ("permit_locked", "budget_exhausted", "permit_frozen")
+
+
 def a5(f, report):
     """Boxes that differ by levels nobody has: one set of persons, as many draws of noise as boxes that are answered."""
     f.forget("dn")
     f.new_permit("county", "dn")
-    sums, told, open_to = {}, {}, set(f.permitted)
+    sums, told, open_to, refused = {}, {}, set(f.permitted), collections.Counter()
     for k in range(CLONES):
         spare = ["0"] + [str(b + 1) for b in range(7) if k >> b & 1]
         sites = [s for s in f.permitted if s in open_to]
@@ -114,8 +118,9 @@ def a5(f, report):
                     if v is not None:
                         sums[site, z] = sums.get((site, z), 0) + v
                         told[site, z] = told.get((site, z), 0) + 1
-            elif answer in ("permit_locked", "budget_exhausted"):
+            elif ended(answer):
                 open_to.discard(site)
+            refused[site] += answer == "disclosure"
     right, runs, clones = {"d": 0, "n": 0}, {"d": 0, "n": 0}, {"d": [], "n": []}
     for site in f.permitted:
         ill = of_zips(f, site, lambda p: p["secret"])
@@ -125,7 +130,7 @@ def a5(f, report):
             right[site[0]] += guess == bool(target["secret"])
             runs[site[0]] += 1
             clones[site[0]].append(m)
-    charge = max(f.spent(s, "secret") for s in f.sites("d"))
+    charge = max(f.spent(s, "secret") - REFUSAL * refused[s] for s in f.sites("d"))
     report.line("A5", right["n"] / runs["n"], near(0.95, runs["n"]), right["d"] / runs["d"], phi(math.sqrt(min(charge, CAP)) / 2) + 0.03 + 3 * sigma(runs["d"]),
                 runs["d"], charge, f"clones admitted {statistics.mean(clones['d']):.1f}, through the API (off: noise alone, {statistics.mean(clones['n']):.0f})")
 
@@ -174,10 +179,6 @@ def a8(f, report, pairs):
                 "N - count(not x), by tables of zips, through the API")
 
 
-def ended(answer):
-    return answer in ("permit_locked", "budget_exhausted", "permit_frozen")
-
-
 def averages_apart(f, report, name, what, targets_a_permit, permits, ask, asked_max):
     """A target in and out of a box, in turn and ever other boxes, as long as a site answers; the means less one another.
     ask(permit's number, turn, with the target or without) gives (where, statistic, {target: where his cell is in the
@@ -186,13 +187,14 @@ def averages_apart(f, report, name, what, targets_a_permit, permits, ask, asked_
     for permit in range(permits):
         f.forget("do")
         f.new_permit("county", "do")
-        sums, open_to, turns = {}, set(f.permitted), 0
+        sums, open_to, turns, refused = {}, set(f.permitted), 0, collections.Counter()
         while turns < asked_max and any(s[0] == "d" for s in open_to):
             where, statistic, cells = ask(permit, turns // 2, turns % 2)
             said = f.answers(where, statistic, sites=sorted(s for s in open_to if s[0] == "d" or turns < 2))
             for site, answer in said.items():
                 if ended(answer):
                     open_to.discard(site)
+                refused[site] += answer == "disclosure"
                 if not isinstance(answer, dict):
                     continue
                 for target, at in cells.items():
@@ -205,7 +207,7 @@ def averages_apart(f, report, name, what, targets_a_permit, permits, ask, asked_
                 guess = int(statistics.mean(within) - statistics.mean(without) > 0.5) if without and within else draw.randrange(2)
                 right[site[0]] += guess == secret
                 runs[site[0]] += 1
-        charges += [f.spent(s, "secret") for s in f.sites("d")]
+        charges += [f.spent(s, "secret") - REFUSAL * refused[s] for s in f.sites("d")]
         asked.append(turns)
     charge = max(charges)
     report.line(name, right["o"] / runs["o"], 0.99, right["d"] / runs["d"], phi(math.sqrt(min(charge, CAP)) / 2) + 0.03 + 3 * sigma(runs["d"]), runs["d"],
