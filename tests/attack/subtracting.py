@@ -82,7 +82,7 @@ def a2(f, report, pairs):
     every zip, and none of the rules looks between the cells of two tables."""
     draw, right, runs, charge = random.Random(2), {"d": 0, "s": 0}, {"d": 0, "s": 0}, []
     for n, narrowing in enumerate(narrowings(pairs)):
-        if n % 4 == 0:  # what a permit's budget carries
+        if n % 2 == 0:  # what a permit's budget carries
             f.new_permit("county", "ds")
         without = f.by("zip", box_of(narrowing, {"secret": ["1"], "age": WITHOUT_7}))
         within = f.by("zip", box_of(narrowing, {"secret": ["1"]}))
@@ -138,15 +138,15 @@ def a5(f, report):
 def a7(f, report, trackers):
     """Denning's tracker: those of dx k in a zip are (C or T) and (C or not T) less C."""
     errors, asked = {"d": [], "o": []}, 0
-    for n in range(trackers):
+    for n, narrowing in enumerate(narrowings(trackers)):
         if n % 3 == 0:
             f.new_permit("county", "do")
         wanted, mask = 1 + n % 6, [str(d) for d in range(2 + n % 6, 8) if d % 2]
         rest = [str(d) for d in range(8) if d != wanted and str(d) not in mask]
         boxes = ({"dx": [str(wanted)] + mask}, {"dx": [str(wanted)] + rest}, {})
-        told = [f.by("zip", dict(box, **({"x": {"to": 60 - n}} if n else {}))) for box in boxes]  # nobody's x is so much: other noise
+        told = [f.by("zip", box_of(narrowing, box)) for box in boxes]
         for site in f.permitted:
-            truth = of_zips(f, site, lambda p: p["dx"] == wanted)
+            truth = of_zips(f, site, lambda p: p["dx"] == wanted and is_in(narrowing, p))
             for z in range(COUNTY_ZIPS):
                 v = [t[site][z] if site in t else None for t in told]
                 asked += site[0] == "d"
@@ -179,10 +179,10 @@ def a8(f, report, pairs):
                 "N - count(not x), by tables of zips, through the API")
 
 
-def averages_apart(f, report, name, what, targets_a_permit, permits, ask, asked_max):
-    """A target in and out of a box, in turn and ever other boxes, as long as a site answers; the means less one another.
-    ask(permit's number, turn, with the target or without) gives (where, statistic, {target: where his cell is in the
-    answer's cells}); targets_a_permit(site, permit's number) gives {target: secret}."""
+def averages_apart(f, report, name, what, targets_a_permit, permits, ask, asked_max, from_):
+    """A target in and out of a box, in turn and ever other boxes, as long as a site answers; the means less one another,
+    and from_ on he is ill.  ask(permit's number, turn, with the target or without) gives (where, statistic, {target: what
+    the answer's cells say of him}); targets_a_permit(site, permit's number) gives {target: secret}."""
     draw, right, runs, charges, asked = random.Random(len(what)), {"d": 0, "o": 0}, {"d": 0, "o": 0}, [], []
     for permit in range(permits):
         f.forget("do")
@@ -197,14 +197,15 @@ def averages_apart(f, report, name, what, targets_a_permit, permits, ask, asked_
                 refused[site] += answer == "disclosure"
                 if not isinstance(answer, dict):
                     continue
-                for target, at in cells.items():
-                    if answer["cells"][at] is not None:
-                        sums.setdefault((site, target, turns % 2), []).append(answer["cells"][at])
+                for target, of_cells in cells.items():
+                    v = of_cells(answer["cells"])
+                    if v is not None:
+                        sums.setdefault((site, target, turns % 2), []).append(v)
             turns += 1
         for site in f.permitted:
             for target, secret in targets_a_permit(site, permit).items():
                 without, within = sums.get((site, target, 0)), sums.get((site, target, 1))
-                guess = int(statistics.mean(within) - statistics.mean(without) > 0.5) if without and within else draw.randrange(2)
+                guess = int(statistics.mean(within) - statistics.mean(without) > from_) if without and within else draw.randrange(2)
                 right[site[0]] += guess == secret
                 runs[site[0]] += 1
         charges += [f.spent(s, "secret") - REFUSAL * refused[s] for s in f.sites("d")]
@@ -223,8 +224,8 @@ def b1(f, report, lones):
     def ask(permit, clone, within):
         value_, end = LONE_FROM + permit, LONE_FROM + LONES + 1 + clone
         box = {"from": 0, "to": end} if within else [{"from": 0, "to": value_}, {"from": value_ + 1, "to": end}]
-        return {"lone": box}, {"table": {"by": ["secret"]}}, {permit: 1}
-    averages_apart(f, report, "B1", "a lone value, cloned boxes", who, min(lones, LONES), ask, 60)
+        return {"lone": box}, {"table": {"by": ["secret"]}}, {permit: lambda c: None if None in c else c[1] - c[0]}
+    averages_apart(f, report, "B1", "a lone value, cloned boxes", who, min(lones, LONES), ask, 60, 0)
 
 
 def b4(f, report, permits):
@@ -234,7 +235,16 @@ def b4(f, report, permits):
     def who(site, _permit):
         return {p["zip"]: p["secret"] for p in f.people["county"][site] if p["w"] == 0 and p["zip"] < ELSEWHERE_ZIPS}
 
-    def ask(_permit, _clone, within):
+    def boxes(within):
         halves = [{"from": ELSEWHERE + i, "to": ELSEWHERE + i + 1} for i in range(40) if draw.random() < 0.7]
-        return {"secret": ["1"], "w": [{"from": 1 - within, "to": ELSEWHERE}] + halves}, {"table": {"by": ["zip"]}}, {z: z for z in range(ELSEWHERE_ZIPS)}
-    averages_apart(f, report, "B4", "boxes that differ elsewhere", who, permits, ask, 120)
+        return {"w": [{"from": 1 - within, "to": ELSEWHERE}] + halves}
+
+    def narrowed(_permit, _clone, within):
+        return dict(boxes(within), secret=["1"]), {"table": {"by": ["zip"]}}, {z: lambda c, z=z: c[z] for z in range(ELSEWHERE_ZIPS)}
+
+    def divided(_permit, _clone, within):
+        def ill_less_healthy(z):
+            return lambda c: None if None in c[2 * z:2 * z + 2] else c[2 * z + 1] - c[2 * z]
+        return boxes(within), {"table": {"by": ["zip", "secret"]}}, {z: ill_less_healthy(z) for z in range(ELSEWHERE_ZIPS)}
+    averages_apart(f, report, "B4", "boxes that differ elsewhere", who, permits, narrowed, 120, 0.5)
+    averages_apart(f, report, "B4", "the same, the secret as dimension", who, permits, divided, 120, 0)
