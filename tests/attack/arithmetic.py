@@ -53,7 +53,7 @@ def a17_a18(f, report, questions):
             for p in f.people["lottery"][site]:
                 counts[cells_of(p, bit)] += 1
     seen = {kind: [0] * (2 * BIN_MOST + 3) for kind in "dc"}
-    certain, near_none, right, runs, right_20, runs_20 = {"d": 0, "o": 0}, {"d": 0, "o": 0}, 0, 0, 0, 0
+    certain, near_none, right, runs, right_20, runs_20 = ({"d": 0, "o": 0} for _ in range(6))
     whole, ask, sums, permits = True, lottery(f), {}, 0
     for n in range(questions):
         if n % QUESTIONS_A_PERMIT == 0:
@@ -73,28 +73,29 @@ def a17_a18(f, report, questions):
                     if t <= 1:  # with noise each of 0 and 1 stays possible; without, one of them is ruled out
                         near_none[site[0]] += 1
                         certain[site[0]] += site[0] == "o" or abs(2 * c - 1) / (2 * SIGMA2) > 2
-            if site[0] == "d":
-                for z, target in county_targets(f, site).items():
+            if site[0] in "do":
+                for z, target in county_targets(f, site, "lottery").items():
                     c = cells[cells_of(dict(target, secret=1), bit)]
-                    right += (c > 0) == target["secret"]
-                    runs += 1
+                    right[site[0]] += (c > 0) == target["secret"]
+                    runs[site[0]] += 1
                     sums[site, z] = sums.get((site, z), 0) + c
         if n % QUESTIONS_A_PERMIT == QUESTIONS_A_PERMIT - 1:
-            draw = random.Random(n)
+            draw, known = random.Random(n), {site: county_targets(f, site, "lottery") for site in f.sites("do")}
             for (site, z), s in sums.items():
                 half = QUESTIONS_A_PERMIT // 2
                 guess = s > half or (s == half and draw.random() < 0.5)
-                right_20 += guess == bool(county_targets(f, site)[z]["secret"])
-                runs_20 += 1
+                right_20[site[0]] += guess == bool(known[site][z]["secret"])
+                runs_20[site[0]] += 1
     rho = min(questions, QUESTIONS_A_PERMIT) * RHO
     report.line("A17", certain["o"] / near_none["o"], 0.60, certain["d"] + (not whole), 0, near_none["d"], rho,
                 "outputs that exclude a count of 0 or 1, or are not whole, through the API (off: true counts)")
     draws = sum(seen["d"])
     report.line("A18", chi_square(seen["c"]) / critical(), 1, chi_square(seen["d"]) / critical(), 1, draws, rho,
                 f"chi-square over its critical value at 10^-6, through the API (off: a cast Gaussian, {sum(seen['c'])} draws)")
-    report.line("A18", 1, 0.99, right / runs, phi(math.sqrt(RHO / 2)) + 0.005 + 3 * sigma(runs), runs, RHO, "0 or 1 from one answer, through the API (off: the count itself)")
-    if runs_20:
-        report.line("A18", 1, 0.99, right_20 / runs_20, phi(math.sqrt(QUESTIONS_A_PERMIT * RHO / 2)) + 0.005 + 3 * sigma(runs_20), runs_20,
+    report.line("A18", right["o"] / runs["o"], 0.99, right["d"] / runs["d"], phi(math.sqrt(RHO / 2)) + 0.005 + 3 * sigma(runs["d"]), runs["d"], RHO, "0 or 1 from one answer, through the API (off: the count itself)")
+    if runs_20["d"]:
+        report.line("A18", right_20["o"] / runs_20["o"], 0.99, right_20["d"] / runs_20["d"],
+                    phi(math.sqrt(QUESTIONS_A_PERMIT * RHO / 2)) + 0.005 + 3 * sigma(runs_20["d"]), runs_20["d"],
                     QUESTIONS_A_PERMIT * RHO, "0 or 1 from a permit's 20 answers, through the API")
     if questions >= QUESTIONS_A_PERMIT:
         ends(f, report, ask, questions)

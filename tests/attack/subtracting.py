@@ -28,8 +28,8 @@ def of_zips(f, site, holds):
     return found
 
 
-def county_targets(f, site):
-    return {p["zip"]: p for p in f.people["county"][site] if p["age"] == 7}
+def county_targets(f, site, dataset="county"):
+    return {p["zip"]: p for p in f.people[dataset][site] if p["age"] == 7}
 
 
 def narrowings(count):
