@@ -20,6 +20,7 @@ static const struct {
     {"off_grid", "use cuts on the variable's grid: innsyn catalogue DATASET"},
     {"too_many_cells", "ask for fewer dimensions, levels or breaks"},
     {"too_large", "send less at a time"},
+    {"quantile_not_released", "ask for quantiles between 0 and 1, or for a histogram; a variable needs clamps and a public grid"},
     {"summary_not_released", "ask for a count or a table instead, or ask the data holder to name the variable's clamps"},
     {"statistic_not_allowed", "see what the permit allows: innsyn permit show ID"},
     {"purpose_not_allowed", "apply under an allowed purpose: innsyn application submit FILE"},

@@ -30,6 +30,7 @@ static const struct problem_code CODES[] = {
     {"use_prohibited", PROBLEM_POLICY, 403, "The use is prohibited."},
     {"statistic_not_allowed", PROBLEM_POLICY, 403, "The statistic is not allowed here."},
     {"summary_not_released", PROBLEM_POLICY, 403, "A summary is not released under this profile."},
+    {"quantile_not_released", PROBLEM_POLICY, 403, "This quantile is not released under this profile."},
     {"account_blocked", PROBLEM_POLICY, 403, "The site does not answer this account."},
     {"permit_blocked", PROBLEM_POLICY, 403, "The site does not answer under this permit."},
     {"cells_not_allowed", PROBLEM_POLICY, 403, "The site does not answer tables of this size."},

@@ -530,9 +530,6 @@ static result summary_is_released(const struct reading *r)
     if (r->d->event_table)
         return FAIL_CODE(r->why, DENIED, "summary_not_released", "/statistic/summary",
                          "a summary of '%s' is not released under its profile %s, since its rows are events, not persons; count, table and histogram are", r->d->dataset.text, profile);
-    if (r->d->profile == PROFILE_DP && r->q->quantile_count)
-        return FAIL_CODE(r->why, DENIED, "statistic_not_allowed", "/statistic/summary/quantiles",
-                         "quantiles are not offered under profile dp; ask for a histogram instead");
     for (unsigned i = 0; i < r->q->variable_count; i++) {
         const struct variable *v = &r->d->variables[r->q->variables[i]];
         char path[JSON_PATH_MAX];
@@ -541,6 +538,35 @@ static result summary_is_released(const struct reading *r)
             return FAIL_CODE(r->why, DENIED, "summary_not_released", path,
                              "under profile %s '%.*s' needs clamps: public bounds that its data holder names in the dictionary (or with load --clamps)",
                              profile, SLICE_ARG(v->name));
+    }
+    return DONE;
+}
+
+/* quantiles come from cells of the public grid where persons are protected, and are never the smallest or the largest. */
+static result quantiles_are_released(const struct reading *r)
+{
+    const struct question *q = r->q;
+    static const char at[] = "/statistic/summary/quantiles";
+    bool open = r->d->profile == PROFILE_OPEN;
+    unsigned max = open ? QUANTILE_VALUES_MAX : TABLE_CELLS_MAX;
+    if (!q->quantile_count)
+        return DONE;
+    if ((uint64_t)question_groups(q) * q->variable_count * QUANTILE_CELLS_MAX > max)
+        return FAIL_CODE(r->why, LIMIT, "too_many_cells", at, "quantiles of at most %u groups times variables at once; ask for fewer groups, or for some of the variables",
+                         max / QUANTILE_CELLS_MAX);
+    if (open)
+        return DONE;
+    if (r->d->profile == PROFILE_DP)
+        return FAIL_CODE(r->why, DENIED, "quantile_not_released", at, "quantiles are not released under profile dp; ask for a histogram, which shows where they lie");
+    if (q->quantiles[0] <= 0 || q->quantiles[q->quantile_count - 1] >= 1)
+        return FAIL_CODE(r->why, DENIED, "quantile_not_released", at,
+                         "the smallest and the largest value (0 and 1) are never released under profile %s; ask for 0.05 and 0.95", profile_name(r->d->profile));
+    for (unsigned i = 0; i < q->variable_count; i++) {
+        const struct variable *v = &r->d->variables[q->variables[i]];
+        if (!(v->grid_step > 0))
+            return FAIL_CODE(r->why, DENIED, "quantile_not_released", at,
+                             "no public grid is known for '%.*s', so it has no cells to read quantiles from; its data holder can name one in the dictionary",
+                             SLICE_ARG(v->name));
     }
     return DONE;
 }
@@ -625,7 +651,9 @@ static result read_summary(struct reading *r, struct fields *f)
     if (quantiles)
         TRY(read_quantiles(r, quantiles));
     TRY(summary_leaves_room(r));
-    return r->d->profile == PROFILE_OPEN ? DONE : summary_is_released(r);
+    if (r->d->profile != PROFILE_OPEN)
+        TRY(summary_is_released(r));
+    return quantiles_are_released(r);
 }
 
 static result read_statistic(struct reading *r, const struct json *statistic)

@@ -17,6 +17,8 @@ enum {
     BREAKS_MAX = 1001,
     SUMMARY_VARIABLES_MAX = 64,
     QUANTILES_MAX = 32,
+    QUANTILE_CELLS_MAX = 25,     /* of a variable's public grid, which quantiles are read from under protection */
+    QUANTILE_VALUES_MAX = 20000, /* that quantiles are read from under open, over all groups and variables */
     RANGES_MAX = 64,        /* of one variable, after merging */
     RANGES_ASKED_MAX = 1024, /* as written */
     SITES_ASKED_MAX = 64,

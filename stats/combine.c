@@ -12,6 +12,7 @@
 #include "proto/permit.h"
 #include "stats/aggregate.h"
 #include "stats/noised.h"
+#include "stats/quantile.h"
 
 /* --- checking one site's statistic --- */
 
@@ -138,6 +139,50 @@ static result check_lattices(const struct question *q, struct fields *f, const c
     return DONE;
 }
 
+/* Numbers that rise. */
+static result check_rising(const struct json *array, size_t least, size_t most, const char *path, struct why *why)
+{
+    if (json_kind(array) != JSON_ARRAY || json_size(array) < least || json_size(array) > most)
+        return FAIL_AT(why, MALFORMED, path, "quantiles are read from at most %zu values or cells", most);
+    for (size_t i = 0; i < json_size(array); i++) {
+        const struct json *x = json_item(array, i);
+        if (!json_is_number(x) || !isfinite(json_number(x)) || (i && !(json_number(x) > json_number(json_item(array, i - 1)))))
+            return FAIL_AT(why, MALFORMED, path, "values and edges of cells must be numbers that rise");
+    }
+    return DONE;
+}
+
+/* What quantiles of one variable in one group are read from: cells, or under open values; null: withheld. */
+static result check_quantiles(const struct question *q, const struct json *v, const char *path, struct why *why)
+{
+    struct fields f;
+    const struct json *at = NULL, *counts = NULL, *below = NULL, *above = NULL;
+    bool open = q->dictionary->profile == PROFILE_OPEN;
+    size_t cells_max = open ? QUANTILE_CELLS_OPEN_MAX : QUANTILE_CELLS_MAX;
+    if (json_kind(v) == JSON_NULL && !open)
+        return DONE;
+    TRY(fields_open(v, path, &f, why));
+    if (open && json_get(v, "values")) {
+        TRY(need_any(&f, "values", &at));
+        TRY(need_any(&f, "counts", &counts));
+        TRY(check_rising(at, 0, QUANTILE_VALUES_MAX, path, why));
+        TRY(check_counts(q, counts, json_size(at), path, why));
+        for (size_t i = 0; i < json_size(counts); i++)
+            if (json_kind(json_item(counts, i)) != JSON_INTEGER)
+                return FAIL_AT(why, MALFORMED, path, "no count of a value is withheld under open");
+        return fields_close(&f);
+    }
+    TRY(need_any(&f, "breaks", &at));
+    TRY(need_any(&f, "cells", &counts));
+    TRY(need_any(&f, "below", &below));
+    TRY(need_any(&f, "above", &above));
+    TRY(check_rising(at, 2, cells_max + 1, path, why));
+    TRY(check_counts(q, counts, json_size(at) - 1, path, why));
+    TRY(check_count(q, below, path, why));
+    TRY(check_count(q, above, path, why));
+    return fields_close(&f);
+}
+
 static result check_summary(const struct question *q, const struct json *v, const char *path, struct why *why)
 {
     struct fields f;
@@ -173,7 +218,10 @@ static result check_summary(const struct question *q, const struct json *v, cons
             } else {
                 TRY(check_protected(q, &one, path, why));
             }
-            TRY(may_array(&one, "quantiles", QUANTILES_MAX, &quantiles));
+            if (q->quantile_count) {
+                TRY(need_any(&one, "quantiles", &quantiles));
+                TRY(check_quantiles(q, quantiles, path, why));
+            }
             TRY(fields_close(&one));
         }
     }
@@ -401,19 +449,107 @@ static struct json *finite_json(double v)
     return isfinite(v) ? json_of_number(v) : json_of_null();
 }
 
-/* Quantiles cannot be put together from several sites; of one site they are its own. */
-static struct json *quantiles_json(const struct question *q, const struct json *site)
+static const struct json *said_of(const struct site_answer *a, size_t group, size_t variable)
 {
-    struct json *array = json_array();
-    const struct json *values = json_get(site, "quantiles");
-    for (unsigned i = 0; i < q->quantile_count && i < json_size(values); i++) {
-        struct json *one = json_object();
-        const struct json *value = json_item(values, i);
-        json_set(one, "p", json_of_number(q->quantiles[i]));
-        json_set(one, "value", json_is_number(value) ? json_of_number(json_number(value)) : json_of_null());
-        json_add(array, one);
+    return json_item(json_get(json_item(json_get(a->statistic, "groups"), group), "variables"), variable);
+}
+
+/* One site's values or cells.  What lies beyond the outermost cells counts at their edges; blank cells as nobody. */
+static result pool_site(const struct json *from, double lattice, struct quantile_pool *pool, bool *ret_blanks, struct why *why)
+{
+    const struct json *at = json_get(from, "values"), *counts = json_get(from, at ? "counts" : "cells");
+    bool cells = !at;
+    at = cells ? json_get(from, "breaks") : at;
+    *ret_blanks = false;
+    for (size_t i = 0; i < json_size(counts); i++) {
+        int64_t n = count_of(json_item(counts, i));
+        double low = json_number(json_item(at, i)), persons = n == CELL_WITHHELD ? 0 : (double)n;
+        *ret_blanks = *ret_blanks || n == CELL_WITHHELD;
+        if (cells)
+            TRY(quantile_pool_cell(pool, low, json_number(json_item(at, i + 1)), lattice, persons, why));
+        else
+            TRY(quantile_pool_value(pool, low, persons, why));
     }
-    return array;
+    if (!cells)
+        return DONE;
+    int64_t below = count_of(json_get(from, "below")), above = count_of(json_get(from, "above"));
+    *ret_blanks = *ret_blanks || below == CELL_WITHHELD || above == CELL_WITHHELD;
+    TRY(quantile_pool_value(pool, json_number(json_item(at, 0)), below == CELL_WITHHELD ? 0 : (double)below, why));
+    return quantile_pool_value(pool, json_number(json_item(at, json_size(at) - 1)), above == CELL_WITHHELD ? 0 : (double)above, why);
+}
+
+/* kind: "quantiles": the site withheld all; "quantile_cells": some of its cells. */
+static void note_quantiles(const struct question *q, size_t group, unsigned variable, const char *kind, struct json *sites, struct json *withheld)
+{
+    struct json *item = json_object();
+    if (json_size(sites) == 0) {
+        json_free(sites);
+        json_free(item);
+        return;
+    }
+    json_set(item, "variable", json_of_text(q->dictionary->variables[q->variables[variable]].name));
+    if (q->by >= 0)
+        json_set(item, "level", json_of_text(question_group_code(q, (unsigned)group)));
+    json_set(item, kind, json_of_bool(true));
+    json_set(item, "sites", sites);
+    json_add(withheld, item);
+}
+
+static result pool_sites(const struct question *q, const struct site_answer *answers, unsigned count, size_t group, unsigned variable,
+                         struct quantile_pool *pool, struct json *withheld, struct why *why)
+{
+    struct json *silent = json_array(), *blank = json_array();
+    double lattice = variable_lattice(&q->dictionary->variables[q->variables[variable]]);
+    result r = DONE;
+    for (unsigned s = 0; s < count && is_ok(r); s++) {
+        const struct json *from = json_get(said_of(&answers[s], group, variable), "quantiles");
+        bool blanks = false;
+        if (json_kind(from) == JSON_NULL)
+            json_add(silent, json_of_text(answers[s].site));
+        else
+            r = pool_site(from, lattice, pool, &blanks, why);
+        if (blanks)
+            json_add(blank, json_of_text(answers[s].site));
+    }
+    note_quantiles(q, group, variable, "quantiles", silent, withheld);
+    note_quantiles(q, group, variable, "quantile_cells", blank, withheld);
+    return is_ok(r) ? quantile_pool_settle(pool, why) : r;
+}
+
+/* The rule n min(p, 1-p) looks at published counts: what it withholds, everybody who has them could withhold. */
+static struct json *quantile_json(const struct question *q, const struct quantile_pool *pool, double p)
+{
+    struct json *one = json_object();
+    bool open = q->dictionary->profile == PROFILE_OPEN, shown = pool->persons > 0 && (open || quantile_allowed(pool->persons, p));
+    json_set(one, "p", json_of_number(p));
+    json_set(one, "value", shown ? json_of_number(quantile_pool_at(pool, p)) : json_of_null());
+    if (!shown)
+        json_set(one, "why", json_of_str(pool->persons > 0 ? "few_persons" : "nobody"));
+    return one;
+}
+
+/* Beside the quantiles, how they were made. */
+static result quantiles(const struct question *q, const struct site_answer *answers, unsigned count, size_t group, unsigned variable,
+                        struct json *to, struct json *withheld, struct why *why)
+{
+    struct json *array = json_array(), *from = json_object();
+    struct quantile_pool pool CLEANUP(quantile_pool_done);
+    quantile_pool_init(&pool);
+    json_set(to, "quantiles", array);
+    if (!q->quantile_count) {
+        json_free(from);
+        return DONE;
+    }
+    json_set(to, "quantiles_from", from);
+    TRY(pool_sites(q, answers, count, group, variable, &pool, withheld, why));
+    bool cells = pool.cells || q->dictionary->profile != PROFILE_OPEN;
+    json_set(from, "form", json_of_str(cells ? "cells" : "values"));
+    json_set(from, "n", json_of_integer((int64_t)pool.persons));
+    if (cells)
+        json_set(from, "width", pool.width > 0 ? json_of_number(pool.width) : json_of_null());
+    for (unsigned i = 0; i < q->quantile_count; i++)
+        json_add(array, quantile_json(q, &pool, q->quantiles[i]));
+    return DONE;
 }
 
 /* What a site says of a variable in a group; false: it withholds the mean. */
@@ -444,38 +580,34 @@ static void note_moments(const struct question *q, const struct site_answer *ans
     json_add(withheld, item);
 }
 
-static struct json *variables_json(const struct question *q, const struct site_answer *answers, unsigned count, size_t group,
-                                   struct json *withheld)
+static result variables(const struct question *q, const struct site_answer *answers, unsigned count, size_t group, struct json *to,
+                        struct json *withheld, struct why *why)
 {
-    struct json *array = json_array();
     for (unsigned i = 0; i < q->variable_count; i++) {
         struct moments all;
-        const struct json *last = NULL;
         unsigned lacking = 0;
         moments_init(&all);
         for (unsigned s = 0; s < count; s++) {
-            const struct json *v = json_item(json_get(json_item(json_get(answers[s].statistic, "groups"), group), "variables"), i);
             struct moments one;
-            if (moments_of(v, &one))
+            if (moments_of(said_of(&answers[s], group, i), &one))
                 moments_combine(&all, &one); /* n and mean are of the same sites */
             else
                 lacking++;
-            last = v;
         }
         if (lacking)
             note_moments(q, answers, count, group, i, withheld);
         struct json *o = json_object();
         double variance = moments_variance(&all);
+        json_add(to, o);
         json_set(o, "variable", json_of_text(q->dictionary->variables[q->variables[i]].name));
         json_set(o, "n", lacking && lacking == count ? json_of_null() : json_of_integer((int64_t)all.n));
         json_set(o, "n_missing", lacking && lacking == count ? json_of_null() : json_of_integer((int64_t)all.n_missing));
         json_set(o, "mean", all.n ? finite_json(all.mean) : json_of_null());
         json_set(o, "variance", finite_json(variance));
         json_set(o, "sd", finite_json(variance >= 0 ? sqrt(variance) : NAN));
-        json_set(o, "quantiles", count == 1 ? quantiles_json(q, last) : json_array());
-        json_add(array, o);
+        TRY(quantiles(q, answers, count, group, i, o, withheld, why));
     }
-    return array;
+    return DONE;
 }
 
 /* --- under profile dp --- */
@@ -533,10 +665,10 @@ static struct json *noised_json(const struct question *q, unsigned variable, con
     return o;
 }
 
-static struct json *noised_variables(const struct question *q, const struct site_answer *answers, unsigned count, size_t group,
-                                     struct json *withheld)
+static result noised_variables(const struct question *q, const struct site_answer *answers, unsigned count, size_t group, struct json *to,
+                               struct json *withheld, struct why *why)
 {
-    struct json *array = json_array();
+    (void)why;
     for (unsigned i = 0; i < q->variable_count; i++) {
         struct noised_site sites[PERMIT_SITES_MAX];
         struct noised_moments m;
@@ -546,18 +678,20 @@ static struct json *noised_variables(const struct question *q, const struct site
         struct json *o = noised_json(q, i, &m);
         if (json_kind(json_get(o, "variance")) == JSON_NULL && count)
             note_noise(q, answers, count, group, i, m.has_mean ? "variance" : "mean", withheld);
-        json_add(array, o);
+        json_add(to, o);
     }
-    return array;
+    return DONE;
 }
 
-static void summary(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to, struct json *withheld)
+static result summary(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to, struct json *withheld,
+                      struct why *why)
 {
-    bool noised = q->dictionary->profile == PROFILE_DP;
+    struct json *list = json_array();
     if (q->by < 0) {
-        json_set(to, "variables", (noised ? noised_variables : variables_json)(q, answers, count, 0, withheld));
-        return;
+        json_set(to, "variables", list);
+        return (q->dictionary->profile == PROFILE_DP ? noised_variables : variables)(q, answers, count, 0, list, withheld, why);
     }
+    json_free(list);
     const struct variable *by = &q->dictionary->variables[q->by];
     struct json *groups = json_array();
     json_set(to, "by", json_of_text(by->name));
@@ -573,9 +707,12 @@ static void summary(const struct question *q, const struct site_answer *answers,
             set_label(group, q->by_grouping->groups[g].label);
             json_set(group, "levels", levels_json(by, &q->by_grouping->groups[g]));
         }
-        json_set(group, "variables", (noised ? noised_variables : variables_json)(q, answers, count, g, withheld));
         json_add(groups, group);
+        list = json_array();
+        json_set(group, "variables", list);
+        TRY((q->dictionary->profile == PROFILE_DP ? noised_variables : variables)(q, answers, count, g, list, withheld, why));
     }
+    return DONE;
 }
 
 static result put_together(const struct question *q, const struct site_answer *answers, unsigned count, struct json *to,
@@ -590,7 +727,7 @@ static result put_together(const struct question *q, const struct site_answer *a
         return DONE;
     case STATISTIC_TABLE: return table(q, answers, count, to, withheld, why);
     case STATISTIC_HISTOGRAM: return histogram(q, answers, count, to, withheld, why);
-    case STATISTIC_SUMMARY: summary(q, answers, count, to, withheld); return DONE;
+    case STATISTIC_SUMMARY: return summary(q, answers, count, to, withheld, why);
     case STATISTIC_KINDS: break;
     }
     return FAIL(why, BROKEN, "no such statistic");

@@ -302,11 +302,47 @@ static uint32_t times(uint32_t micro, unsigned count)
     return all < UINT32_MAX ? (uint32_t)all : UINT32_MAX;
 }
 
+/* What a variable of a table takes: s of its smallest parent, and how many groups it is divided into. */
+static result step_in_table(const struct question *q, const struct engine_answer *a, unsigned variable, const struct noising *x, bool several,
+                            uint64_t apart, uint32_t *ret_micro, struct why *why)
+{
+    unsigned quarters = (unsigned)(4 * x->noise->variance + 0.5), groups = groups_of(q, variable);
+    uint64_t most = is_narrowed_and_divided(q) || several ? narrowed_most(groups) : CHARGE_STEP_LAST, s;
+    TRY(step_without(q, a, variable, x, &s, why));
+    s = s < most ? s : most;
+    *ret_micro = charge_micro_of_cells(quarters, s < apart ? s : apart, groups);
+    return DONE;
+}
+
+static void more(struct charge *c, unsigned variable, uint32_t micro)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->items[i].variable == variable)
+            c->items[i].micro = c->items[i].micro < UINT32_MAX - micro ? c->items[i].micro + micro : UINT32_MAX;
+}
+
+/* What quantiles of a variable are read from: charged to every variable in it as the table that it is. */
+static result add_histogram(const struct question *q, const struct engine_answer *a, unsigned variable, const struct noising *x, uint64_t apart,
+                            struct charge *c, struct why *why)
+{
+    struct summary_histogram h;
+    struct charge named;
+    uint32_t micro;
+    if (variable >= a->histogram_count)
+        return FAIL(why, BROKEN, "the engine's histograms do not fit the question");
+    TRY(summary_histogram(q, variable, &h, why));
+    charge_variables(&h.question, &named);
+    for (unsigned i = 0; i < named.count; i++) {
+        TRY(step_in_table(&h.question, &a->histograms[variable], named.items[i].variable, x, false, apart, &micro, why));
+        more(c, named.items[i].variable, micro);
+    }
+    return DONE;
+}
+
 result charge_of(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
                  const struct ptable *noise, uint64_t difference, struct charge *ret, struct why *why)
 {
     struct noising x = {key, noise, edition};
-    unsigned quarters = (unsigned)(4 * noise->variance + 0.5);
     struct charge c;
     uint64_t apart, s;
     bool several;
@@ -322,15 +358,19 @@ result charge_of(const struct question *q, const struct engine_answer *a, struct
     TRY(is_of_several(q, a, &x, &several, why));
     for (unsigned i = 0; i < c.count; i++) {
         bool model = is_summarized(q, c.items[i].variable);
-        TRY(model ? step_of_group(q, a, c.items[i].variable, &x, &s, why)
-                  : step_without(q, a, c.items[i].variable, &x, &s, why));
-        unsigned groups = model ? 1 : groups_of(q, c.items[i].variable);
-        uint64_t most = is_narrowed_and_divided(q) || (several && !model) ? narrowed_most(groups) : CHARGE_STEP_LAST;
+        if (!model) {
+            uint32_t micro;
+            TRY(step_in_table(q, a, c.items[i].variable, &x, several, apart, &micro, why));
+            c.items[i].micro = times(micro, q->variable_count > 1 ? q->variable_count : 1);
+            continue;
+        }
+        uint64_t most = is_narrowed_and_divided(q) ? narrowed_most(1) : CHARGE_STEP_LAST;
+        TRY(step_of_group(q, a, c.items[i].variable, &x, &s, why));
         s = s < most ? s : most;
-        s = s < apart ? s : apart;
-        c.items[i].micro = model ? charge_micro(CHARGE_MODEL_QUARTERS, s)
-                                 : times(charge_micro_of_cells(quarters, s, groups), q->variable_count > 1 ? q->variable_count : 1);
+        c.items[i].micro = charge_micro(CHARGE_MODEL_QUARTERS, s < apart ? s : apart);
     }
+    for (unsigned v = 0; q->quantile_count && v < q->variable_count; v++)
+        TRY(add_histogram(q, a, v, &x, apart, &c, why));
     *ret = c;
     return DONE;
 }

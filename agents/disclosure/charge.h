@@ -8,7 +8,8 @@
  * each with keyed noise as a published count has, then rounded down to 10 * 2^k, so that a charge tells no more
  * than a published count.  A summarized variable is charged as a model, 1/(6.25 + n/4), n its smallest group, and what it is
  * summarized by and of (by and box) once for each of them; where so many lack a value that n is of the others alone, at most as
- * a narrowed box that is divided.
+ * a narrowed box that is divided.  Where quantiles are asked, each variable in the table that they are read from
+ * (summary_histogram, agents/engine/plan.h) is charged for that table too.
  */
 #ifndef INNSYN_AGENTS_DISCLOSURE_CHARGE_H
 #define INNSYN_AGENTS_DISCLOSURE_CHARGE_H

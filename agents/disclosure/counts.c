@@ -10,6 +10,7 @@
 
 #include "agents/disclosure/parent_rule.h"
 #include "agents/disclosure/profile.h"
+#include "agents/disclosure/quantile.h"
 #include "agents/disclosure/summary.h"
 
 enum { BOX_TEXT_MAX = 256 * 1024 };
@@ -203,15 +204,15 @@ static result publish_margins(const struct counts_context *x, struct published *
  * by what would be published, never by true counts: a refusal without noise, on cells that the parent rule
  * blanks even, would tell exactly whether anybody is in a cell of one's choice.  Under ck counts below 5 are
  * published as 0, 5 or 6, seldom more (the p-table).  One cell is no table: a lone small count is what the noise is for. */
-static bool table_too_sparse(const struct published *p, int64_t small_published_max)
+bool counts_too_sparse(const int64_t *cells, uint64_t count, int64_t small_published_max)
 {
     uint64_t filled = 0, small = 0;
-    for (uint64_t i = 0; i < p->cell_count; i++) {
-        bool shown = p->cells[i] != CELL_WITHHELD && p->cells[i] > 0;
+    for (uint64_t i = 0; i < count; i++) {
+        bool shown = cells[i] != CELL_WITHHELD && cells[i] > 0;
         filled += shown;
-        small += shown && p->cells[i] <= small_published_max;
+        small += shown && cells[i] <= small_published_max;
     }
-    return p->cell_count > 1 && 100 * small > SPARSE_PERCENT_MAX * filled;
+    return count > 1 && 100 * small > SPARSE_PERCENT_MAX * filled;
 }
 
 static result publish(const struct counts_context *x, struct published *p, struct why *why)
@@ -272,7 +273,7 @@ result counts_protect(const struct question *q, const struct engine_answer *a, s
     struct published p CLEANUP(published_done);
     published_init(&p);
     TRY(publish(&x, &p, why)); /* all rules are evaluated, also for what is then refused */
-    if (table_too_sparse(&p, rules->small_published_max))
+    if (counts_too_sparse(p.cells, p.cell_count, rules->small_published_max))
         return FAIL(why, DENIED, "most of the table's non-empty cells are too small; ask for fewer or wider cells");
     *ret = p;
     published_init(&p);
@@ -293,7 +294,7 @@ static result open_summary(const struct question *q, const struct engine_answer 
         return FAIL(why, LIMIT, "no memory for %zu moments", count);
     for (size_t i = 0; i < count; i++)
         p->moments[i] = a->summary[i];
-    return DONE;
+    return q->quantile_count ? quantiles_open(q, a, p, why) : DONE;
 }
 
 /* The engine's own figures: in an event table slots do not add up to margins. */

@@ -28,6 +28,15 @@ struct published_lattice {
     uint64_t noise_n, noise_sum, noise_squares; /* variances, in the units of the numbers */
 };
 
+/* What quantiles of one variable in one group are read from: how often each value is there, or persons in cells. */
+struct published_quantiles {
+    bool cells;
+    unsigned count;  /* values or cells; cells and none: withheld */
+    double *at;      /* the values, rising; or the cells' edges, one more */
+    int64_t *counts; /* CELL_WITHHELD where the count stays here */
+    int64_t below, above; /* of cells */
+};
+
 struct published {
     enum statistic statistic;
     /* count, table, histogram: CELL_WITHHELD where the value stays here */
@@ -42,6 +51,7 @@ struct published {
     struct published_moments *protected_moments; /* summary, the other profiles */
     struct published_sums *sums;                 /* summary, dp */
     struct published_lattice *lattices;          /* [variable], with sums */
+    struct published_quantiles *quantiles;       /* where they are asked: [group][variable] */
     unsigned group_count, variable_count;
 };
 void published_init(struct published *p);
@@ -70,6 +80,9 @@ struct parent;
 MUST_CHECK result counts_parent_is_large(const struct counts_context *x, const struct parent *p, bool *ret, struct why *why);
 /* BROKEN: the engine's cubes do not fit the question. */
 MUST_CHECK result counts_check(const struct counts_context *x, struct why *why);
+
+/* Are most of the filled ones hardly above nothing?  Judged by what is published. */
+bool counts_too_sparse(const int64_t *cells, uint64_t count, int64_t small_published_max);
 
 /* The `statistic` member of a site result. */
 struct json *published_json(const struct published *p);

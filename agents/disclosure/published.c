@@ -18,6 +18,11 @@ void published_done(struct published *p)
     free(p->protected_moments);
     free(p->sums);
     free(p->lattices);
+    for (size_t i = 0; p->quantiles && i < (size_t)p->group_count * p->variable_count; i++) {
+        free(p->quantiles[i].at);
+        free(p->quantiles[i].counts);
+    }
+    free(p->quantiles);
     published_init(p);
 }
 
@@ -32,6 +37,22 @@ static struct json *cells_json(const int64_t *cells, uint64_t count)
     for (uint64_t i = 0; i < count; i++)
         json_add(a, cell_json(cells[i]));
     return a;
+}
+
+static struct json *quantiles_json(const struct published_quantiles *q)
+{
+    if (q->cells && q->count == 0)
+        return json_of_null(); /* withheld */
+    struct json *o = json_object(), *at = json_array();
+    for (unsigned i = 0; i < q->count + (q->cells ? 1 : 0); i++)
+        json_add(at, json_of_number(q->at[i]));
+    json_set(o, q->cells ? "breaks" : "values", at);
+    json_set(o, q->cells ? "cells" : "counts", cells_json(q->counts, q->count));
+    if (q->cells) {
+        json_set(o, "below", cell_json(q->below));
+        json_set(o, "above", cell_json(q->above));
+    }
+    return o;
 }
 
 static struct json *moments_json(const struct published *p, unsigned group, unsigned variable)
@@ -88,8 +109,12 @@ static struct json *summary_json(const struct published *p)
     struct json *groups = json_array();
     for (unsigned g = 0; g < p->group_count; g++) {
         struct json *variables = json_array();
-        for (unsigned v = 0; v < p->variable_count; v++)
-            json_add(variables, moments_json(p, g, v));
+        for (unsigned v = 0; v < p->variable_count; v++) {
+            struct json *one = moments_json(p, g, v);
+            if (p->quantiles)
+                json_set(one, "quantiles", quantiles_json(&p->quantiles[(size_t)g * p->variable_count + v]));
+            json_add(variables, one);
+        }
         struct json *group = json_object();
         json_set(group, "variables", variables);
         json_add(groups, group);

@@ -6,6 +6,7 @@
 
 #include "agents/disclosure/dominance.h"
 #include "agents/disclosure/profile.h"
+#include "agents/disclosure/quantile.h"
 
 enum { BOX_TEXT_MAX = 256 * 1024 };
 
@@ -147,6 +148,8 @@ result summary_protect(const struct question *q, const struct engine_answer *a, 
             TRY(publish_one(&x, (int)g, &a->weighted[i], &q->dictionary->variables[q->variables[v]], &p.protected_moments[i], why));
         }
     }
+    if (q->quantile_count)
+        TRY(quantiles_protect(q, a, key, edition, &p, why));
     *ret = p;
     published_init(&p);
     return DONE;

@@ -11,6 +11,7 @@
 #include "agents/engine/lattice_sums.h"
 #include "agents/engine/left_out.h"
 #include "agents/engine/moments.h"
+#include "agents/engine/quantiles.h"
 #include "agents/engine/weighted.h"
 #include "base/channel.h"
 #include "base/log.h"
@@ -47,11 +48,13 @@ static int64_t now_us(void)
 result engine_compute(const struct snapshot *s, const struct question *q, bool protect, struct engine_answer *ret, struct why *why)
 {
     int64_t begun = now_us();
-    if (q->statistic == STATISTIC_SUMMARY && q->quantile_count)
-        return moments_summary(s, q, ret, why); /* which refuses, before anything is counted */
     TRY(cube_count(s, q, protect, ret, why));
     if (q->statistic == STATISTIC_SUMMARY) {
         result r = moments_summary(s, q, ret, why);
+        if (is_ok(r) && q->quantile_count)
+            r = quantile_values(s, q, ret, why);
+        if (is_ok(r) && q->quantile_count && protect)
+            r = quantile_histograms(s, q, ret, why);
         if (!is_ok(r)) {
             engine_answer_done(ret);
             return r;

@@ -170,9 +170,6 @@ static void finish(const struct summing *s, struct moments *ret)
 result moments_summary(const struct snapshot *snapshot, const struct question *q, struct engine_answer *ret, struct why *why)
 {
     struct summing s CLEANUP(summing_done) = {.snapshot = snapshot, .question = q, .groups = 1, .variables = q->variable_count};
-    if (q->quantile_count)
-        return FAIL_CODE(why, DENIED, "statistic_not_allowed", "/statistic/summary/quantiles",
-                         "quantiles are not offered: sites cannot combine them; ask for a histogram instead");
     if (q->by >= 0) {
         cells_init_category(&s.by, snapshot, (unsigned)q->by, q->by_grouping);
         s.groups = s.by.states;

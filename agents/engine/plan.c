@@ -7,7 +7,7 @@
 #include "base/wire.h"
 
 /* A cube travels as its shape and either all of its slots or only those that are not 0. */
-enum { CUBE_DENSE = 0, CUBE_SPARSE = 1, SUMMARY_PLAIN = 0, SUMMARY_WEIGHTED = 1, SUMMARY_LATTICE = 2, STATUS_LAST = BROKEN };
+enum { CUBE_DENSE = 0, CUBE_SPARSE = 1, SUMMARY_PLAIN = 0, SUMMARY_WEIGHTED = 1, SUMMARY_LATTICE = 2, QUANTILES_NONE = 0, QUANTILES_VALUES = 1, QUANTILES_HISTOGRAMS = 2, STATUS_LAST = BROKEN };
 
 /* --- the plan --------------------------------------------------------------------------------- */
 
@@ -132,6 +132,22 @@ struct question summary_counts(const struct question *q, unsigned variable)
     return one;
 }
 
+result summary_histogram(const struct question *q, unsigned variable, struct summary_histogram *ret, struct why *why)
+{
+    struct question *one = &ret->question;
+    const struct variable *v = &q->dictionary->variables[q->variables[variable]];
+    unsigned count = quantile_breaks(v, ret->breaks);
+    if (!count)
+        return FAIL_CODE(why, MALFORMED, "off_grid", "/statistic/summary/quantiles", "'%.*s' has no public grid here", SLICE_ARG(v->name));
+    *one = summary_counts(q, variable);
+    one->dimensions[one->dimension_count - 1].breaks = ret->breaks;
+    one->dimensions[one->dimension_count - 1].break_count = count;
+    one->variable_count = 0;
+    one->by = -1;
+    one->quantile_count = 0;
+    return DONE;
+}
+
 /* --- cubes ------------------------------------------------------------------------------------ */
 
 result cube_shape(const struct question *q, unsigned copies, struct cube *ret, struct why *why)
@@ -249,6 +265,14 @@ void engine_answer_done(struct engine_answer *a)
     for (unsigned i = 0; i < a->counts_count; i++)
         engine_answer_done(&a->counts[i]); /* these have no counts of their own */
     free(a->counts);
+    for (unsigned i = 0; i < a->histogram_count; i++)
+        engine_answer_done(&a->histograms[i]);
+    free(a->histograms);
+    for (size_t i = 0; i < a->value_count; i++) {
+        free(a->values[i].at);
+        free(a->values[i].persons);
+    }
+    free(a->values);
     wipe(a, sizeof *a);
 }
 
@@ -298,6 +322,23 @@ static result summary_encode(const struct engine_answer *a, struct buffer *to, s
     return DONE;
 }
 
+static result quantiles_encode(const struct engine_answer *a, struct buffer *to, struct why *why)
+{
+    TRY(wire_u8(to, a->histograms ? QUANTILES_HISTOGRAMS : a->values ? QUANTILES_VALUES : QUANTILES_NONE, why));
+    for (unsigned i = 0; i < a->histogram_count; i++)
+        TRY(engine_answer_encode(&a->histograms[i], to, why));
+    for (size_t i = 0; !a->histograms && i < a->value_count; i++) {
+        const struct value_counts *v = &a->values[i];
+        TRY(wire_u8(to, v->cells, why));
+        TRY(wire_u32(to, v->count, why));
+        for (uint32_t k = 0; k < v->count + (v->cells ? 1u : 0u); k++)
+            TRY(wire_double(to, v->at[k], why));
+        for (uint32_t k = 0; k < v->count; k++)
+            TRY(wire_u64(to, v->persons[k], why));
+    }
+    return DONE;
+}
+
 result engine_answer_encode(const struct engine_answer *a, struct buffer *to, struct why *why)
 {
     TRY(wire_u64(to, a->cohort, why));
@@ -314,7 +355,8 @@ result engine_answer_encode(const struct engine_answer *a, struct buffer *to, st
         TRY(cube_encode(&a->parents[i], to, why));
     for (unsigned i = 0; i < a->parent_count; i++)
         TRY(wire_u64(to, a->parent_cohorts[i], why));
-    return summary_encode(a, to, why);
+    TRY(summary_encode(a, to, why));
+    return quantiles_encode(a, to, why);
 }
 
 static result margins_decode(struct reader *r, const struct cube *shape, struct engine_answer *ret, struct why *why)
@@ -401,6 +443,63 @@ static result summary_decode(struct reader *r, const struct question *q, struct 
     return DONE;
 }
 
+static result value_counts_decode(struct reader *r, struct value_counts *ret, uint32_t *left, struct why *why)
+{
+    uint8_t cells;
+    uint32_t count;
+    if (!reader_u8(r, &cells) || cells > 1 || !reader_u32(r, &count) || count > *left)
+        return FAIL(why, MALFORMED, "not an answer of the engine: values have another shape");
+    *left -= count;
+    *ret = (struct value_counts){.cells = cells, .count = count};
+    ret->at = calloc(count + 1u, sizeof *ret->at);
+    ret->persons = calloc(count + 1u, sizeof *ret->persons);
+    if (!ret->at || !ret->persons)
+        return FAIL(why, LIMIT, "no memory for an answer");
+    for (uint32_t k = 0; k < count + cells; k++)
+        if (!reader_double(r, &ret->at[k]))
+            return FAIL(why, MALFORMED, "not an answer of the engine: values are cut short");
+    for (uint32_t k = 0; k < count; k++)
+        if (!reader_u64(r, &ret->persons[k]))
+            return FAIL(why, MALFORMED, "not an answer of the engine: values are cut short");
+    return DONE;
+}
+
+static result histograms_decode(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why)
+{
+    ret->histograms = calloc(q->variable_count, sizeof *ret->histograms);
+    if (!ret->histograms)
+        return FAIL(why, LIMIT, "no memory for an answer");
+    for (unsigned v = 0; v < q->variable_count; v++) {
+        struct summary_histogram h;
+        TRY(summary_histogram(q, v, &h, why));
+        ret->histogram_count = v + 1;
+        TRY(answer_read(r, &h.question, &ret->histograms[v], why));
+    }
+    return DONE;
+}
+
+static result quantiles_decode(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why)
+{
+    uint8_t form;
+    uint32_t left = QUANTILE_VALUES_MAX;
+    bool asked = q->statistic == STATISTIC_SUMMARY && q->quantile_count > 0;
+    if (!reader_u8(r, &form) || form > QUANTILES_HISTOGRAMS || asked != (form != QUANTILES_NONE))
+        return FAIL(why, MALFORMED, "not an answer of the engine: it has other quantiles");
+    if (form == QUANTILES_HISTOGRAMS)
+        return histograms_decode(r, q, ret, why);
+    size_t count = asked ? (size_t)question_groups(q) * q->variable_count : 0;
+    if (!count)
+        return DONE;
+    ret->values = calloc(count, sizeof *ret->values);
+    if (!ret->values)
+        return FAIL(why, LIMIT, "no memory for an answer");
+    for (size_t i = 0; i < count; i++) {
+        ret->value_count = i + 1;
+        TRY(value_counts_decode(r, &ret->values[i], &left, why));
+    }
+    return DONE;
+}
+
 static result answer_read(struct reader *r, const struct question *q, struct engine_answer *ret, struct why *why)
 {
     struct cube shape;
@@ -422,7 +521,8 @@ static result answer_read(struct reader *r, const struct question *q, struct eng
     for (unsigned i = 0; i < parents; i++)
         if (!reader_u64(r, &ret->parent_cohorts[i]))
             return FAIL(why, MALFORMED, "not an answer of the engine: its parents are cut short");
-    return summary_decode(r, q, ret, why);
+    TRY(summary_decode(r, q, ret, why));
+    return quantiles_decode(r, q, ret, why);
 }
 
 result engine_answer_decode(struct slice bytes, const struct question *q, struct engine_answer *ret, struct why *why)

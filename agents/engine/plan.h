@@ -14,6 +14,7 @@
 
 #include "proto/question.h"
 #include "stats/aggregate.h"
+#include "stats/quantile.h"
 
 enum { CUBE_SLOTS_EXTRA = 3, CUBE_SLOTS_MAX = 1000000, ENGINE_ANSWER_TIMEOUT_MS = 120000,
        RECORD_KEY_LEN = 8, LEFT_OUT_MAX = 100000 };
@@ -59,6 +60,15 @@ struct lattice_sums {
     int64_t sum, squares;
 };
 
+/* Under profile open: how often each value of a variable is there in one group; of more values than may leave, how many
+ * lie in cells of one width from the smallest to the largest. */
+struct value_counts {
+    bool cells;
+    uint32_t count;
+    double *at;        /* `count` values, rising; or the cells' count + 1 edges */
+    uint64_t *persons; /* rows, in an event table */
+};
+
 struct engine_answer {
     struct cube base;                           /* the question's own box (summary: empty cube, the cohort) */
     struct cube parents[BOX_VARIABLES_MAX];     /* [i]: the box without its i-th variable; persons only */
@@ -77,6 +87,12 @@ struct engine_answer {
     struct engine_answer *counts;
     unsigned counts_count;
     struct lattice_sums *lattice_sums;          /* profile dp: these and nothing else, as many and in the same order */
+    /* Where quantiles are asked: under protection, for each variable the answer to summary_histogram; else [group][variable],
+     * rows without a value of `by` left out. */
+    struct engine_answer *histograms;
+    unsigned histogram_count;
+    struct value_counts *values;
+    size_t value_count;
     unsigned summary_groups, summary_variables; /* groups: levels of `by` and then missing; one without `by` */
     int64_t engine_us;                          /* time spent computing */
 };
@@ -108,7 +124,7 @@ MUST_CHECK result differences_decode(struct slice bytes, unsigned count, uint64_
 /* Why there is no answer.  OK never.  Nothing in it comes from the rows. */
 struct engine_refusal {
     enum status status; /* ABSENT: no such snapshot.  BROKEN: its files are damaged.  LIMIT: too many slots or no
-                         * memory.  DENIED: not offered (quantiles).  MALFORMED: the question does not fit the snapshot. */
+                         * memory.  DENIED: not offered.  MALFORMED: the question does not fit the snapshot. */
     char code[32];      /* docs/PROTOCOL.md section 9: "snapshot_missing", "too_many_cells", "fault" ... */
     char field[96];
     char text[240];
@@ -124,6 +140,16 @@ MUST_CHECK result engine_refusal_decode(struct slice bytes, struct engine_refusa
 /* The table behind a summary's n and n_missing: by its groups, if any, and by one cell of all values of its
  * variable-th variable.  Shares the arrays of q. */
 struct question summary_counts(const struct question *q, unsigned variable);
+
+/* The table behind its quantiles: by its groups, if any, and by the cells of its variable-th variable's public grid
+ * (quantile_breaks).  Shares the arrays of q; not to be copied.  `question` names box, groups and variable only, so that
+ * it is charged as that table is. */
+struct summary_histogram {
+    struct question question;
+    double breaks[QUANTILE_CELLS_MAX + 1];
+};
+/* MALFORMED: the variable has no grid or no clamps. */
+MUST_CHECK result summary_histogram(const struct question *q, unsigned variable, struct summary_histogram *ret, struct why *why);
 
 /* The shape of the cube of a question, without memory.  LIMIT: over CUBE_SLOTS_MAX with `copies` of it. */
 MUST_CHECK result cube_shape(const struct question *q, unsigned copies, struct cube *ret, struct why *why);

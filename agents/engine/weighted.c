@@ -17,6 +17,7 @@
 #include "agents/engine/cohort.h"
 #include "agents/engine/cube.h"
 #include "agents/engine/halves.h"
+#include "agents/engine/quantiles.h"
 #include "agents/weakened.h"
 #include "base/secret.h"
 
@@ -748,8 +749,8 @@ static result weigh(struct weighing *x, struct engine_answer *ret, struct why *w
 result weighted_summary(const struct snapshot *s, const struct question *q, struct jitter *jitter, struct slice edition,
                         struct engine_answer *ret, struct why *why)
 {
-    if (q->statistic != STATISTIC_SUMMARY || q->quantile_count || s->person)
-        return FAIL_CODE(why, DENIED, "statistic_not_allowed", "/statistic/summary", "only a summary of persons, without quantiles, is released");
+    if (q->statistic != STATISTIC_SUMMARY || s->person)
+        return FAIL_CODE(why, DENIED, "statistic_not_allowed", "/statistic/summary", "only a summary of persons is released");
     struct weighing x CLEANUP(weighing_done) = {.snapshot = s, .question = q, .jitter = jitter, .groups = 1};
     for (unsigned v = 0; v < q->variable_count; v++)
         if (s->columns[q->variables[v]].kind != COLUMN_DOUBLE || !q->dictionary->variables[q->variables[v]].has_clamps)
@@ -760,6 +761,8 @@ result weighted_summary(const struct snapshot *s, const struct question *q, stru
         x.groups = x.by.states;
     }
     result r = weigh(&x, ret, why);
+    if (is_ok(r) && q->quantile_count)
+        r = quantile_histograms(s, q, ret, why);
     if (!is_ok(r))
         engine_answer_done(ret);
     return r;

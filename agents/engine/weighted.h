@@ -7,9 +7,9 @@
 #include "agents/engine/plan.h"
 #include "agents/snapshot/snapshot.h"
 
-/* Fills weighted, counts, summary_groups and summary_variables of an initialised answer.  edition: its name, as text.
+/* Fills weighted, counts, histograms where quantiles are asked, summary_groups and summary_variables of an initialised answer.  edition: its name, as text.
  * The question is a summary of a person table whose variables have clamps (question_read sees to it).
- * LIMIT: too many slots, or no memory.  DENIED: the question is another; quantiles.  BROKEN: a computed fault.
+ * LIMIT: too many slots, or no memory.  DENIED: the question is another.  BROKEN: a computed fault.
  * On failure the answer is empty. */
 MUST_CHECK result weighted_summary(const struct snapshot *s, const struct question *q, struct jitter *jitter, struct slice edition,
                                    struct engine_answer *ret, struct why *why);

@@ -18,7 +18,7 @@ enum {
 
 /* What the footnotes must explain. */
 struct seen {
-    bool withheld, small, partial;
+    bool withheld, small, partial, few;
 };
 
 /* What a published 0 means under each profile (docs/DISCLOSURE.md). */
@@ -445,8 +445,37 @@ static result summary_rows(struct page *p, struct table *t, const struct slice *
         TRY(add_noised(p, t, json_get(v, "mean"), json_get(json_get(v, "noise_sd"), "mean")));
         TRY(add_figure(p, t, json_get(v, "sd")));
         TRY(add_noised(p, t, json_get(v, "variance"), json_get(json_get(v, "noise_sd"), "variance")));
-        for (size_t k = 0; k < quantiles; k++)
-            TRY(add_figure(p, t, json_get(json_item(json_get(v, "quantiles"), k), "value")));
+        for (size_t k = 0; k < quantiles; k++) {
+            const struct json *one = json_item(json_get(v, "quantiles"), k);
+            p->seen.few = p->seen.few || slice_is(json_text(json_get(one, "why")), "few_persons");
+            TRY(add_figure(p, t, json_get(one, "value")));
+        }
+    }
+    return DONE;
+}
+
+/* How quantiles were made, a line for each variable: a reader must know how fine they can be. */
+static result quantile_lines(struct page *p, const struct json *variables, const struct json *groups)
+{
+    for (size_t i = 0; i < json_size(variables); i++) {
+        const struct json *v = json_item(variables, i);
+        bool values = slice_is(json_text(json_get(json_get(v, "quantiles_from"), "form")), "values");
+        double width = json_number(json_get(json_get(v, "quantiles_from"), "width"));
+        for (size_t g = 0; g < json_size(groups); g++) {
+            const struct json *from = json_get(json_item(json_get(json_item(groups, g), "variables"), i), "quantiles_from");
+            values = values && slice_is(json_text(json_get(from, "form")), "values");
+            width = fmax(width, json_number(json_get(from, "width")));
+        }
+        if (!values && !(width > 0))
+            continue; /* no quantiles, or nothing to read them from */
+        char text[JSON_NUMBER_TEXT_SIZE];
+        json_number_text(width, text);
+        TRY(buffer_add_str(p->to, "Quantiles of ", p->why));
+        TRY(clean_text(json_text(json_get(v, "variable")), p->to, p->why));
+        if (values)
+            TRY(buffer_add_str(p->to, ": exact, over all sites (type 7)\n", p->why));
+        else
+            TRY(buffer_printf(p->to, p->why, ": read from counts in cells of width %s, between their edges by linear interpolation\n", text));
     }
     return DONE;
 }
@@ -467,7 +496,8 @@ static result render_summary(struct page *p, const struct json *r)
         struct slice level = json_get(group, "levels") ? group_title(group, "level") : level_title(p, by, json_text(json_get(group, "level")));
         TRY(summary_rows(p, t, &level, json_get(json_item(groups, i), "variables"), json_size(quantiles)));
     }
-    return table_print(t, true, p->to, p->why);
+    TRY(table_print(t, true, p->to, p->why));
+    return quantile_lines(p, first, groups);
 }
 
 /* --- histogram ------------------------------------------------------------------------------ */
@@ -597,6 +627,33 @@ static result render_sums(struct page *p)
     return json_size(p->withheld) ? buffer_add_str(p->to, "; - where the noise is too large beside it", p->why) : DONE;
 }
 
+/* Sites that are not in some quantile, or not with all their cells. */
+static result withheld_quantiles(struct page *p)
+{
+    static const struct {
+        const char *key, *say;
+    } kinds[] = {{"quantiles", "withheld by"}, {"quantile_cells", "cells of few persons count as nobody at"}};
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (size_t i = 0; i < json_size(p->withheld); i++) {
+            const struct json *w = json_item(p->withheld, i), *sites = json_get(w, "sites");
+            if (!json_truth(json_get(w, kinds[k].key)))
+                continue;
+            TRY(buffer_add_str(p->to, "Quantiles of ", p->why));
+            TRY(clean_text(json_text(json_get(w, "variable")), p->to, p->why));
+            if (json_get(w, "level")) {
+                TRY(buffer_add_str(p->to, ", group ", p->why));
+                TRY(clean_text(json_text(json_get(w, "level")), p->to, p->why));
+            }
+            TRY(buffer_printf(p->to, p->why, ": %s", kinds[k].say));
+            for (size_t s = 0; s < json_size(sites); s++) {
+                TRY(buffer_add_str(p->to, s ? ", " : " ", p->why));
+                TRY(clean_text(json_text(json_item(sites, s)), p->to, p->why));
+            }
+            TRY(buffer_add_byte(p->to, '\n', p->why));
+        }
+    return DONE;
+}
+
 static result render_notes(struct page *p)
 {
     const struct json *protection = json_get(p->document, "protection"), *sd = json_get(protection, "noise_sd_per_site");
@@ -623,6 +680,9 @@ static result render_notes(struct page *p)
                           (int)json_integer(json_get(protection, "rounded_to"))));
     if (p->seen.withheld)
         TRY(buffer_printf(p->to, p->why, "%s   withheld: the group, or a group it would reveal, is too small\n", p->options->utf8 ? "\u00b7" : "."));
+    if (p->seen.few)
+        TRY(buffer_add_str(p->to, "-   a quantile needs 10 persons on either side, by the published counts: n x min(p, 1 - p)\n", p->why));
+    TRY(withheld_quantiles(p));
     if (p->seen.partial)
         TRY(buffer_add_str(p->to, "*   some sites withheld this figure; the sum of the others is shown\n", p->why));
     return DONE;

@@ -138,10 +138,18 @@ class Oracle:
 
     def _summary(self, a, where, path, report):
         spec = a["spec"]
-        for name, answer, want in self.answers(a, where, {"summary": {"variables": [spec["var"]]}}, path):
+        asked = {"variables": [spec["var"]]}
+        points = spec.get("quantile_probs") or []
+        if points:
+            asked["quantiles"] = points
+        for name, answer, holder in self.answers(a, where, {"summary": asked}, path):
+            want = (holder or {}).get("moments")
             if want is None:
                 continue
             got = answer["variables"][0]
+            values = {q["p"]: q["value"] for q in got["quantiles"]}
+            for point, value in zip(points, (holder.get("quantiles") or {}).get("type7") or []):
+                report.near(f"{name}.quantiles.type7.{point}", values.get(point), value)
             report.same(name + ".n", got["n"], want["n"])
             report.same(name + ".n_missing", got["n_missing"], want["n_missing"])
             if want["n"] > 0:
@@ -153,10 +161,10 @@ class Oracle:
     def _numeric(self, a, report):
         spec = a["spec"]
         box = where_of(spec["filter"], self.dictionary)
-        self._summary(a, box, lambda holder: holder["moments"], report)
+        self._summary(a, box, lambda holder: holder, report)
         for level in a["pooled"].get("by_group") or {}:
             self._summary(a, dict(box, **{spec["by"]: [level]}),
-                          lambda holder, at=level: (holder.get("by_group") or {}).get(at, {}).get("moments"), report)
+                          lambda holder, at=level: (holder.get("by_group") or {}).get(at), report)
         if spec.get("histogram_breaks"):
             histogram = {"histogram": {"variable": spec["var"], "breaks": spec["histogram_breaks"]}}
             for name, got, want in self.answers(a, box, histogram, lambda holder: holder["histogram"]):

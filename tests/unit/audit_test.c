@@ -507,6 +507,44 @@ static void a_summary_pays_for_each_variable(void **state)
     random_snapshot_free(s);
 }
 
+/* Quantiles cost a summary what the table costs that they are read from, in every variable of it. */
+static void quantiles_pay_for_their_table(void **state)
+{
+    (void)state;
+    struct chance c = {7};
+    struct dictionary *d CLEANUP(dictionary_freep) = random_dictionary(false);
+    struct snapshot *s = random_snapshot(&c, d, 4000, 1);
+    struct secret *secret CLEANUP(secret_freep) = NULL;
+    struct cellkey *key CLEANUP(cellkey_freep) = NULL;
+    enum { A = 1, B = 2, AGE = 5 };
+    struct variable *age = &d->variables[AGE];
+    age->has_clamps = true, age->clamp_low = 0, age->clamp_high = 80, age->grid_step = 1, age->grid_origin = 0;
+    static const char *const rows[] = {"\"summary\":{\"variables\":[\"age\"],\"by\":\"b\"}", "\"summary\":{\"variables\":[\"age\"],\"by\":\"b\",\"quantiles\":[0.5]}",
+                                       "\"table\":{\"by\":[\"b\",{\"variable\":\"age\",\"breaks\":[0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80]}]}"};
+    struct charge got[COUNT_OF(rows)];
+    assert_ok(secret_new(slice_of("01234567890123456789012345678901", 32), &secret, NULL));
+    assert_ok(cellkey_new(secret, LABEL_CELL_KEY, &key, NULL));
+    for (unsigned i = 0; i < COUNT_OF(rows); i++) {
+        char text[512];
+        struct engine_answer a CLEANUP(engine_answer_done);
+        snprintf(text, sizeof text, "{\"innsyn\":\"question/1\",\"dataset\":\"r\",\"where\":{\"a\":[\"0\"]},\"statistic\":{%s}}", rows[i]);
+        struct question *q CLEANUP(question_freep) = test_question(d, text);
+        engine_answer_init(&a);
+        assert_ok(engine_compute(s, q, true, &a, NULL));
+        assert_ok(charge_of(q, &a, key, slice_str("e"), ptable_find(slice_str("default_k5")), AUDIT_EXACT_BELOW, &got[i], NULL));
+        assert_int_equal(got[i].count, 3);
+    }
+    for (unsigned k = 0; k < 3; k++) {
+        uint32_t micro[COUNT_OF(rows)] = {0};
+        for (unsigned i = 0; i < COUNT_OF(rows); i++)
+            for (unsigned n = 0; n < 3; n++)
+                micro[i] += got[i].items[n].variable == got[0].items[k].variable ? got[i].items[n].micro : 0;
+        assert_true(micro[2] > 0);
+        assert_int_equal(micro[1], micro[0] + micro[2]);
+    }
+    random_snapshot_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +556,7 @@ int main(void)
         cmocka_unit_test(charge_is_the_formula),
         cmocka_unit_test(charge_of_a_question),
         cmocka_unit_test(a_summary_pays_for_each_variable),
+        cmocka_unit_test(quantiles_pay_for_their_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,28 @@ static void a_summary_is_a_table(void **state)
             "No protection: the dataset is public (profile open).\n");
 }
 
+static void quantiles_say_how_they_were_made(void **state)
+{
+    (void)state;
+    renders(DOCUMENT(OPEN "," TWO_SITES ",\"result\":{\"variables\":[{\"variable\":\"age\",\"n\":920,\"n_missing\":0,\"mean\":53.5,\"variance\":88.81,\"sd\":9.424,\"quantiles\":[{\"p\":0.5,\"value\":54}],"
+                     "\"quantiles_from\":{\"form\":\"values\",\"n\":920}}]}"), true,
+            "variable       n  missing  mean     sd  variance  50%\n"
+            "age (years)  920        0  53.5  9.424     88.81   54\n"
+            "Quantiles of age: exact, over all sites (type 7)\n\n"
+            "No protection: the dataset is public (profile open).\n");
+    renders(DOCUMENT("\"protection\":{\"profile\":\"ck\",\"noise_sd_per_site\":2.65,\"withheld\":[{\"variable\":\"age\",\"quantiles\":true,\"sites\":[\"va\"]},"
+                     "{\"variable\":\"age\",\"quantile_cells\":true,\"sites\":[\"cleveland\"]}],\"budget\":null}," TWO_SITES
+                     ",\"result\":{\"variables\":[{\"variable\":\"age\",\"n\":151,\"n_missing\":7,\"mean\":53.5,\"variance\":88.8,\"sd\":9.42,\"quantiles\":[{\"p\":0.01,\"value\":null,\"why\":\"few_persons\"},{\"p\":0.5,\"value\":53.7}],"
+                     "\"quantiles_from\":{\"form\":\"cells\",\"n\":149,\"width\":5}}]}"), true,
+            "variable       n  missing  mean    sd  variance  1%   50%\n"
+            "age (years)  151        7  53.5  9.42      88.8   -  53.7\n"
+            "Quantiles of age: read from counts in cells of width 5, between their edges by linear interpolation\n\n"
+            "Protected (profile ck): every figure carries its own noise, standard deviation 2.65 a site; margins do not add up.\n"
+            "-   a quantile needs 10 persons on either side, by the published counts: n x min(p, 1 - p)\n"
+            "Quantiles of age: withheld by va\n"
+            "Quantiles of age: cells of few persons count as nobody at cleveland\n");
+}
+
 static void a_histogram_is_bars(void **state)
 {
     (void)state;
@@ -268,6 +290,7 @@ int main(void)
         cmocka_unit_test(one_dimension_is_a_list),
         cmocka_unit_test(three_dimensions_keep_every_margin),
         cmocka_unit_test(a_summary_is_a_table),
+        cmocka_unit_test(quantiles_say_how_they_were_made),
         cmocka_unit_test(a_histogram_is_bars),
         cmocka_unit_test(sites_that_are_missing_are_named),
         cmocka_unit_test(a_document_that_contradicts_itself_is_refused),

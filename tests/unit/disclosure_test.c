@@ -669,6 +669,54 @@ static void summary_counts_as_counts_do(void **state)
     age->has_clamps = false;
 }
 
+/* What quantiles are read from is, cell for cell, what a histogram of the group is answered with; a group's that would be
+ * refused is withheld. */
+static void quantiles_are_read_from_the_groups_histogram(void **state)
+{
+    struct fixture *f = *state;
+    struct variable *age = &f->d->variables[2];
+    age->has_clamps = true, age->clamp_low = 20, age->clamp_high = 70;
+    age->grid_step = 1;
+    struct question *q CLEANUP(question_freep) = ask(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"statistic\":{\"summary\":{\"variables\":[\"age\"],\"by\":\"ill\",\"quantiles\":[0.5]}}}");
+    struct summary_histogram h;
+    assert_ok(summary_histogram(q, 0, &h, NULL));
+    struct question counts = summary_counts(q, 0);
+    struct engine_answer one, histogram, a = {.summary_groups = 3, .summary_variables = 1, .counts = &one, .counts_count = 1};
+    struct weighted weighted[3] = {plain(100), plain(20), plain(100)};
+    struct published p CLEANUP(published_done), alone CLEANUP(published_done);
+    a.weighted = weighted;
+    compute(f, &counts, &one);
+    compute(f, &h.question, &histogram);
+    published_init(&p);
+    assert_status(counts_protect(q, &a, f->key, slice_str("edition-1"), &p, NULL), BROKEN); /* asked, and not there */
+    a.histograms = &histogram;
+    a.histogram_count = 1;
+    assert_ok(counts_protect(q, &a, f->key, slice_str("edition-1"), &p, NULL));
+    assert_int_equal(h.question.dimensions[1].break_count, 11);
+    publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"ill\":[\"0\"]},\"statistic\":{\"histogram\":{\"variable\":\"age\","
+               "\"breaks\":[20,25,30,35,40,45,50,55,60,65,70]}}}", &alone);
+    const struct published_quantiles *of = &p.quantiles[0];
+    assert_true(of->cells && of->count == 10);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(of->counts[i], alone.cells[i]);
+        assert_close(of->at[i], 20 + 5.0 * i, 0);
+    }
+    assert_int_equal(of->below, alone.below);
+    assert_int_equal(of->above, alone.above);
+    assert_true(alone.above > 0); /* beyond the clamps */
+    /* some forty persons in ten cells: mostly hardly above nothing */
+    assert_true(p.quantiles[1].cells && p.quantiles[1].count == 0);
+    struct json *v CLEANUP(json_freep) = published_json(&p);
+    const struct json *first = json_item(json_get(json_item(json_get(v, "groups"), 0), "variables"), 0),
+                      *second = json_item(json_get(json_item(json_get(v, "groups"), 1), "variables"), 0);
+    assert_int_equal(json_size(json_get(json_get(first, "quantiles"), "breaks")), 11);
+    assert_int_equal(json_size(json_get(json_get(first, "quantiles"), "cells")), 10);
+    assert_int_equal(json_kind(json_get(second, "quantiles")), JSON_NULL);
+    engine_answer_done(&one);
+    engine_answer_done(&histogram);
+    age->has_clamps = false;
+}
+
 /* The grammar refuses it before; disclosure control does not rely on that. */
 static void true_moments_are_not_released(void **state)
 {
@@ -717,6 +765,7 @@ int main(void)
         cmocka_unit_test(a_profile_that_is_not_built_releases_nothing),
         cmocka_unit_test(summary_rules_each_withhold),
         cmocka_unit_test(summary_counts_as_counts_do),
+        cmocka_unit_test(quantiles_are_read_from_the_groups_histogram),
         cmocka_unit_test(true_moments_are_not_released),
         cmocka_unit_test(replies_hold_published_values_only),
     };

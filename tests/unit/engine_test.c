@@ -179,7 +179,7 @@ static void test_refusals(void **state)
     m = ask(&s, "elsewhere", &s.snapshot, q);
     assert_refused(&m, ABSENT, "snapshot_missing");
     m = ask(&s, "t", &s.snapshot, quantiles);
-    assert_refused(&m, DENIED, "statistic_not_allowed");
+    assert_int_equal(m.kind, ENGINE_ANSWER);
     /* a snapshot loaded later, whose files are not what they were */
     other = load(&s, "pid,age,sex\np1,40,0\n");
     hash_print(&other, hex);
