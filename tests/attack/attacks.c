@@ -444,6 +444,81 @@ static void a9(void)
 
 /* --- A12: who is the largest? ---------------------------------------------------------------------------------------- */
 
+/* The quantile 1 is refused by grammar. */
+static void site_is_asked_for_the_largest(void)
+{
+    static const char largest[] = "{\"innsyn\":\"question/1\",\"dataset\":\"town\",\"statistic\":{\"summary\":{\"variables\":[\"x\"],\"quantiles\":[1]}}}";
+    struct population p;
+    struct site s;
+    struct json *tree = NULL;
+    struct question *q = NULL;
+    struct why why = {0};
+    population_init(&p, 100, 10, 122);
+    site_init(&s, &p, ALL_DEFENCES);
+    bool refused = is_ok(json_parse(slice_str(largest), QUESTION_BYTES_MAX, &tree, &why)) && question_read(tree, s.d, &q, &why).code == DENIED;
+    report("A12", 1, 1, refused ? 0 : 1, 0, 1, 0, "the quantile 1 is read");
+    question_free(q);
+    json_free(tree);
+    site_done(&s);
+    population_done(&p);
+}
+
+/* Where the largest value lies, by 64 quantiles nearer and nearer to 1: the width of what is left for it. */
+static double largest_within(struct site *s, unsigned *ret_answered, double *ret_charge)
+{
+    enum { PROBES = 64, A_QUESTION = 16 };
+    double low = -INFINITY, high = INFINITY, p = 0.5;
+    *ret_answered = 0;
+    *ret_charge = 0;
+    for (unsigned probe = 0; probe < PROBES; probe += A_QUESTION) {
+        char text[1024];
+        size_t n = (size_t)snprintf(text, sizeof text, "{\"summary\":{\"variables\":[\"x\"],\"quantiles\":[");
+        for (unsigned k = 0; k < A_QUESTION; k++, p = (1 + p) / 2)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%.17g", k ? "," : "", fmin(p, 1 - 0x1p-53));
+        snprintf(text + n, sizeof text - n, "]}}");
+        struct said_so so = site_ask(s, 1 + probe, "", text);
+        *ret_charge += so.charge;
+        if (so.said == ANSWERED) {
+            const struct published_quantiles *of = &so.p.quantiles[0];
+            ++*ret_answered;
+            for (unsigned k = 0; k < of->count; k++)
+                if (of->counts[k] > 0) { /* what the quantiles are read from: nothing finer leaves */
+                    low = fmax(low, of->at[k]);
+                    high = of->cells ? of->at[of->count] : of->at[k];
+                }
+        }
+        published_done(&so.p);
+    }
+    return high - low;
+}
+
+static void a12_by_quantiles(void)
+{
+    enum { TOP_BIN = 5 }; /* x: clamps 0 to 60 on a grid of 1 */
+    struct defences none = NO_DEFENCES;
+    struct population p;
+    double least = INFINITY, off = 0, charge = 0;
+    unsigned runs = full ? 100 : 20, read = 0;
+    for (unsigned i = 0; i < runs; i++) {
+        struct site s;
+        unsigned answered;
+        population_init(&p, 4000, 10, 1200 + i);
+        p.x[below(&p.seed, 4000)] = 59; /* one person at the top */
+        site_init(&s, &p, none);
+        off += largest_within(&s, &answered, &charge) <= 0;
+        site_done(&s);
+        site_init(&s, &p, ALL_DEFENCES);
+        least = fmin(least, largest_within(&s, &answered, &charge));
+        read += answered;
+        site_done(&s);
+        population_done(&p);
+    }
+    report("A12", off / runs, 0.99, least < TOP_BIN, 0, runs, charge, "the largest value is found to less than the top cell, by 64 quantiles");
+    if (!read)
+        failed = true; /* what is never answered proves nothing */
+    site_is_asked_for_the_largest();
+}
+
 static void a12(void)
 {
     unsigned runs = full ? 100000 : 20000, positive = 0;
@@ -471,6 +546,7 @@ static void a12(void)
     json_free(tree);
     site_done(&s);
     population_done(&p);
+    a12_by_quantiles();
 }
 
 /* --- A15, A16: reconstruction ---------------------------------------------------------------------------------------- */
