@@ -194,6 +194,11 @@ export function viewOf(set, result, site) {
 
 /** Which number an item of `protection.withheld` is, in words; null: not one of these. */
 export function placeWords(set, result, w) {
+  if (w.quantiles || w.quantile_cells) {
+    const group = w.level === undefined ? "" : levelWords(set, result.result?.by, w.level);
+    const variable = headWords(set, w.variable);
+    return t(w.quantiles ? "withheld.quantiles" : "withheld.quantile_cells", { variable: group ? `${variable} (${group})` : variable });
+  }
   if (w.total) return t("table.total");
   if (w.n_missing) return t("table.without_value");
   if (w.below) return t("table.below");

@@ -5,7 +5,7 @@ import { el, fill, newId } from "../dom.js";
 import { t, number, plural, moment, list } from "../texts.js";
 import { all, get, part } from "../api.js";
 import { isAsker, stateBadge, profileBadge, problemBox, scrollable, short } from "../parts.js";
-import { datasetWords, questionWords, cohortWords, siteWords, codeWords, capital } from "../words.js";
+import { headWords, datasetWords, questionWords, cohortWords, siteWords, codeWords, capital } from "../words.js";
 import { viewOf, cellsOf, placeWords } from "../tables.js";
 import { chart } from "../chart.js";
 
@@ -141,6 +141,12 @@ function protectionBox(set, result) {
     if (p.profile !== "dp") said.push(el("p", {}, t("protection.not_additive")));
   }
   const first = (result.result?.groups?.[0]?.variables ?? result.result?.variables)?.[0];
+  for (const v of result.result?.groups?.[0]?.variables ?? result.result?.variables ?? []) {
+    const { form, width } = v.quantiles_from ?? {};
+    const variable = headWords(set, v.variable);
+    if (form === "values") said.push(el("p", {}, t("protection.quantiles_exact", { variable })));
+    if (form === "cells") said.push(el("p", {}, t("protection.quantiles_cells", { variable, width: typeof width === "number" ? number(width) : "–" })));
+  }
   if (typeof first?.noise_sd?.n === "number") said.push(el("p", {}, t("protection.sums", { n: number(first.noise_sd.n) })));
   for (const b of p.budget ?? []) if (typeof b.rho === "number") said.push(el("p", {}, rhoWords(set, b)));
   const noisy = (p.withheld ?? []).filter((w) => w.noise);
