@@ -11,6 +11,7 @@
 #include "agents/disclosure/counts.h"
 #include "agents/disclosure/dp_sums.h"
 #include "agents/disclosure/profile.h"
+#include "agents/disclosure/release.h"
 #include "agents/engine/weighted.h"
 #include "agents/engine/difference.h"
 #include "agents/engine/engine.h"
@@ -218,7 +219,7 @@ static result explain(struct explaining *x, struct why *why)
     explain_parents(x, rules->parent_persons_min);
     TRY(explain_audit(x, why));
     TRY(explain_charge(x, rules->noise, why));
-    result r = counts_protect(q, &x->answer, x->key, slice_str(x->edition), &p, &inner);
+    result r = release_protected(q, &x->answer, x->key, slice_str(x->edition), &p, &inner);
     if (r.code == DENIED) {
         printf("release       REFUSED: %s\n", inner.text);
         return DONE;

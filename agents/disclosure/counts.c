@@ -10,8 +10,6 @@
 
 #include "agents/disclosure/parent_rule.h"
 #include "agents/disclosure/profile.h"
-#include "agents/disclosure/quantile.h"
-#include "agents/disclosure/summary.h"
 
 enum { BOX_TEXT_MAX = 256 * 1024 };
 
@@ -264,8 +262,6 @@ result counts_protect(const struct question *q, const struct engine_answer *a, s
     const struct profile_rules *rules = profile_rules(q->dictionary->profile);
     if (!rules) /* dp promises more than this gives */
         return FAIL(why, DENIED, "counts with noise of their cells are not what profile %s promises", profile_name(q->dictionary->profile));
-    if (q->statistic == STATISTIC_SUMMARY)
-        return summary_protect(q, a, key, edition, ret, why);
     if (q->statistic != STATISTIC_COUNT && q->statistic != STATISTIC_TABLE && q->statistic != STATISTIC_HISTOGRAM)
         return FAIL(why, DENIED, "a %s is not released under profile %s", statistic_name(q->statistic), profile_name(q->dictionary->profile));
     struct counts_context x = {q, a, key, rules, edition};
@@ -278,23 +274,6 @@ result counts_protect(const struct question *q, const struct engine_answer *a, s
     *ret = p;
     published_init(&p);
     return DONE;
-}
-
-static result open_summary(const struct question *q, const struct engine_answer *a, struct published *p, struct why *why)
-{
-    unsigned groups = question_groups(q);
-    if (!a->summary || a->summary_groups < groups || a->summary_variables != q->variable_count)
-        return FAIL(why, BROKEN, "the engine's summary does not fit the question");
-    p->statistic = q->statistic;
-    p->group_count = groups;
-    p->variable_count = q->variable_count;
-    size_t count = (size_t)groups * q->variable_count;
-    p->moments = calloc(count, sizeof *p->moments);
-    if (!p->moments)
-        return FAIL(why, LIMIT, "no memory for %zu moments", count);
-    for (size_t i = 0; i < count; i++)
-        p->moments[i] = a->summary[i];
-    return q->quantile_count ? quantiles_open(q, a, p, why) : DONE;
 }
 
 /* The engine's own figures: in an event table slots do not add up to margins. */
@@ -320,10 +299,7 @@ result counts_open(const struct question *q, const struct engine_answer *a, stru
     published_init(&p);
     if (q->dictionary->profile != PROFILE_OPEN)
         return FAIL(why, DENIED, "true values leave under profile open only");
-    if (q->statistic == STATISTIC_SUMMARY)
-        TRY(open_summary(q, a, &p, why));
-    else
-        TRY(open_counts(q, a, &p, why));
+    TRY(open_counts(q, a, &p, why));
     *ret = p;
     published_init(&p);
     return DONE;

@@ -154,3 +154,28 @@ result summary_protect(const struct question *q, const struct engine_answer *a, 
     published_init(&p);
     return DONE;
 }
+
+result summary_open(const struct question *q, const struct engine_answer *a, struct published *ret, struct why *why)
+{
+    unsigned groups = question_groups(q);
+    if (q->dictionary->profile != PROFILE_OPEN)
+        return FAIL(why, DENIED, "true values leave under profile open only");
+    if (!a->summary || a->summary_groups < groups || a->summary_variables != q->variable_count)
+        return FAIL(why, BROKEN, "the engine's summary does not fit the question");
+    struct published p CLEANUP(published_done);
+    published_init(&p);
+    p.statistic = q->statistic;
+    p.group_count = groups;
+    p.variable_count = q->variable_count;
+    size_t count = (size_t)groups * q->variable_count;
+    p.moments = calloc(count, sizeof *p.moments);
+    if (!p.moments)
+        return FAIL(why, LIMIT, "no memory for %zu moments", count);
+    for (size_t i = 0; i < count; i++)
+        p.moments[i] = a->summary[i];
+    if (q->quantile_count)
+        TRY(quantiles_open(q, a, &p, why));
+    *ret = p;
+    published_init(&p);
+    return DONE;
+}

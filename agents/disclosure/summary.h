@@ -34,4 +34,7 @@ double released_digits(double x);
 MUST_CHECK result summary_protect(const struct question *q, const struct engine_answer *a, struct cellkey *key, struct slice edition,
                                   struct published *ret, struct why *why);
 
+/* Profile open: the engine's own figures, and quantiles where they are asked.  Errors as for summary_protect. */
+MUST_CHECK result summary_open(const struct question *q, const struct engine_answer *a, struct published *ret, struct why *why);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "agents/disclosure/dp_counts.h"
+#include "agents/disclosure/release.h"
 #include "agents/guard/asked.h"
 #include "agents/guard/inside.h"
 #include "agents/guard/true_values.h"
@@ -302,7 +303,7 @@ static result protect(struct guard *g, const struct verified *v, const struct en
 {
     char edition[2 * HASH_LEN + 1];
     if (v->dataset->dictionary->profile == PROFILE_OPEN)
-        return counts_open(v->question, a, ret, why);
+        return release_open(v->question, a, ret, why);
     if (weakened("all"))
         return true_values(v->question, a, ret, why);
     if (v->dataset->dictionary->profile == PROFILE_DP) {
@@ -316,7 +317,7 @@ static result protect(struct guard *g, const struct verified *v, const struct en
     hash_print(&v->dataset->edition, edition);
     if (weakened("memory"))
         snprintf(edition, sizeof edition, "%llu", (unsigned long long)host_monotonic_ms(g->host));
-    return counts_protect(v->question, a, g->cellkey, slice_str(edition), ret, why);
+    return release_protected(v->question, a, g->cellkey, slice_str(edition), ret, why);
 }
 
 static void fault(struct guard *g, const struct verified *v, const char *event, result r, const struct why *why, const char *text)

@@ -1,3 +1,4 @@
+#include "agents/disclosure/release.h"
 #include "agents/guard/true_values.h"
 
 #ifdef INNSYN_TEST_HOOKS
@@ -25,7 +26,7 @@ result true_values(const struct question *q, const struct engine_answer *a, stru
     struct question as_open = *q;
     open.profile = PROFILE_OPEN;
     as_open.dictionary = &open;
-    TRY(counts_open(&as_open, a, ret, why));
+    TRY(release_open(&as_open, a, ret, why));
     return q->statistic == STATISTIC_SUMMARY ? as_protected(ret, why) : DONE;
 }
 #else

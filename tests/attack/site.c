@@ -1,3 +1,4 @@
+#include "agents/disclosure/release.h"
 #include "tests/attack/site.h"
 
 #include <string.h>
@@ -325,13 +326,13 @@ struct said_so site_ask(struct site *s, unsigned permit, const char *where, cons
     result r = DONE;
     if (s->on.noise) {
         struct why why = {0};
-        r = counts_protect(q, &a, s->key, slice_str(edition_text), &so.p, &why);
+        r = release_protected(q, &a, s->key, slice_str(edition_text), &so.p, &why);
     } else { /* the true values, by the open profile's way */
         struct dictionary open = *s->d;
         struct question as_open = *q;
         open.profile = PROFILE_OPEN;
         as_open.dictionary = &open;
-        MUST(counts_open(&as_open, &a, &so.p, &trouble));
+        MUST(release_open(&as_open, &a, &so.p, &trouble));
     }
     bool refused = r.code == DENIED || !holds;
     struct ledger_ask ask = {"town", permit_id, &q->hash, &edition, s->d};

@@ -18,6 +18,7 @@
 #include "agents/disclosure/charge.h"
 #include "agents/disclosure/counts.h"
 #include "agents/disclosure/profile.h"
+#include "agents/disclosure/release.h"
 #include "agents/engine/difference.h"
 #include "agents/engine/engine.h"
 #include "agents/engine/halves.h"
@@ -194,7 +195,7 @@ static void protected_run(const struct site *x, const struct question *q, struct
     *ret_engine = since(t);
     t = now();
     if (is_ok(r))
-        r = counts_protect(q, &a, x->cellkey, edition, &p, &why);
+        r = release_protected(q, &a, x->cellkey, edition, &p, &why);
     if (is_ok(r))
         r = charge_of(q, &a, x->cellkey, edition, profile_rules(PROFILE_CK)->noise, AUDIT_EXACT_BELOW, &c, &why);
     *ret_decide = since(t);

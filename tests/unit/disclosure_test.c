@@ -6,6 +6,7 @@
 #include "agents/disclosure/counts.h"
 #include "agents/disclosure/parent_rule.h"
 #include "agents/disclosure/profile.h"
+#include "agents/disclosure/release.h"
 #include "agents/disclosure/summary.h"
 #include "base/codec.h"
 #include "base/host.h"
@@ -270,7 +271,7 @@ static void publish(const struct fixture *f, const char *text, struct published 
     struct engine_answer a CLEANUP(engine_answer_done);
     compute(f, q, &a);
     published_init(ret);
-    assert_ok(counts_protect(q, &a, f->key, slice_str("edition-1"), ret, NULL));
+    assert_ok(release_protected(q, &a, f->key, slice_str("edition-1"), ret, NULL));
 }
 
 static void same_cell_same_noise(void **state)
@@ -402,7 +403,7 @@ static void open_is_exact(void **state)
     }
     a.missing_persons = (uint64_t)missing;
     f->d->profile = PROFILE_OPEN;
-    result r = counts_open(q, &a, &p, NULL);
+    result r = release_open(q, &a, &p, NULL);
     f->d->profile = PROFILE_CK;
     assert_ok(r);
     assert_int_equal(p.cells[0], want[0]);
@@ -470,7 +471,7 @@ static void refusal_of_a_table_is_no_oracle(void **state)
         struct engine_answer a = {.base = {1, {SLOTS}, SLOTS, base, keys}, .parent_count = 1, .parents = {{1, {SLOTS}, SLOTS, group, NULL}}};
         struct published p CLEANUP(published_done);
         published_init(&p);
-        assert_ok(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL));
+        assert_ok(release_protected(q, &a, f->key, slice_str("e"), &p, NULL));
         assert_true(p.cells[0] == CELL_WITHHELD && p.cells[1] == CELL_WITHHELD);
     }
     unsigned refused = 0, shown = 0;
@@ -485,7 +486,7 @@ static void refusal_of_a_table_is_no_oracle(void **state)
         buffer_init(&box, 1000);
         assert_ok(question_cell_box(q, cell.at, &box, NULL));
         assert_ok(cellkey_publish(f->key, profile_rules(PROFILE_CK)->noise, slice_str("e"), buffer_slice(&box), key, n, &noised, NULL));
-        bool ok = is_ok(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL));
+        bool ok = is_ok(release_protected(q, &a, f->key, slice_str("e"), &p, NULL));
         assert_int_equal(ok, noised == 0 || noised > CK_SMALLEST_PUBLISHED + 1);
         refused += !ok;
         shown += ok;
@@ -504,13 +505,13 @@ static void sparse_table_is_refused_lone_count_is_not(void **state)
     published_init(&p);
     for (unsigned i = 0; i < 20; i++)
         persons[i] = 1 + i % 4, keys[i] = i * 1001;
-    assert_status(counts_protect(table, &a, f->key, slice_str("e"), &p, NULL), DENIED);
+    assert_status(release_protected(table, &a, f->key, slice_str("e"), &p, NULL), DENIED);
     assert_null(p.cells);
     for (unsigned i = 0; i < 20; i++)
         persons[i] = i < 6 ? 3 : 15;
-    assert_ok(counts_protect(table, &a, f->key, slice_str("e"), &p, NULL));
+    assert_ok(release_protected(table, &a, f->key, slice_str("e"), &p, NULL));
     published_done(&p);
-    assert_ok(counts_protect(count, &lone, f->key, slice_str("e"), &p, NULL));
+    assert_ok(release_protected(count, &lone, f->key, slice_str("e"), &p, NULL));
     assert_true(p.cells[0] == 0 || p.cells[0] >= CK_SMALLEST_PUBLISHED);
 }
 
@@ -529,7 +530,7 @@ static void every_published_value_is_safe(void **state)
         struct question *q CLEANUP(question_freep) = ask(f, text);
         struct engine_answer a CLEANUP(engine_answer_done);
         compute(f, q, &a);
-        if (!is_ok(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL)))
+        if (!is_ok(release_protected(q, &a, f->key, slice_str("e"), &p, NULL)))
             continue;
         for (unsigned k = 0; k < p.cell_count; k++) {
             struct part cell = {{(int)k, CELL_FREE, CELL_FREE, CELL_FREE}};
@@ -578,13 +579,13 @@ static void a_profile_that_is_not_built_releases_nothing(void **state)
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         struct published p = {0};
         f->d->profile = others[i];
-        assert_status(counts_protect(q, &a, f->key, slice_str("e"), &p, NULL), DENIED);
+        assert_status(release_protected(q, &a, f->key, slice_str("e"), &p, NULL), DENIED);
         if (others[i] != PROFILE_OPEN)
-            assert_status(counts_open(q, &a, &p, NULL), DENIED);
+            assert_status(release_open(q, &a, &p, NULL), DENIED);
     }
     f->d->profile = PROFILE_CK;
     struct published p = {0};
-    assert_status(counts_open(q, &a, &p, NULL), DENIED);
+    assert_status(release_open(q, &a, &p, NULL), DENIED);
 }
 
 /* --- summaries --- */
@@ -642,7 +643,7 @@ static void summary_counts_as_counts_do(void **state)
     a.weighted = weighted;
     compute(f, &counts, &one);
     published_init(&p);
-    assert_ok(counts_protect(q, &a, f->key, slice_str("edition-1"), &p, NULL));
+    assert_ok(release_protected(q, &a, f->key, slice_str("edition-1"), &p, NULL));
     assert_int_equal(p.group_count, 2);
     publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"ill\":[\"0\"],\"sex\":[\"F\"],\"age\":{}},\"statistic\":{\"count\":{}}}", &count);
     assert_int_equal(p.protected_moments[0].n, count.cells[0]);
@@ -657,7 +658,7 @@ static void summary_counts_as_counts_do(void **state)
     for (uint64_t i = 0; i < one.base.slot_count; i++)
         one.base.persons[i] = one.parents[0].persons[i] = 2;
     published_done(&p);
-    assert_ok(counts_protect(q, &a, f->key, slice_str("edition-1"), &p, NULL));
+    assert_ok(release_protected(q, &a, f->key, slice_str("edition-1"), &p, NULL));
     assert_int_equal(p.protected_moments[0].n, CELL_WITHHELD);
     assert_true(isnan(p.protected_moments[0].mean));
     struct json *v CLEANUP(json_freep) = published_json(&p);
@@ -688,10 +689,10 @@ static void quantiles_are_read_from_the_groups_histogram(void **state)
     compute(f, &counts, &one);
     compute(f, &h.question, &histogram);
     published_init(&p);
-    assert_status(counts_protect(q, &a, f->key, slice_str("edition-1"), &p, NULL), BROKEN); /* asked, and not there */
+    assert_status(release_protected(q, &a, f->key, slice_str("edition-1"), &p, NULL), BROKEN); /* asked, and not there */
     a.histograms = &histogram;
     a.histogram_count = 1;
-    assert_ok(counts_protect(q, &a, f->key, slice_str("edition-1"), &p, NULL));
+    assert_ok(release_protected(q, &a, f->key, slice_str("edition-1"), &p, NULL));
     assert_int_equal(h.question.dimensions[1].break_count, 11);
     publish(f, "{\"innsyn\":\"question/1\",\"dataset\":\"small\",\"where\":{\"ill\":[\"0\"]},\"statistic\":{\"histogram\":{\"variable\":\"age\","
                "\"breaks\":[20,25,30,35,40,45,50,55,60,65,70]}}}", &alone);
@@ -726,9 +727,9 @@ static void true_moments_are_not_released(void **state)
     struct moments m = {.n = 100, .mean = 1, .m2 = 1};
     struct engine_answer a = {.summary = &m, .summary_groups = 1, .summary_variables = 1};
     struct published p = {0};
-    assert_status(counts_protect(&q, &a, f->key, slice_str("e"), &p, NULL), BROKEN);
+    assert_status(release_protected(&q, &a, f->key, slice_str("e"), &p, NULL), BROKEN);
     f->d->event_table = true;
-    assert_status(counts_protect(&q, &a, f->key, slice_str("e"), &p, NULL), DENIED);
+    assert_status(release_protected(&q, &a, f->key, slice_str("e"), &p, NULL), DENIED);
     f->d->event_table = false;
 }
 
