@@ -140,7 +140,7 @@ static void watch(struct running *r, const sigset_t *signals)
 
 static result write_pids(const struct running *r, const struct role *roles, const char *path, struct why *why)
 {
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, PID_FILE_BYTES_MAX);
     TRY(buffer_printf(&b, why, "%d parent\n", (int)getpid()));
     for (unsigned i = 0; i < r->count; i++)

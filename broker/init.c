@@ -55,7 +55,7 @@ static result split_names(char *names, const char *ret[SERVER_NAMES_MAX + 1], st
 static result make_server(const struct host *host, const struct broker_settings *s, struct why *why)
 {
     struct signing_key *ca CLEANUP(signing_key_freep) = NULL, *key CLEANUP(signing_key_freep) = NULL;
-    struct buffer ca_pem CLEANUP(buffer_done), pem CLEANUP(buffer_done);
+    struct buffer ca_pem CLEANUP(buffer_done) = {0}, pem CLEANUP(buffer_done) = {0};
     const char *names[SERVER_NAMES_MAX + 1];
     char path[INIT_PATH_SIZE], copy[sizeof s->names];
     buffer_init(&ca_pem, CERTIFICATE_PEM_MAX);
@@ -74,7 +74,7 @@ static result write_public(const struct host *host, const struct broker_settings
                            const struct signing_key *seal, const struct buffer *site_ca, const struct buffer *server_ca, struct why *why)
 {
     struct json *tree CLEANUP(json_freep) = json_object();
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct note_key log_name;
     struct public_key seal_public;
     char path[INIT_PATH_SIZE], vkey[VKEY_TEXT_MAX + 1];
@@ -94,7 +94,7 @@ static result write_public(const struct host *host, const struct broker_settings
 result broker_init(const struct host *host, const struct broker_settings *s, struct why *why)
 {
     struct signing_key *log CLEANUP(signing_key_freep) = NULL, *seal CLEANUP(signing_key_freep) = NULL;
-    struct buffer site_ca CLEANUP(buffer_done), server_ca CLEANUP(buffer_done), there CLEANUP(buffer_done);
+    struct buffer site_ca CLEANUP(buffer_done) = {0}, server_ca CLEANUP(buffer_done) = {0}, there CLEANUP(buffer_done) = {0};
     struct label network;
     char path[INIT_PATH_SIZE];
     buffer_init(&site_ca, CERTIFICATE_PEM_MAX);
@@ -144,7 +144,7 @@ static result write_successor(const struct host *host, const struct broker_setti
 {
     struct envelope e CLEANUP(envelope_done);
     struct json *tree CLEANUP(json_freep) = NULL;
-    struct buffer payload CLEANUP(buffer_done), text CLEANUP(buffer_done), public CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0}, public CLEANUP(buffer_done) = {0};
     char path[INIT_PATH_SIZE], vkey[VKEY_TEXT_MAX + 1];
     envelope_init(&e);
     buffer_init(&payload, SUCCESSION_BYTES_MAX);

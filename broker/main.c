@@ -126,7 +126,7 @@ static result command_bootstrap(const char *dir, int argc, char **argv, struct w
     const char *account = NULL, *file = NULL;
     const struct option_word known[] = {{"--account", &account}, {"--password-file", &file}, {NULL, NULL}};
     struct broker_settings s;
-    struct buffer password CLEANUP(buffer_wipe);
+    struct buffer password CLEANUP(buffer_wipe) = {0};
     buffer_init(&password, PASSWORD_BYTES_MAX);
     TRY(read_options(argc, argv, known, why));
     if (!account || !file)
@@ -162,7 +162,7 @@ static result command_successor(const char *dir, int argc, char **argv, struct w
     struct broker_settings s;
     struct checkpoint here;
     struct succession next;
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     char root[2 * HASH_LEN + 1];
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     TRY(read_options(argc, argv, known, why));
@@ -196,7 +196,7 @@ static result command_succeed(const char *dir, int argc, char **argv, struct why
     const struct option_word known[] = {{"--trust", &file}, {NULL, NULL}};
     struct broker_settings s;
     struct signer signer;
-    struct buffer trust CLEANUP(buffer_done);
+    struct buffer trust CLEANUP(buffer_done) = {0};
     buffer_init(&trust, 2 * TRUST_BYTES_MAX);
     TRY(read_options(argc, argv, known, why));
     if (!file)
@@ -295,7 +295,7 @@ static void fill_url(char *url, size_t size, const char *listen_on, int fd)
 static result write_ports(const struct running *r, struct why *why)
 {
     struct json *tree CLEANUP(json_freep) = json_object();
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     char path[MAIN_PATH_SIZE];
     buffer_init(&text, 1024);
     json_set(tree, "agents", json_of_integer(port_of(r->agents_fd)));

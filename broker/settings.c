@@ -87,7 +87,7 @@ result broker_settings_read(const struct host *host, const char *dir, struct bro
 {
     struct broker_settings s = {.net_processes = 1, .poll_wait_ms_max = POLL_WAIT_MS_DEFAULT, .lease_ms = LEASE_MS_DEFAULT,
                                 .query_deadline_ms = QUERY_DEADLINE_MS_DEFAULT};
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     struct json *tree CLEANUP(json_freep) = NULL;
     char path[SETTINGS_PATH_SIZE];
     buffer_init(&bytes, SETTINGS_BYTES_MAX);
@@ -108,7 +108,7 @@ result broker_settings_read(const struct host *host, const char *dir, struct bro
 result broker_settings_write(const struct host *host, const struct broker_settings *s, struct why *why)
 {
     struct json *tree CLEANUP(json_freep) = json_object();
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     char path[SETTINGS_PATH_SIZE];
     buffer_init(&bytes, SETTINGS_BYTES_MAX);
     json_set(tree, "network", json_of_str(s->network));

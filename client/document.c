@@ -7,7 +7,7 @@ enum { NAME_WIDTH = 14, INDENT = 2 };
 struct json *json_copy(const struct json *v)
 {
     struct json *copy = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (json_print(v, &text, NULL).code != OK || json_parse(buffer_slice(&text), OUTPUT_BYTES_MAX, &copy, NULL).code != OK)
         return NULL;
@@ -41,7 +41,7 @@ result document_line(const struct json *v, struct buffer *to, struct why *why)
         }
         return DONE;
     }
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     TRY(json_print(v, &text, why));
     return clean_text(buffer_slice(&text), to, why);

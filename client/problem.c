@@ -56,7 +56,7 @@ static result line(struct buffer *to, const char *label, const struct json *valu
     if (json_kind(value) == JSON_STRING) {
         TRY(clean_text(json_text(value), to, why));
     } else {
-        struct buffer text CLEANUP(buffer_done);
+        struct buffer text CLEANUP(buffer_done) = {0};
         buffer_init(&text, JSON_BYTES_MAX);
         TRY(json_print(value, &text, why));
         bool cut = text.len > VALUE_BYTES_MAX;

@@ -41,7 +41,7 @@ static void find_permit(const struct host *host, struct profile_settings *p)
     static const char *const places[] = {"../permit", "../../permit"};
     for (unsigned i = 0; i < 2 && !p->permit.text[0]; i++) {
         char path[PROFILE_PATH_MAX];
-        struct buffer text CLEANUP(buffer_done);
+        struct buffer text CLEANUP(buffer_done) = {0};
         buffer_init(&text, PERMIT_FILE_MAX);
         if (join(p->dir, places[i], path, NULL).code != OK || host_read_file(host, path, PERMIT_FILE_MAX, &text, NULL).code != OK)
             continue;
@@ -84,7 +84,7 @@ result profile_read(const struct host *host, const char *dir, struct profile_set
     if (!slice_copy_str(slice_str(dir), p.dir, sizeof p.dir))
         return FAIL(why, LIMIT, "the profile's path is too long");
     TRY(join(dir, "profile.json", path, why));
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, PROFILE_BYTES_MAX);
     result r = host_read_file(host, path, PROFILE_BYTES_MAX, &text, why);
     if (r.code == ABSENT)
@@ -112,7 +112,7 @@ result profile_write(const struct host *host, const struct profile_settings *p, 
         json_set(tree, "trust", json_of_hex(slice_of(p->trust.at, HASH_LEN)));
     if (p->permit.text[0])
         json_set(tree, "permit", json_of_str(p->permit.text));
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, PROFILE_BYTES_MAX);
     TRY(json_print(tree, &text, why));
     TRY(buffer_add_byte(&text, '\n', why));
@@ -124,7 +124,7 @@ result profile_token(const struct host *host, const struct profile_settings *p, 
 {
     char path[PROFILE_PATH_MAX];
     TRY(join(p->dir, "token", path, why));
-    struct buffer text CLEANUP(buffer_wipe);
+    struct buffer text CLEANUP(buffer_wipe) = {0};
     buffer_init(&text, TOKEN_BYTES_MAX);
     result r = host_read_file(host, path, TOKEN_BYTES_MAX, &text, why);
     if (r.code == ABSENT)

@@ -92,7 +92,7 @@ result query_build(const struct query_plan *plan, const struct json *question, c
     json_set(query, "issued", json_of_instant(now));
     json_set(query, "expires", json_of_instant(now + plan->life_ms));
     json_set(query, "question", json_copy(question));
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     buffer_init(&payload, ENVELOPE_PAYLOAD_MAX);
     TRY(json_print(query, &payload, why));
     TRY(envelope_make(TYPE_QUERY, buffer_slice(&payload), ret, why));

@@ -193,7 +193,7 @@ result trust_make_envelope(struct trust_parts *p, struct slice network, uint64_t
         json_set(t, "successions", json_hold(p->successions));
     json_set(t, "seal", json_copy(json_get(broker, "seal")));
     json_set(t, "site_ca", json_copy(json_get(broker, "site_ca")));
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     buffer_init(&payload, TRUST_BYTES_MAX);
     TRY(json_print(t, &payload, why));
     return envelope_make(TYPE_TRUST, buffer_slice(&payload), ret, why);

@@ -21,7 +21,7 @@ static int load_held(struct client *c, struct trust **ret)
 {
     struct why why = {0};
     char path[PROFILE_PATH_MAX];
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct envelope e CLEANUP(envelope_done);
     envelope_init(&e);
     buffer_init(&text, TRUST_FILE_MAX);
@@ -41,7 +41,7 @@ static int store(struct client *c, const struct envelope *e)
 {
     struct why why = {0};
     char path[PROFILE_PATH_MAX];
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, TRUST_FILE_MAX);
     if (envelope_print(e, &text, &why).code != OK || profile_path(&c->profile, "trust.json", path, &why).code != OK ||
         host_write_file(c->host, path, 0600, buffer_slice(&text), &why).code != OK)

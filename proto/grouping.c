@@ -188,7 +188,7 @@ static struct json *groups_json(const struct variable *v, const struct grouping 
 static result define(const struct variable *v, struct grouping *g, struct why *why)
 {
     struct json *groups CLEANUP(json_freep) = groups_json(v, g, false);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, DICTIONARY_BYTES_MAX);
     TRY(json_print(groups, &text, why));
     g->definition = sha256(buffer_slice(&text));

@@ -178,7 +178,7 @@ static const char *refusal_text(result r, const struct why *why)
 static result refuse(struct engine *e, uint64_t tag, result r, const struct why *why)
 {
     struct engine_refusal refusal = {.status = r.code};
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     struct why ignored;
     buffer_init(&bytes, REFUSAL_BYTES_MAX);
     (void)snprintf(refusal.code, sizeof refusal.code, "%s", refusal_code(r, why));
@@ -197,7 +197,7 @@ static result serve(struct engine *e, const struct message *m, struct why *why)
 {
     struct plan p;
     struct slice question;
-    struct buffer bytes CLEANUP(wipe_buffer);
+    struct buffer bytes CLEANUP(wipe_buffer) = {0};
     buffer_init(&bytes, CHANNEL_FRAME_BYTES_MAX);
     uint64_t tag = m->tag;
     bool differences = m->kind == ENGINE_DIFFER;

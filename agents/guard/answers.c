@@ -132,7 +132,7 @@ void stored_answer_done(struct stored_answer *a)
 static result file_is_there(const struct answers *a, uint32_t file, bool *ret, struct why *why)
 {
     char path[PATH_SIZE];
-    struct buffer none CLEANUP(buffer_done);
+    struct buffer none CLEANUP(buffer_done) = {0};
     buffer_init(&none, 1);
     file_path(a, file, path);
     result r = host_read_file(a->host, path, 0, &none, why);
@@ -180,7 +180,7 @@ static result read_places(struct answers *a, uint32_t file, struct slice text, i
 /* From the newest file back to the first that holds nothing of the last ANSWERS_KNOWN_MS. */
 static result recover(struct answers *a, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     char path[PATH_SIZE];
     uint32_t count = 0;
     int64_t newest_ms = 0, since_ms = host_now_ms(a->host) - ANSWERS_KNOWN_MS;
@@ -251,7 +251,7 @@ static result read_line(const struct answers *a, const struct place *p, const st
 
 result answers_read(struct answers *a, const struct document_id *query, struct stored_answer *ret, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct stored_answer found CLEANUP(stored_answer_done) = {0};
     struct slice json = {0};
     struct why inner = {0};
@@ -287,7 +287,7 @@ result answers_write(struct answers *a, const struct document_id *query, const s
 {
     char path[PATH_SIZE];
     struct stored_answer before CLEANUP(stored_answer_done) = {0};
-    struct buffer line CLEANUP(buffer_done);
+    struct buffer line CLEANUP(buffer_done) = {0};
     buffer_init(&line, LINE_BYTES_MAX);
     result r = answers_read(a, query, &before, NULL);
     if (r.code != ABSENT)

@@ -183,7 +183,7 @@ static bool permit_check_hash(const struct checking *c, struct hash *ret)
 {
     const struct envelope *e = &c->permit_e;
     const struct hash payload = envelope_hash(e);
-    struct buffer all CLEANUP(buffer_done);
+    struct buffer all CLEANUP(buffer_done) = {0};
     buffer_init(&all, PERMIT_CHECK_BYTES_MAX);
     bool whole = is_ok(buffer_add(&all, slice_of(c->f->trust->hash.at, HASH_LEN), NULL)) &&
                  is_ok(buffer_add(&all, slice_of(c->f->site.text, sizeof c->f->site.text), NULL)) &&

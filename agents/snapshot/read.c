@@ -45,7 +45,7 @@ static result broken(struct why *why, const char *folder, const char *name, cons
 result snapshot_current(const struct host *h, const char *dataset_folder, struct hash *ret, struct why *why)
 {
     char path[PATH_MAX];
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct hash name;
     buffer_init(&text, CURRENT_BYTES_MAX);
     TRY(layout_path(dataset_folder, "current", path, why));
@@ -139,7 +139,7 @@ static result load_dictionary(const struct host *h, const char *folder, const st
 static result describe(const struct host *h, const char *folder, const struct hash *name, struct manifest *m,
                        struct dictionary **ret, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done), dictionary CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, dictionary CLEANUP(buffer_done) = {0};
     buffer_init(&text, SNAPSHOT_MANIFEST_BYTES_MAX);
     buffer_init(&dictionary, DICTIONARY_BYTES_MAX);
     TRY(load_manifest(h, folder, name, &text, m, why));

@@ -324,7 +324,7 @@ static result commit(struct snapshot_writer *w, uint64_t rows, uint64_t persons,
 
 result snapshot_commit(struct snapshot_writer *w, uint64_t rows, uint64_t persons, struct hash *ret, struct why *why)
 {
-    struct buffer dictionary CLEANUP(buffer_done), manifest CLEANUP(buffer_done);
+    struct buffer dictionary CLEANUP(buffer_done) = {0}, manifest CLEANUP(buffer_done) = {0};
     buffer_init(&dictionary, DICTIONARY_BYTES_MAX);
     buffer_init(&manifest, SNAPSHOT_MANIFEST_BYTES_MAX);
     return commit(w, rows, persons, &dictionary, &manifest, ret, why);

@@ -63,7 +63,7 @@ result policy_put(struct call *c, struct why *why)
     struct fields f;
     struct rows *rows CLEANUP(rows_freep) = NULL;
     struct access_rules *rules CLEANUP(access_rules_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, ACCESS_RULES_BYTES_MAX);
     TRY(call_fields(c, &f, why));
     TRY(access_rules_read(c->body, "", &rules, why));
@@ -88,7 +88,7 @@ result organisation_put(struct call *c, struct why *why)
 {
     struct fields f;
     struct organisation o;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct json *v CLEANUP(json_freep) = NULL;
     buffer_init(&text, ORGANISATION_TEXT_MAX);
     TRY(call_fields(c, &f, why));

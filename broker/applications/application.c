@@ -90,7 +90,7 @@ static result write_row(struct call *c, struct application *a, enum step step, c
 {
     struct core *core = c->core;
     struct json *entry CLEANUP(json_freep) = fields ? fields : json_object();
-    struct buffer body CLEANUP(buffer_done);
+    struct buffer body CLEANUP(buffer_done) = {0};
     int64_t now = host_now_ms(core->host);
     const char *state = application_state_name(a->state);
     buffer_init(&body, APPLICATION_BYTES_MAX);

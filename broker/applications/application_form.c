@@ -144,7 +144,7 @@ static result check_period(const struct json *body, struct why *why)
 static result same_member(const struct json *a, const struct json *b, const char *key, struct why *why)
 {
     char path[JSON_PATH_MAX];
-    struct buffer left CLEANUP(buffer_done), right CLEANUP(buffer_done);
+    struct buffer left CLEANUP(buffer_done) = {0}, right CLEANUP(buffer_done) = {0};
     buffer_init(&left, APPLICATION_BYTES_MAX);
     buffer_init(&right, APPLICATION_BYTES_MAX);
     TRY(json_print(json_get(a, key), &left, why));

@@ -5,7 +5,7 @@ enum { ALLOWED_TEXT_MAX = 512 };
 
 static result refuse_state(struct call *c, const struct application *a, const struct standing *stands, enum step step, unsigned actors, struct why *why)
 {
-    struct buffer allowed CLEANUP(buffer_done);
+    struct buffer allowed CLEANUP(buffer_done) = {0};
     buffer_init(&allowed, ALLOWED_TEXT_MAX);
     TRY(workflow_allowed(a->state, actors, &allowed, why));
     return refuse_step(c, stands, step_name(step), &allowed, why);

@@ -14,7 +14,7 @@ result application_add(struct call *c, const struct json *body, const char *orig
                        struct application *ret, struct why *why)
 {
     struct document_id id;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, APPLICATION_BYTES_MAX);
     TRY(document_id_new(c->core->host, 'a', &id, why));
     TRY(json_print(body, &text, why));
@@ -172,7 +172,7 @@ static struct json *decision_json(const struct application *a)
 
 result application_json(struct call *c, const struct application *a, struct json **ret, struct why *why)
 {
-    struct buffer allowed CLEANUP(buffer_done);
+    struct buffer allowed CLEANUP(buffer_done) = {0};
     unsigned actors;
     struct json *fee = NULL, *attachments = NULL;
     buffer_init(&allowed, 512);

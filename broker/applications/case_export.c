@@ -84,7 +84,7 @@ static result letters_json(struct core *c, const struct application *a, struct j
     struct json *letters = json_object();
     json_set(to, "letters", letters);
     for (size_t i = 0; i < 2; i++) {
-        struct buffer text CLEANUP(buffer_done);
+        struct buffer text CLEANUP(buffer_done) = {0};
         buffer_init(&text, LETTER_BYTES_MAX);
         TRY(letter_write(c, a, languages[i], &text, why));
         json_set(letters, languages[i], json_of_text(buffer_slice(&text)));

@@ -113,7 +113,7 @@ result permit_draft(struct call *c, const struct application *a, struct document
     if (organisation_tree)
         json_set(v, "organisation", organisation_tree);
     TRY(people_json(core, json_get(body, "people"), people, id.text, c->now_ms, why));
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     struct permit *permit CLEANUP(permit_freep) = NULL;
     buffer_init(&payload, PERMIT_BYTES_MAX);
     TRY(json_print(v, &payload, why));

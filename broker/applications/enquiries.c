@@ -146,7 +146,7 @@ result enquiry_create(struct call *c, struct why *why)
 {
     struct enquiry e = {.state = ENQUIRY_OPEN, .version = 1};
     struct rows *open CLEANUP(rows_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     char commitment[2 * HASH_LEN + 1];
     buffer_init(&text, ENQUIRY_BYTES_MAX);
     TRY(check_body(c, why));
@@ -271,7 +271,7 @@ result enquiry_step(struct call *c, struct why *why)
 {
     static const char *const steps[] = {"answer", "reply", "apply", "close", NULL}; /* in the order of the enum */
     struct enquiry e CLEANUP(enquiry_done) = {0};
-    struct buffer allowed CLEANUP(buffer_done);
+    struct buffer allowed CLEANUP(buffer_done) = {0};
     struct fields f;
     struct slice text = {0};
     unsigned step;
@@ -363,7 +363,7 @@ result enquiry_get(struct call *c, struct why *why)
 {
     struct enquiry e CLEANUP(enquiry_done) = {0};
     struct rows *events CLEANUP(rows_freep) = NULL;
-    struct buffer allowed CLEANUP(buffer_done);
+    struct buffer allowed CLEANUP(buffer_done) = {0};
     struct json *estimate = NULL;
     buffer_init(&allowed, 256);
     TRY(enquiry_load(c, &e, why));

@@ -144,7 +144,7 @@ result application_letter(struct call *c, struct why *why)
 {
     struct slice language = slice_str("nb"), about = slice_str("decision");
     struct application a CLEANUP(application_done) = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, LETTER_BYTES_MAX);
     TRY(application_of_call(c, &a, why));
     (void)call_parameter(c, "lang", &language);

@@ -89,7 +89,7 @@ int64_t log_time(const struct core *c)
 result log_append_entry(struct core *c, const char *type, int64_t at_ms, struct json *entry, uint64_t *ret_index, struct why *why)
 {
     struct json *owned CLEANUP(json_freep) = entry;
-    struct buffer body CLEANUP(buffer_done);
+    struct buffer body CLEANUP(buffer_done) = {0};
     buffer_init(&body, ENTRY_BYTES_MAX);
     TRY(entry_check(type, owned, why));
     TRY(json_print(owned, &body, why));
@@ -130,7 +130,7 @@ result log_sign(struct core *c, struct why *why)
     struct merkle_proof proof = {.count = 0};
     if (c->log.signed_size && c->log.signed_size < size)
         TRY(merkle_prove_consistency(log_node, c, c->log.signed_size, size, &proof, why));
-    struct buffer ask CLEANUP(buffer_done), note CLEANUP(buffer_done);
+    struct buffer ask CLEANUP(buffer_done) = {0}, note CLEANUP(buffer_done) = {0};
     buffer_init(&ask, 8192);
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     TRY(wire_u64(&ask, size, why));
@@ -171,7 +171,7 @@ static result check_edge(struct core *c, uint64_t signed_size, struct why *why)
  * would fork the log; one that is ahead was committed just before a crash and is signed now. */
 result log_agree_with_keys(struct core *c, struct why *why)
 {
-    struct buffer answer CLEANUP(buffer_done);
+    struct buffer answer CLEANUP(buffer_done) = {0};
     buffer_init(&answer, 256);
     TRY(core_keys(c, MESSAGE_LAST_CHECKPOINT, slice_str(""), &answer, why));
     struct reader r = reader_of(buffer_slice(&answer));

@@ -24,7 +24,7 @@ static result erase_application(struct core *c, struct slice id, struct slice bo
 {
     static const char *const kept[] = {"form", "purpose", "from", "to", "datasets", "people"};
     struct json *v CLEANUP(json_freep) = NULL, *less CLEANUP(json_freep) = json_object();
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, APPLICATION_BYTES_MAX);
     TRY(json_parse(body, APPLICATION_BYTES_MAX, &v, why));
     json_set(less, "title", json_of_str("(erased)"));

@@ -29,7 +29,7 @@ result actors_of(struct call *c, struct slice document, struct slice applicant, 
 
 struct json *json_deep_copy(const struct json *v)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct json *again = NULL;
     buffer_init(&text, APPLICATION_BYTES_MAX);
     if (!is_ok(json_print(v, &text, NULL)) || !is_ok(json_parse(buffer_slice(&text), APPLICATION_BYTES_MAX, &again, NULL)))

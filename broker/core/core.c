@@ -75,7 +75,7 @@ static result load(struct core *c, struct why *why)
 /* Which program this is, exactly: its version alone says what it claims to be. */
 static result program_hash(struct core *c, struct hash *ret, struct why *why)
 {
-    struct buffer program CLEANUP(buffer_done);
+    struct buffer program CLEANUP(buffer_done) = {0};
     buffer_init(&program, PROGRAM_BYTES_MAX);
     TRY(host_read_file(c->host, "/proc/self/exe", PROGRAM_BYTES_MAX, &program, why));
     *ret = sha256(buffer_slice(&program));
@@ -84,7 +84,7 @@ static result program_hash(struct core *c, struct hash *ret, struct why *why)
 
 static result start_entry(struct core *c, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 4096);
     const struct broker_settings *s = c->settings;
     TRY(buffer_printf(&text, why, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%u\n%u\n%u\n%u\n", s->network, s->agents_url, s->people_url,
@@ -109,7 +109,7 @@ static result start(struct core *c, struct why *why)
     TRY(log_agree_with_keys(c, why));
     TRY(index_catch_up(c, why));
     if (c->trust) {
-        struct buffer none CLEANUP(buffer_done);
+        struct buffer none CLEANUP(buffer_done) = {0};
         buffer_init(&none, 64);
         /* Keys never go back either: after a crash between its taking of a version and our commit, it
          * holds the newer one, and the operator's next PUT /v1/trust brings us there too. */

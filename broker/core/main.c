@@ -69,7 +69,7 @@ static void port_reply(void *self, unsigned net, uint64_t tag, const struct http
 {
     struct process *p = self;
     struct why why = {0};
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, REPLY_ENVELOPE_MAX);
     result r = http_reply_encode(reply, &b, &why);
     if (is_ok(r))

@@ -16,7 +16,7 @@ enum { ANSWER_BYTES_MAX = 8 * 1024 * 1024 };
 /* Returns when core is gone (0) or broke the protocol (1). */
 static int serve(struct signer *s, struct channel *core)
 {
-    struct buffer to CLEANUP(buffer_done);
+    struct buffer to CLEANUP(buffer_done) = {0};
     buffer_init(&to, ANSWER_BYTES_MAX);
     for (;;) {
         struct message m;

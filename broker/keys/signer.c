@@ -93,7 +93,7 @@ static result remember(struct signer *s, const struct checkpoint *c, struct why 
 
 static result recall(struct signer *s, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, MEMORY_FILE_MAX);
     bool said = false;
     result r = host_read_file(s->host, s->memory_path, MEMORY_FILE_MAX, &text, why);
@@ -158,7 +158,7 @@ static result take_trust(struct signer *s, struct slice text, struct why *why)
 
 static result recall_trust(struct signer *s, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, TRUST_FILE_MAX);
     result r = host_read_file(s->host, s->trust_path, TRUST_FILE_MAX, &text, why);
     if (r.code == ABSENT)
@@ -203,7 +203,7 @@ static result sign_checkpoint(struct signer *s, struct slice payload, struct buf
     struct reader r = reader_of(payload);
     struct checkpoint c = {0};
     struct merkle_proof proof = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     uint8_t count;
     buffer_init(&text, NOTE_TEXT_MAX);
     bool whole = reader_u64(&r, &c.size) && c.size > 0 && c.size <= INT64_MAX && read_hash(&r, &c.root) && reader_u8(&r, &count) &&
@@ -239,7 +239,7 @@ static result need_same(struct slice payload, const struct buffer *printed, stru
 static result seal_task(struct signer *s, struct slice payload, struct buffer *to, struct why *why)
 {
     struct envelope e CLEANUP(envelope_done);
-    struct buffer printed CLEANUP(buffer_done);
+    struct buffer printed CLEANUP(buffer_done) = {0};
     struct task t;
     envelope_init(&e);
     buffer_init(&printed, payload.len + MEMORY_LINE_SIZE);
@@ -278,7 +278,7 @@ static result seal_status(struct signer *s, struct slice payload, struct buffer 
     struct reader r = reader_of(payload);
     struct slice permit_text, document;
     struct envelope e CLEANUP(envelope_done);
-    struct buffer printed CLEANUP(buffer_done);
+    struct buffer printed CLEANUP(buffer_done) = {0};
     struct permit_status status;
     envelope_init(&e);
     buffer_init(&printed, PERMIT_BYTES_MAX + MEMORY_LINE_SIZE);
@@ -368,7 +368,7 @@ static result check_start(const struct signer *s, const struct succession *next,
 static result begin_memory(const struct signer *s, const struct succession *next, struct why *why)
 {
     struct signer begun = {.host = s->host};
-    struct buffer there CLEANUP(buffer_done);
+    struct buffer there CLEANUP(buffer_done) = {0};
     char name[SIGNER_NAME_SIZE];
     buffer_init(&there, MEMORY_FILE_MAX);
     memory_file(s->generation + 1, name);
@@ -430,7 +430,7 @@ static result load(const struct host *host, const char *dir, const char *name, e
 /* Which of the network's logs is signed here: the one after as many successions as the trust document kept names. */
 static result find_generation(struct signer *s, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct envelope e CLEANUP(envelope_done);
     struct trust *t CLEANUP(trust_freep) = NULL;
     buffer_init(&text, TRUST_FILE_MAX);

@@ -37,7 +37,7 @@ static result print_subject(struct slice text, struct buffer *to, struct why *wh
 
 static result print_text(struct slice text, struct buffer *to, struct why *why)
 {
-    struct buffer lines CLEANUP(buffer_done), coded CLEANUP(buffer_done);
+    struct buffer lines CLEANUP(buffer_done) = {0}, coded CLEANUP(buffer_done) = {0};
     buffer_init(&lines, LETTER_BYTES_MAX);
     buffer_init(&coded, LETTER_BYTES_MAX);
     for (size_t i = 0; i < text.len; i++)

@@ -49,7 +49,7 @@ static bool may_begin(void *self)
 static result send_one(struct mailer *m, const struct message *order, struct why *why)
 {
     struct mail_order o;
-    struct buffer text CLEANUP(buffer_done), ended CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, ended CLEANUP(buffer_done) = {0};
     char address[MAIL_ADDRESS_MAX + 1], id[DOCUMENT_ID_LEN + 1];
     struct why said = {0};
     buffer_init(&text, LETTER_BYTES_MAX);

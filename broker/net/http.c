@@ -271,7 +271,7 @@ void http_front_answer(struct http_front *f, uint64_t tag, const struct http_ans
 
 static void answer_problem(struct exchange *e, const struct problem *p, unsigned retry_after_s)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, PROBLEM_BYTES_MAX);
     tolerate(problem_print(p, e->request_id, &text, NULL)); /* without a body the status still says it */
     struct http_answer a = {.status = p->status, .retry_after_s = retry_after_s, .body = buffer_slice(&text),
@@ -311,7 +311,7 @@ static void refusal_written(struct bufferevent *bev, void *evcon)
 static void send_refusal(struct conn *c)
 {
     struct document_id id = {"r-"};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     bufferevent_event_cb on_event;
     void *evcon;
 

@@ -272,7 +272,7 @@ static result take_end(struct core *c, struct why *why)
 static result hand_out(struct core *c, const struct rows *row, struct why *why)
 {
     struct outbox *o = c->outbox;
-    struct buffer subject CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct buffer subject CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0};
     int64_t tries = rows_integer(row, 5);
     buffer_init(&subject, MAIL_SUBJECT_MAX);
     buffer_init(&text, MAIL_TEXT_MAX);

@@ -94,7 +94,7 @@ result permit_sealed_status(struct core *c, const struct permit_row *p, struct s
     if (!fresh) {
         struct permit_status status = {.permit = p->permit->id, .permit_hash = p->permit->hash, .state = permit_state_of(p->state),
                                        .serial = p->serial, .at_ms = now};
-        struct buffer payload CLEANUP(buffer_done), ask CLEANUP(buffer_done), answer CLEANUP(buffer_done);
+        struct buffer payload CLEANUP(buffer_done) = {0}, ask CLEANUP(buffer_done) = {0}, answer CLEANUP(buffer_done) = {0};
         buffer_init(&payload, STATUS_TEXT_MAX);
         buffer_init(&ask, 2 * PERMIT_BYTES_MAX);
         buffer_init(&answer, STATUS_TEXT_MAX);

@@ -146,7 +146,7 @@ static result succeed(struct call *c, const struct permit_row *p, struct why *wh
 static result signed_now(struct call *c, const struct permit_row *p, struct why *why)
 {
     struct envelope e;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 2 * PERMIT_BYTES_MAX);
     envelope_init(&e);
     result r = build_envelope(c->core, p, &e, why);
@@ -182,7 +182,7 @@ static result check_no_part(struct call *c, struct slice id, struct why *why)
 
 result refuse_stage(int64_t state, enum permit_step step, unsigned actors, const char *field, struct why *why)
 {
-    struct buffer allowed CLEANUP(buffer_done);
+    struct buffer allowed CLEANUP(buffer_done) = {0};
     buffer_init(&allowed, 512);
     TRY(permit_workflow_allowed((enum permit_stage)state, actors, &allowed, why));
     const char *list = allowed.len ? buffer_str(&allowed) : "nothing";
@@ -212,7 +212,7 @@ result permit_sign(struct call *c, struct why *why)
     const struct public_key *key = signing_key_of(c, p.permit, keyid);
     if (!key)
         return FAIL_CODE(why, DENIED, "unknown_key", "/keyid", "the trust document does not name this key as yours for this permit");
-    struct buffer pae CLEANUP(buffer_done);
+    struct buffer pae CLEANUP(buffer_done) = {0};
     buffer_init(&pae, 2 * PERMIT_BYTES_MAX);
     TRY(envelope_pae(TYPE_PERMIT, p.payload, &pae, why));
     if (!is_ok(p256_verify(key, buffer_slice(&pae), sig, NULL)))

@@ -194,7 +194,7 @@ static result task_json(struct core *c, const struct line *line, const struct ro
     struct task t = {.network = c->network, .site = line->site};
     struct permit_row p CLEANUP(permit_row_done) = {0};
     struct slice status_text = {0};
-    struct buffer payload CLEANUP(buffer_done), sealed CLEANUP(buffer_done), entry CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0}, sealed CLEANUP(buffer_done) = {0}, entry CLEANUP(buffer_done) = {0};
     buffer_init(&payload, TASK_TEXT_MAX);
     buffer_init(&sealed, TASK_TEXT_MAX);
     buffer_init(&entry, TASK_TEXT_MAX);
@@ -306,7 +306,7 @@ static result trust_after(struct core *c, uint64_t held, struct json **ret, stru
 static result add_checkpoint(struct core *c, const struct pending *p, struct json *v, struct why *why)
 {
     struct json *proof = NULL;
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     TRY(offer_print(c, &note, why));
     json_set(v, "checkpoint", json_of_text(buffer_slice(&note)));

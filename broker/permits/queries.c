@@ -385,7 +385,7 @@ static result with_proof(struct core *c, struct slice text, uint64_t index, stru
 {
     struct json *result_document CLEANUP(json_freep) = NULL;
     TRY(json_parse(text, HTTP_REPLY_MAX, &result_document, why));
-    struct buffer entry CLEANUP(buffer_done);
+    struct buffer entry CLEANUP(buffer_done) = {0};
     buffer_init(&entry, 64 * 1024);
     TRY(log_entry_bytes(c, index, &entry, why));
     struct hash h = sha256(buffer_slice(&entry));
@@ -393,7 +393,7 @@ static result with_proof(struct core *c, struct slice text, uint64_t index, stru
     /* With cosignatures, if those who cosign have seen it already. */
     bool cosigned = index < offer_size(c) && offer_is_cosigned(c);
     uint64_t size = cosigned ? offer_size(c) : c->log.signed_size;
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     TRY(cosigned ? offer_print(c, &note, why) : buffer_add(&note, buffer_slice(&c->log.note), why));
     if (index < size)

@@ -251,7 +251,7 @@ result task_result(struct call *c, struct why *why)
     struct document_id id;
     struct rows *rows CLEANUP(rows_freep) = NULL;
     struct site_result s CLEANUP(site_result_done) = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 2 * ENVELOPE_PAYLOAD_MAX);
     envelope_init(&s.envelope);
     TRY(call_document_id(c, 't', &id, why));
@@ -373,7 +373,7 @@ static struct json *receipt_fields(const struct rows *query_row, struct slice id
 static result release(struct core *c, struct slice id, const struct rows *query_row, struct gathered *g, struct why *why)
 {
     struct json *document CLEANUP(json_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct permit_row p CLEANUP(permit_row_done) = {0};
     buffer_init(&text, RESULT_TEXT_MAX);
     TRY(permit_load(c, rows_text(query_row, 1), &p, why));

@@ -111,7 +111,7 @@ static result dictionary_text(const struct dictionary *d, struct buffer *to, str
 /* What must be equal at all sites: the dictionary without grids. */
 static result shared_hash(struct dictionary *d, struct hash *ret, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, DICTIONARY_BYTES_MAX);
     for (unsigned i = 0; i < d->variable_count; i++)
         d->variables[i].grid_step = d->variables[i].grid_origin = 0;
@@ -122,7 +122,7 @@ static result shared_hash(struct dictionary *d, struct hash *ret, struct why *wh
 
 static bool prints_alike(const struct json *a, const struct json *b)
 {
-    struct buffer x CLEANUP(buffer_done), y CLEANUP(buffer_done);
+    struct buffer x CLEANUP(buffer_done) = {0}, y CLEANUP(buffer_done) = {0};
     struct why ignored;
     buffer_init(&x, DICTIONARY_BYTES_MAX);
     buffer_init(&y, DICTIONARY_BYTES_MAX);
@@ -208,7 +208,7 @@ static result put_one(struct call *c, const struct json *item, size_t index, str
     TRY(need_instant(&f, "snapshot_at", &at_ms));
     TRY(may_object(&f, "persons", &persons));
     TRY(fields_close(&f));
-    struct buffer text CLEANUP(buffer_done), said CLEANUP(buffer_done) = {0};
+    struct buffer text CLEANUP(buffer_done) = {0}, said CLEANUP(buffer_done) = {0};
     buffer_init(&said, 47);
     struct dictionary *d CLEANUP(dictionary_freep) = NULL;
     struct access_rules *rules CLEANUP(access_rules_freep) = NULL;

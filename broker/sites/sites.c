@@ -102,7 +102,7 @@ result site_check_certificate(struct call *c, struct why *why)
 static result issue(struct core *c, const struct site_id *site, struct slice request_pem, struct buffer *ret_pem,
                     struct certificate_facts *ret, struct why *why)
 {
-    struct buffer ask CLEANUP(buffer_done);
+    struct buffer ask CLEANUP(buffer_done) = {0};
     buffer_init(&ask, 2 * CERTIFICATE_PEM_MAX);
     TRY(wire_str(&ask, site->text, why));
     TRY(wire_bytes(&ask, request_pem, why));
@@ -150,7 +150,7 @@ result site_enrol(struct call *c, struct why *why)
         return FAIL_CODE(why, DENIED, "not_signed_in", "/secret",
                          "the enrolment token does not fit this site, was used, or has expired; ask the operator for a new one");
     bool again = !rows_is_null(rows, 3);
-    struct buffer pem CLEANUP(buffer_done);
+    struct buffer pem CLEANUP(buffer_done) = {0};
     struct certificate_facts facts;
     buffer_init(&pem, CERTIFICATE_PEM_MAX);
     TRY(issue(c->core, &site, request, &pem, &facts, why));
@@ -174,7 +174,7 @@ result site_renew(struct call *c, struct why *why)
     TRY(call_fields(c, &f, why));
     TRY(need_text(&f, "request", CERTIFICATE_PEM_MAX, &request));
     TRY(fields_close(&f));
-    struct buffer pem CLEANUP(buffer_done);
+    struct buffer pem CLEANUP(buffer_done) = {0};
     struct certificate_facts facts;
     buffer_init(&pem, CERTIFICATE_PEM_MAX);
     TRY(issue(c->core, &c->who.site, request, &pem, &facts, why));
@@ -191,7 +191,7 @@ static result enrol_token(struct core *c, const struct site_id *site, const uint
                           struct buffer *to, struct why *why)
 {
     char path[320];
-    struct buffer ca CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct buffer ca CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0};
     buffer_init(&ca, CERTIFICATE_PEM_MAX);
     buffer_init(&text, TOKEN_TEXT_MAX);
     snprintf(path, sizeof path, "%s/%s", c->settings->dir, SERVER_CA_FILE);
@@ -230,7 +230,7 @@ result site_create(struct call *c, struct why *why)
     int64_t expires_ms = c->now_ms + ENROL_LIFE_MS;
     TRY(RUN(c->core, SITE_ADD, NULL, why, store_str(site.text), store_text(title.len ? title : site_text), store_integer(c->now_ms)));
     TRY(RUN(c->core, SITE_TOKEN, NULL, why, store_str(site.text), store_bytes(slice_of(h.at, HASH_LEN)), store_integer(expires_ms)));
-    struct buffer token CLEANUP(buffer_done);
+    struct buffer token CLEANUP(buffer_done) = {0};
     buffer_init(&token, TOKEN_TEXT_MAX);
     result r = enrol_token(c->core, &site, secret, expires_ms, &token, why);
     wipe(secret, sizeof secret);

@@ -54,7 +54,7 @@ static result store_holders(struct core *c, const struct trust *t, struct why *w
 
 result trust_keep(struct core *c, const struct envelope *e, const struct trust *t, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 2 * TRUST_BYTES_MAX);
     TRY(envelope_print(e, &text, why));
     TRY(RUN(c, TRUST_PUT, NULL, why, store_integer((int64_t)t->version), store_text(buffer_slice(&text)),
@@ -72,7 +72,7 @@ static result take(struct call *c, const struct envelope *e, struct why *why)
     json_set(c->answer, "version", json_of_integer((int64_t)next->version));
     if (core->trust && next->version == core->trust->version)
         return DONE; /* the same bytes again: trust_open refuses others */
-    struct buffer text CLEANUP(buffer_done), none CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, none CLEANUP(buffer_done) = {0};
     buffer_init(&text, 2 * TRUST_BYTES_MAX);
     buffer_init(&none, 64);
     TRY(envelope_print(e, &text, why));

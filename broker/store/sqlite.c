@@ -176,7 +176,7 @@ static void forget(struct sqlite_store *s)
 
 static bool mark_open(const struct host *host, char to[LEFT_BYTES_MAX])
 {
-    struct buffer boot CLEANUP(buffer_done);
+    struct buffer boot CLEANUP(buffer_done) = {0};
     buffer_init(&boot, LEFT_BYTES_MAX / 2);
     if (!is_ok(host_read_file(host, "/proc/sys/kernel/random/boot_id", LEFT_BYTES_MAX / 2, &boot, NULL)))
         return false;

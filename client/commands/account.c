@@ -144,7 +144,7 @@ int token_create(struct client *c, const struct arguments *a)
         return code;
     if (c->json)
         return client_print_json(answer);
-    struct buffer text CLEANUP(buffer_wipe);
+    struct buffer text CLEANUP(buffer_wipe) = {0};
     buffer_init(&text, 4096);
     client_say(c, "The token is shown this once:");
     if (document_line(json_get(answer, "token"), &text, &why).code != OK || buffer_add_byte(&text, '\n', &why).code != OK)

@@ -274,7 +274,7 @@ static int letter(struct client *c, const struct arguments *a, const char *about
     char path[CALL_PATH_MAX], what[64];
     const char *language = arguments_value(a, "lang");
     struct json *document CLEANUP(json_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (language && strcmp(language, "nb") != 0 && strcmp(language, "en") != 0)
         return client_usage("the letter is written in nb or en");
@@ -315,7 +315,7 @@ int application_attach(struct client *c, const struct arguments *a)
     char path[CALL_PATH_MAX];
     const char *file = a->words[1], *name = arguments_value(a, "name") ? arguments_value(a, "name") : file_name_of(file);
     int64_t version = 0;
-    struct buffer content CLEANUP(buffer_done), where CLEANUP(buffer_done);
+    struct buffer content CLEANUP(buffer_done) = {0}, where CLEANUP(buffer_done) = {0};
     buffer_init(&content, ATTACHMENT_BYTES_MAX);
     buffer_init(&where, CALL_PATH_MAX);
     if (host_read_file(c->host, file, ATTACHMENT_BYTES_MAX, &content, &why).code != OK) {
@@ -353,7 +353,7 @@ int application_attachment(struct client *c, const struct arguments *a)
     struct document_id id;
     char path[CALL_PATH_MAX];
     const char *file;
-    struct buffer content CLEANUP(buffer_done);
+    struct buffer content CLEANUP(buffer_done) = {0};
     buffer_init(&content, ATTACHMENT_BYTES_MAX);
     int code = need_id(a, 0, 'f', &id);
     if (code == EXIT_DONE && arguments_need(a, "out", &file, &why).code != OK)
@@ -379,7 +379,7 @@ static int add_contents(struct client *c, struct json *document)
     for (size_t i = 0; i < json_size(list); i++) {
         char path[CALL_PATH_MAX], hex[2 * HASH_LEN + 1];
         struct document_id id;
-        struct buffer content CLEANUP(buffer_done);
+        struct buffer content CLEANUP(buffer_done) = {0};
         struct slice text = json_text(json_get(json_item(list, i), "id"));
         buffer_init(&content, ATTACHMENT_BYTES_MAX);
         if (document_id_parse(text, 'f', &id, &why).code != OK)
@@ -408,7 +408,7 @@ int application_export(struct client *c, const struct arguments *a)
     char path[CALL_PATH_MAX];
     const char *file;
     struct json *document CLEANUP(json_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (arguments_need(a, "out", &file, &why).code != OK)
         return client_fail(EXIT_USAGE, &why);
@@ -446,7 +446,7 @@ static int register_year(struct client *c, const struct arguments *a)
     struct why why = {0};
     char path[CALL_PATH_MAX], year_text[24] = "";
     uint64_t year = 0;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (arguments_number(a, "year", 2000, 9998, &year, &why).code != OK)
         return client_fail(EXIT_USAGE, &why);

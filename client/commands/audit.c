@@ -34,7 +34,7 @@ static int load_seen(struct client *c, const struct trust *trust, struct checkpo
 {
     struct why why = {0};
     char path[PROFILE_PATH_MAX];
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     *ret_has = false;
     result r = profile_path(&c->profile, "checkpoint", path, &why);
@@ -66,7 +66,7 @@ typedef result entry_fn(void *self, uint64_t index, struct slice bytes, struct w
 static result hand_over(const struct json *entries, uint64_t from, uint64_t to, entry_fn *fn, void *self, uint64_t *ret_next, struct why *why)
 {
     uint64_t index = from;
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     buffer_init(&bytes, AUDIT_ENTRY_MAX);
     for (size_t i = 0; i < json_size(entries) && index < to; i++, index++) {
         buffer_clear(&bytes);
@@ -257,7 +257,7 @@ static int say_verified(struct client *c, const struct audit *audit, const struc
                         const struct policy_verdict *verdict)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (c->json) {
         struct json *v CLEANUP(json_freep) = verdict_json(audit, now, trust, policy, verdict);
@@ -277,7 +277,7 @@ static int verify_file(struct client *c, const struct arguments *arguments, cons
     struct why why = {0};
     char beside[PROFILE_PATH_MAX];
     struct trust *trust CLEANUP(trust_freep) = NULL;
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     struct checkpoint seen, now;
     struct progress progress;
     static struct audit audit; /* large: kept off the stack, as the next */
@@ -353,7 +353,7 @@ static int verify_log(struct client *c, const struct arguments *arguments)
 {
     struct why why = {0};
     struct trust *trust CLEANUP(trust_freep) = NULL;
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     struct checkpoint seen, now;
     static struct audit audit; /* large: kept off the stack, as the next */
     static struct log_policy policy;
@@ -428,7 +428,7 @@ static result show_entry(void *self, uint64_t index, struct slice bytes, struct 
     TRY(table_cell_str(s->table, number, why));
     for (size_t i = 0; i < 4; i++)
         TRY(table_cell(s->table, json_text(json_get(entry, own[i])), why));
-    struct buffer rest CLEANUP(buffer_done);
+    struct buffer rest CLEANUP(buffer_done) = {0};
     buffer_init(&rest, (size_t)4 * AUDIT_ENTRY_MAX);
     struct slice name;
     const struct json *value;
@@ -449,7 +449,7 @@ int audit_show(struct client *c, const struct arguments *a)
     static const char *const titles[] = {"entry", "at", "type", "account", "site", "fields"};
     struct why why = {0};
     struct trust *trust CLEANUP(trust_freep) = NULL;
-    struct buffer note CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0};
     struct table *table CLEANUP(table_freep) = NULL;
     struct checkpoint now;
     buffer_init(&note, 0);

@@ -128,7 +128,7 @@ static result dataset_page(const struct json *d, struct buffer *to, struct why *
 {
     static const char *const titles[] = {"variable", "type", "unit", "label", "values"};
     const struct json *variables = json_get(json_get(d, "dictionary"), "variables");
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 16 * 1024);
     TRY(site_names(json_get(d, "sites"), &text, why));
     TRY(clean_text(json_text(json_get(d, "dataset")), to, why));
@@ -169,7 +169,7 @@ static result catalogue_page(const struct json *items, struct buffer *to, struct
         TRY(table_column(t, slice_str(titles[i]), ALIGN_LEFT, why));
     for (size_t i = 0; i < json_size(items); i++) {
         const struct json *d = json_item(items, i);
-        struct buffer sites CLEANUP(buffer_done);
+        struct buffer sites CLEANUP(buffer_done) = {0};
         buffer_init(&sites, 16 * 1024);
         TRY(site_names(json_get(d, "sites"), &sites, why));
         TRY(table_row(t, why));
@@ -221,7 +221,7 @@ int catalogue_run(struct client *c, const struct arguments *a)
 {
     struct why why = {0};
     struct json *document CLEANUP(json_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     char path[CALL_PATH_MAX] = "/v1/catalogue";
     struct label dataset;

@@ -61,7 +61,7 @@ static int print_matrix(struct client *c)
         struct json *document CLEANUP(json_freep) = matrix_json();
         return client_print_json(document);
     }
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 256 * 1024);
     return matrix_table(&text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
 }
@@ -85,7 +85,7 @@ static int show_verdict(struct client *c, const struct verdict *v)
 {
     struct why why = {0};
     struct json *document CLEANUP(json_freep) = verdict_json(v);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (c->json)
         return client_print_json(document);

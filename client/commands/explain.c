@@ -77,7 +77,7 @@ static result lines(const struct json *v, struct buffer *to, struct why *why)
 int assessment_show(struct client *c, const struct json *assessment)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (c->json)
         return client_print_json(assessment);

@@ -74,7 +74,7 @@ static result table_entry(struct table *t, const struct json *item, struct why *
     static const char *const own[] = {"at", "type", "account", "site"};
     const struct json *entry = json_get(item, "entry");
     char number[24];
-    struct buffer rest CLEANUP(buffer_done);
+    struct buffer rest CLEANUP(buffer_done) = {0};
     buffer_init(&rest, (size_t)4 * AUDIT_ENTRY_MAX);
     (void)snprintf(number, sizeof number, "%lld", (long long)json_integer(json_get(item, "index")));
     TRY(table_row(t, why));
@@ -89,7 +89,7 @@ static int show_items(struct client *c, const struct json *items, bool head)
 {
     struct why why = {0};
     struct table *t CLEANUP(table_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     result r = table_begin(&t, &why);
     for (size_t i = 0; is_ok(r) && i < json_size(items); i++)
@@ -104,7 +104,7 @@ int audit_search(struct client *c, const struct arguments *a)
 {
     struct why why = {0};
     uint64_t limit = SEARCH_SHOWN;
-    struct buffer path CLEANUP(buffer_done);
+    struct buffer path CLEANUP(buffer_done) = {0};
     struct json *answer CLEANUP(json_freep) = NULL;
     buffer_init(&path, CALL_PATH_MAX);
     result r = arguments_number(a, "limit", 1, 1000, &limit, &why);
@@ -172,7 +172,7 @@ static result write_item(struct export *x, const struct json *item, struct why *
 {
     const struct json *entry = json_get(item, "entry");
     uint64_t index = (uint64_t)json_integer(json_get(item, "index"));
-    struct buffer bytes CLEANUP(buffer_done), line CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0}, line CLEANUP(buffer_done) = {0};
     buffer_init(&bytes, (size_t)2 * AUDIT_ENTRY_MAX);
     buffer_init(&line, (size_t)16 * AUDIT_ENTRY_MAX);
     TRY(json_print(entry, &bytes, why));
@@ -196,7 +196,7 @@ static int export_pages(struct export *x)
     struct why why = {0};
     struct progress progress;
     char more[64], cursor[32] = "0";
-    struct buffer path CLEANUP(buffer_done);
+    struct buffer path CLEANUP(buffer_done) = {0};
     buffer_init(&path, CALL_PATH_MAX);
     progress_start(&progress, &x->client->terminal, x->client->host);
     int code = EXIT_DONE;
@@ -235,7 +235,7 @@ int audit_export(struct client *c, const struct arguments *a)
     const char *format = arguments_value(a, "format"), *out = arguments_value(a, "out");
     char path[PROFILE_PATH_MAX];
     struct trust *trust CLEANUP(trust_freep) = NULL;
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     struct export x = {.client = c, .arguments = a};
     buffer_init(&note, CHECKPOINT_NOTE_MAX);
     while (x.format < FORMATS && (!format || strcmp(format, format_names[x.format]) != 0))

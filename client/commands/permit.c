@@ -52,7 +52,7 @@ int permit_show(struct client *c, const struct arguments *a)
         return code;
     if (c->json)
         return client_print_json(document);
-    struct buffer payload CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0};
     buffer_init(&payload, PERMIT_BYTES_MAX);
     buffer_init(&text, OUTPUT_BYTES_MAX);
     struct permit *p CLEANUP(permit_freep) = NULL;
@@ -83,7 +83,7 @@ int permit_show(struct client *c, const struct arguments *a)
 static int agree(const struct permit *p, const struct arguments *a)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 4 * PERMIT_BYTES_MAX);
     if (permit_words(p, &text, &why).code != OK)
         return client_fail(EXIT_USAGE, &why);
@@ -102,7 +102,7 @@ static result sign(struct client *c, struct slice payload, struct json *body, st
     struct public_key public;
     uint8_t signature[SIGNATURE_LEN];
     char keyid[2 * HASH_LEN + 1];
-    struct buffer pae CLEANUP(buffer_done);
+    struct buffer pae CLEANUP(buffer_done) = {0};
     buffer_init(&pae, 2 * PERMIT_BYTES_MAX);
     TRY(profile_key(c->host, &c->profile, &key, why));
     TRY(signing_key_public(key, &public, why));
@@ -119,7 +119,7 @@ int permit_sign(struct client *c, const struct arguments *a)
     struct why why = {0};
     struct document_id id;
     char path[CALL_PATH_MAX];
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     struct permit *p CLEANUP(permit_freep) = NULL;
     struct json *body CLEANUP(json_freep) = json_object();
     buffer_init(&payload, 0);

@@ -24,7 +24,7 @@ static struct json *rules_json(void)
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
         const struct command_rule *rule = command_rule((enum command)i);
         struct json *item = json_object();
-        struct buffer callers CLEANUP(buffer_done);
+        struct buffer callers CLEANUP(buffer_done) = {0};
         buffer_init(&callers, 256);
         tolerate(callers_text(rule, &callers, NULL)); /* 256 bytes hold every role */
         json_set(item, "method", json_of_str(rule->method));
@@ -47,7 +47,7 @@ static result rules_table(struct buffer *to, struct why *why)
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
         const struct command_rule *rule = command_rule((enum command)i);
         char call[128];
-        struct buffer callers CLEANUP(buffer_done);
+        struct buffer callers CLEANUP(buffer_done) = {0};
         buffer_init(&callers, 256);
         TRY(callers_text(rule, &callers, why));
         (void)snprintf(call, sizeof call, "%-6s %s", rule->method, rule->path);
@@ -67,7 +67,7 @@ int policy_roles(struct client *c, const struct arguments *a)
         struct json *document CLEANUP(json_freep) = rules_json();
         return client_print_json(document);
     }
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 256 * 1024);
     return rules_table(&text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
 }

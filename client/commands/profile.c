@@ -8,7 +8,7 @@
 static result copy_ca(struct client *c, const char *from, struct why *why)
 {
     char path[PROFILE_PATH_MAX];
-    struct buffer pem CLEANUP(buffer_done);
+    struct buffer pem CLEANUP(buffer_done) = {0};
     buffer_init(&pem, 64 * 1024);
     TRY(host_read_file(c->host, from, 64 * 1024, &pem, why));
     TRY(profile_path(&c->profile, "ca.pem", path, why));
@@ -84,7 +84,7 @@ static int print_public(struct client *c, const struct signing_key *key)
         return client_print_json(document);
     }
     client_say(c, "Key id %s", id);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 1024);
     return buffer_printf(&text, &why, "%s\n", base64).code == OK ? client_print(&text) : client_fail(EXIT_USAGE, &why);
 }

@@ -177,7 +177,7 @@ static int entry_of_request(struct client *c, const char *id, const char *type, 
     struct why why = {0};
     char path[CALL_PATH_MAX];
     struct json *answer CLEANUP(json_freep) = NULL;
-    struct buffer others CLEANUP(buffer_done);
+    struct buffer others CLEANUP(buffer_done) = {0};
     buffer_init(&others, OTHERS_BYTES_MAX);
     (void)snprintf(path, sizeof path, "/v1/log/search?limit=%d&order=up&request=%s%s%.40s", OTHERS_MAX, id, type ? "&type=" : "", type ? type : "");
     int code = client_call(c, &(struct call){.method = "GET", .path = path}, &answer);

@@ -65,7 +65,7 @@ int result_print(struct client *c, const struct json *document, bool round5)
             return client_fail(r.code == DENIED ? EXIT_USAGE : EXIT_UNREACHABLE, &why);
         document = shown;
     }
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     struct render_options options = {c->terminal.utf8, c->terminal.width};
     if (result_render(document, dictionary, &options, &text, &why).code != OK || (round5 && buffer_add_str(&text, ROUNDED_NOTE, &why).code != OK))
@@ -181,7 +181,7 @@ int query_check(struct client *c, const struct arguments *a)
         code = client_print_json(answer);
     } else {
         struct why why = {0};
-        struct buffer text CLEANUP(buffer_done);
+        struct buffer text CLEANUP(buffer_done) = {0};
         buffer_init(&text, OUTPUT_BYTES_MAX);
         if (document_show(answer, &text, &why).code != OK)
             return client_fail(EXIT_UNREACHABLE, &why);
@@ -291,7 +291,7 @@ static int wait_for(struct client *c, const struct document_id *id, int64_t time
 static int plan_query(struct client *c, const struct arguments *a, const struct json *question, struct query_plan *plan)
 {
     struct why why = {0};
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     struct permit *permit CLEANUP(permit_freep) = NULL;
     buffer_init(&payload, 0);
     int code = choose_permit(c, a, &plan->permit);
@@ -369,7 +369,7 @@ int query_show(struct client *c, const struct arguments *a)
         return code;
     if (c->json)
         return client_print_json(query);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     struct json *head CLEANUP(json_freep) = json_object();
     struct slice name;
@@ -438,7 +438,7 @@ static int prove_anew(struct client *c, const struct log_policy *p, const struct
 static int write_result(struct client *c, const char *file, const struct json *document, const struct log_proof *proof)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct json *v CLEANUP(json_freep) = json_copy(document), *receipt CLEANUP(json_freep) = json_copy(json_get(document, "receipt"));
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (proof->checkpoint.len) {
@@ -461,7 +461,7 @@ static int say_receipt(struct client *c, const struct json *document, const stru
 {
     struct why why = {0};
     char hash[2 * HASH_LEN + 1];
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 64 * 1024);
     if (c->json) {
         struct json *receipt CLEANUP(json_freep) = json_copy(json_get(document, "receipt"));
@@ -485,7 +485,7 @@ static int hold_to_policy(struct client *c, const struct arguments *a, const str
     struct receipt_facts facts;
     struct policy_verdict v;
     struct log_proof proof;
-    struct buffer note CLEANUP(buffer_done);
+    struct buffer note CLEANUP(buffer_done) = {0};
     const struct json *receipt = json_get(document, "receipt");
     const char *out = arguments_value(a, "out");
     buffer_init(&note, CHECKPOINT_NOTE_MAX);

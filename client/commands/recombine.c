@@ -145,7 +145,7 @@ static bool is_equal(const struct audited *x)
 
 static result say_value(const struct json *v, struct buffer *to, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, WORDS_MAX);
     if (!v)
         return buffer_add_str(to, "nothing", why);
@@ -190,7 +190,7 @@ static result words(const struct audited *x, struct buffer *to, struct why *why)
 static int say(const struct audited *x)
 {
     struct why why = {0};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, WORDS_MAX);
     if (!x->client->json)
         return words(x, &text, &why).code == OK ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);

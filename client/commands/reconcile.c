@@ -217,7 +217,7 @@ int audit_reconcile(struct client *c, const struct arguments *a)
     if (c->json) {
         code = client_print_json(v);
     } else {
-        struct buffer text CLEANUP(buffer_done);
+        struct buffer text CLEANUP(buffer_done) = {0};
         buffer_init(&text, OUTPUT_BYTES_MAX);
         result r = buffer_printf(&text, &why, "%llu tasks compared, %zu differences\n", (unsigned long long)tasks, json_size(list));
         for (size_t i = 0; is_ok(r) && i < json_size(list); i++) {

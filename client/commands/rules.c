@@ -16,7 +16,7 @@ int site_sign_rules(struct client *c, const struct arguments *a)
     struct site_rules *rules CLEANUP(site_rules_freep) = NULL;
     struct signing_key *key CLEANUP(signing_key_freep) = NULL;
     struct envelope e CLEANUP(envelope_done);
-    struct buffer payload CLEANUP(buffer_done), text CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0};
     envelope_init(&e);
     buffer_init(&payload, SITE_RULES_BYTES_MAX);
     buffer_init(&text, 2 * SITE_RULES_BYTES_MAX);

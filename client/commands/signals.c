@@ -62,7 +62,7 @@ int audit_signals(struct client *c, const struct arguments *a)
     json_set(v, "signals", found);
     if (c->json)
         return client_print_json(v);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     return is_ok(words(found, &text, &why)) ? client_print(&text) : client_fail(EXIT_UNREACHABLE, &why);
 }

@@ -27,7 +27,7 @@ int site_add(struct client *c, const struct arguments *a)
         return code;
     if (c->json)
         return client_print_json(answer);
-    struct buffer text CLEANUP(buffer_wipe);
+    struct buffer text CLEANUP(buffer_wipe) = {0};
     buffer_init(&text, 256 * 1024);
     client_say(c, "Give this token to the site; it works once (innsyn-agent enrol):");
     if (clean_text(json_text(json_get(answer, "token")), &text, &why).code != OK || buffer_add_byte(&text, '\n', &why).code != OK)

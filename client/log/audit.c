@@ -60,7 +60,7 @@ static bool read_moment(struct audit *a, struct slice text, int64_t *ret)
 static result look_closer(struct slice entry, uint64_t index, struct json **ret, struct slice *ret_type, struct slice *ret_at, struct why *why)
 {
     struct json *tree CLEANUP(json_freep) = NULL;
-    struct buffer canonical CLEANUP(buffer_done);
+    struct buffer canonical CLEANUP(buffer_done) = {0};
     buffer_init(&canonical, (size_t)2 * AUDIT_ENTRY_MAX);
     if (json_parse(entry, AUDIT_ENTRY_MAX, &tree, NULL).code != OK || json_print(tree, &canonical, NULL).code != OK ||
         !slice_equal(entry, buffer_slice(&canonical)))

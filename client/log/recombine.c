@@ -103,7 +103,7 @@ result recombine(const struct json *site_results, const struct trust *t, const s
     struct slice query;
     const struct json *question, *sites;
     int64_t entry = 0;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, DOCUMENT_BYTES_MAX);
     TRY(fields_open(site_results, "", &f, why));
     TRY(need_text(&f, "query", DOCUMENT_ID_LEN, &query));
@@ -204,7 +204,7 @@ static void differ(const char *at, const struct json *released, const struct jso
 
 static bool same_text(const struct json *a, const struct json *b)
 {
-    struct buffer one CLEANUP(buffer_done), two CLEANUP(buffer_done);
+    struct buffer one CLEANUP(buffer_done) = {0}, two CLEANUP(buffer_done) = {0};
     buffer_init(&one, DOCUMENT_BYTES_MAX);
     buffer_init(&two, DOCUMENT_BYTES_MAX);
     return is_ok(json_print(a, &one, NULL)) && is_ok(json_print(b, &two, NULL)) && slice_equal(buffer_slice(&one), buffer_slice(&two));

@@ -81,7 +81,7 @@ static bool is_one_of(struct slice type, const char *const *list)
 static result near_identical(struct signals *s, const struct json *e, int64_t at_ms, uint64_t index, struct why *why)
 {
     char key[KEY_MAX];
-    struct buffer names CLEANUP(buffer_done);
+    struct buffer names CLEANUP(buffer_done) = {0};
     buffer_init(&names, 16 * 1024);
     if (json_get(e, "variables"))
         TRY(json_print(json_get(e, "variables"), &names, why));

@@ -33,7 +33,7 @@ static result list_table(const struct json *items, const struct list_column *col
             if (!shown[k])
                 continue;
             const struct json *v = json_get(json_item(items, i), columns[k].key);
-            struct buffer text CLEANUP(buffer_done);
+            struct buffer text CLEANUP(buffer_done) = {0};
             buffer_init(&text, 8192);
             if (json_kind(v) == JSON_STRING) /* cleaned by the table */
                 TRY(buffer_add(&text, json_text(v), why));
@@ -53,7 +53,7 @@ static int show_items(struct client *c, int code, const struct json *list, const
         return code;
     if (c->json)
         return client_print_json(list);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (list_table(json_get(list, "items"), columns, count, &text, &why).code != OK)
         return client_fail(EXIT_UNREACHABLE, &why);
@@ -85,7 +85,7 @@ int send_and_show(struct client *c, const struct call *call)
         return code;
     if (c->json)
         return client_print_json(document);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, OUTPUT_BYTES_MAX);
     if (document_show(document, &text, &why).code != OK)
         return client_fail(EXIT_UNREACHABLE, &why);

@@ -218,7 +218,7 @@ static result axis_title(const struct page *p, const struct axis *a, struct buff
 
 static result add_title(struct page *p, struct table *t, const struct axis *a, int64_t cell, enum table_align align)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 4096);
     TRY(cell < 0 ? axis_title(p, a, &text) : cell_title(p, a, (size_t)cell, &text));
     return table_column(t, buffer_slice(&text), align, p->why);
@@ -226,7 +226,7 @@ static result add_title(struct page *p, struct table *t, const struct axis *a, i
 
 static result add_label(struct page *p, struct table *t, const struct axis *a, size_t cell)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 4096);
     TRY(cell_title(p, a, cell, &text));
     return table_cell(t, buffer_slice(&text), p->why);
@@ -363,7 +363,7 @@ static result render_table(struct page *p, const struct json *r, bool of_site)
     struct table *t CLEANUP(table_freep) = NULL;
     TRY(table_new(&t, p->why));
     if (g.row_axes < g.count) {
-        struct buffer title CLEANUP(buffer_done);
+        struct buffer title CLEANUP(buffer_done) = {0};
         buffer_init(&title, 4096);
         TRY(variable_title(p, g.axes[g.count - 1].variable, &title));
         TRY(buffer_add_str(p->to, "Persons; columns: ", p->why));
@@ -433,7 +433,7 @@ static result summary_rows(struct page *p, struct table *t, const struct slice *
 {
     for (size_t i = 0; i < json_size(variables); i++) {
         const struct json *v = json_item(variables, i);
-        struct buffer title CLEANUP(buffer_done);
+        struct buffer title CLEANUP(buffer_done) = {0};
         buffer_init(&title, 4096);
         TRY(table_row(t, p->why));
         if (group)
@@ -518,7 +518,7 @@ static result render_histogram(struct page *p, const struct json *r, bool of_sit
     if (n < 1 || json_size(breaks) != n + 1 || n >= BREAKS_MAX)
         return FAIL_AT(p->why, MALFORMED, "/result/breaks", "%zu counts need %zu breaks", n, n + 1);
     double most = 0;
-    struct buffer label CLEANUP(buffer_done);
+    struct buffer label CLEANUP(buffer_done) = {0};
     buffer_init(&label, 4096);
     for (size_t i = 0; i < n; i++) {
         char text[CELL_TEXT];

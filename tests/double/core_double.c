@@ -29,7 +29,7 @@ static struct {
 
 static void reply(uint64_t tag, unsigned status, const char *cookie, struct slice body)
 {
-    struct buffer to CLEANUP(buffer_done);
+    struct buffer to CLEANUP(buffer_done) = {0};
     struct why why = {0};
     buffer_init(&to, ANSWER_MAX);
     struct http_reply r = {.status = (uint16_t)status, .content_type = slice_str("text/plain"), .set_cookie = slice_str(cookie), .body = body};
@@ -53,7 +53,7 @@ static void ask_keys(uint64_t tag, uint16_t kind, struct slice payload)
 
 static void ask_certificate(uint64_t tag, const struct http_request *q)
 {
-    struct buffer m CLEANUP(buffer_done);
+    struct buffer m CLEANUP(buffer_done) = {0};
     struct why why;
     buffer_init(&m, ANSWER_MAX);
     if (is_ok(wire_bytes(&m, q->query, &why)) && is_ok(wire_bytes(&m, q->body, &why)))

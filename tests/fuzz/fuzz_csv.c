@@ -61,7 +61,7 @@ static enum status flat(struct slice in, size_t step, struct buffer *to)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct buffer whole CLEANUP(buffer_done), bytes CLEANUP(buffer_done), again CLEANUP(buffer_done);
+    struct buffer whole CLEANUP(buffer_done) = {0}, bytes CLEANUP(buffer_done) = {0}, again CLEANUP(buffer_done) = {0};
     size_t max = 8 * size + 64;
     buffer_init(&whole, max);
     buffer_init(&bytes, max);

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice in = slice_of(data, size);
     struct http_request q;
     struct http_reply p;
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, size + 64);
     if (http_request_decode(in, &q)) {
         if (!is_ok(http_request_encode(&q, &b, NULL)))

@@ -39,7 +39,7 @@ static void check(const struct dictionary *d, const struct json *v)
         !slice_equal(buffer_slice(&q->canonical), buffer_slice(&again->canonical)))
         abort();
     for (int slot = CELL_INSIDE; slot < 6; slot++) {
-        struct buffer box CLEANUP(buffer_done);
+        struct buffer box CLEANUP(buffer_done) = {0};
         int index[TABLE_DIMENSIONS_MAX];
         bool inside = true;
         for (unsigned i = 0; i < TABLE_DIMENSIONS_MAX; i++) {

@@ -338,7 +338,7 @@ static void conditions_of_a_holder(void **state)
     rig_text(a->body, "permit", permit, sizeof permit);
     snprintf(show, sizeof show, "/v1/permits/%s", permit);
     a = rig_call(&g, P_OFFICER1, HTTP_GET, show, NULL);
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     struct permit *p CLEANUP(permit_freep) = NULL;
     buffer_init(&payload, RIG_TEXT);
     assert_ok(base64_parse(json_text(json_get(a->body, "payload")), &payload, NULL));

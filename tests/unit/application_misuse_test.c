@@ -151,7 +151,7 @@ static struct json *filled_form(const char *name)
 
 static void expect_form(struct rig *g, const struct json *form, unsigned status, const char *field)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 1024 * 1024);
     assert_ok(json_print(form, &text, NULL));
     const struct rig_answer *a = rig_call(g, W_APPLICANT, HTTP_POST, "/v1/applications", buffer_str(&text));
@@ -546,7 +546,7 @@ static void another_principal_investigator(void **state)
     (void)state;
     struct rig g;
     struct json *form CLEANUP(json_freep) = filled_form("application-1"), *people = json_array();
-    struct buffer text CLEANUP(buffer_done), more CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, more CLEANUP(buffer_done) = {0};
     char id[DOCUMENT_ID_LEN + 1], permit[DOCUMENT_ID_LEN + 1], amended[DOCUMENT_ID_LEN + 1], path[128];
     int64_t version = 1;
     buffer_init(&text, RIG_TEXT);

@@ -105,7 +105,7 @@ static int make_log(void **state)
     assert_ok(signing_key_ed25519(key, public, NULL));
     assert_ok(note_key_make("innsyn.demo/log", NOTE_ED25519, public, &t.log, NULL));
     struct checkpoint c = {.origin = "innsyn.demo/log", .size = ENTRIES, .root = merkle_root(&tree)};
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 4096);
     assert_ok(checkpoint_print(&c, &text, NULL));
     struct file *checkpoint = new_file(s, "checkpoint");
@@ -224,7 +224,7 @@ static void every_byte_of_the_checkpoint(void **state)
 static void policies_are_read(void **state)
 {
     (void)state;
-    struct buffer text CLEANUP(buffer_done), again CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, again CLEANUP(buffer_done) = {0};
     static struct log_policy p;
     buffer_init(&text, POLICY_BYTES_MAX);
     buffer_init(&again, POLICY_BYTES_MAX);
@@ -267,7 +267,7 @@ static void proofs_hold(void **state)
     (void)state;
     struct log_proof p, q;
     struct policy_verdict v;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, PROOF_BYTES_MAX);
     log_proof_init(&p);
     log_proof_init(&q);

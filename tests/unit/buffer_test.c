@@ -5,7 +5,7 @@
 static void grows_to_the_ceiling(void **state)
 {
     (void)state;
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     struct why why;
     buffer_init(&b, 1000);
     for (int i = 0; i < 1000; i++)
@@ -25,7 +25,7 @@ static void grows_to_the_ceiling(void **state)
 static void formats(void **state)
 {
     (void)state;
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 600);
     assert_ok(buffer_printf(&b, NULL, "%d-%s", 7, "x"));
     assert_string_equal(buffer_str(&b), "7-x");

@@ -33,7 +33,7 @@ static struct permit *make_permit(const struct signing_key *key)
                    "\"people\":[{\"account\":\"researcher\",\"key\":\"%s\"}]}",
                    permit.text, application.text, spki);
     struct json *tree CLEANUP(json_freep) = parse(text);
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     buffer_init(&payload, PERMIT_BYTES_MAX);
     assert_ok(json_print(tree, &payload, NULL));
     struct permit *p = NULL;
@@ -126,7 +126,7 @@ static void a_signer_reads_everything_the_permit_says(void **state)
     struct permit *permit CLEANUP(permit_freep) = make_permit(key);
     assert_ok(signing_key_public(key, &public, NULL));
     public_key_id(&public, keyid);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 65536);
     assert_ok(permit_words(permit, &text, NULL));
     const char *words = buffer_str(&text);

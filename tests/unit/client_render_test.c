@@ -29,7 +29,7 @@ static void renders(const char *document_text, bool utf8, const char *want)
 {
     struct why why = {0};
     struct json *document CLEANUP(json_freep) = parse(document_text), *dictionary CLEANUP(json_freep) = parse(dictionary_text);
-    struct buffer got CLEANUP(buffer_done);
+    struct buffer got CLEANUP(buffer_done) = {0};
     buffer_init(&got, 1 << 20);
     struct render_options options = {utf8, 60};
     result r = result_render(document, dictionary, &options, &got, &why);
@@ -218,7 +218,7 @@ static void a_document_that_contradicts_itself_is_refused(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct why why = {0};
         struct json *document CLEANUP(json_freep) = parse(bad[i]);
-        struct buffer got CLEANUP(buffer_done);
+        struct buffer got CLEANUP(buffer_done) = {0};
         buffer_init(&got, 1 << 20);
         struct render_options options = {true, 60};
         assert_status(result_render(document, NULL, &options, &got, &why), MALFORMED);
@@ -243,12 +243,12 @@ static void a_peers_text_cannot_move_the_cursor(void **state)
         {"\xe2\x82", "\\xe2\\x82"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct buffer got CLEANUP(buffer_done);
+        struct buffer got CLEANUP(buffer_done) = {0};
         buffer_init(&got, 4096);
         assert_ok(clean_text(slice_str(cases[i].in), &got, NULL));
         assert_slice(buffer_slice(&got), cases[i].out);
     }
-    struct buffer got CLEANUP(buffer_done);
+    struct buffer got CLEANUP(buffer_done) = {0};
     buffer_init(&got, 4096);
     assert_ok(clean_json(slice_str("{\"a\":\"\xc2\x9b\177\u00f8\"}"), &got, NULL));
     assert_slice(buffer_slice(&got), "{\"a\":\"\\u009b\\u007f\u00f8\"}");
@@ -259,7 +259,7 @@ static void a_refusal_says_what_to_do_next(void **state)
     (void)state;
     struct json *problem CLEANUP(json_freep) = parse("{\"type\":\"urn:innsyn:problem:off_grid\",\"title\":\"Off the grid\",\"detail\":\"41.5 is not a cut of age\",\"status\":422,"
                                                      "\"code\":\"off_grid\",\"class\":\"grammar\",\"field\":\"/where/age/from\",\"params\":{},\"allowed\":[41,42]}");
-    struct buffer got CLEANUP(buffer_done);
+    struct buffer got CLEANUP(buffer_done) = {0};
     enum exit_code code;
     buffer_init(&got, 4096);
     assert_ok(problem_render(problem, 422, "r-1\033[2J", &got, &code, NULL));

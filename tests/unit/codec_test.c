@@ -28,7 +28,7 @@ static void base64_vectors(void **state)
         {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct buffer b CLEANUP(buffer_done);
+        struct buffer b CLEANUP(buffer_done) = {0};
         char text[16];
         buffer_init(&b, 64);
         assert_ok(base64_print(slice_str(rows[i].plain), &b, NULL));
@@ -46,7 +46,7 @@ static void base64_refuses_what_is_not_canonical(void **state)
     (void)state;
     const char *bad[] = {"Z",    "Zg",   "Zg=",  "Zh==", "Zm9=", "Zm8",  "=",       "==",       "====",     "Zg==Zg==",
                          "Z===", "Zm 8", "Zm8=\n", "Z=8=", "Zm9v=", "*m9v", "Zm9v====", "Zg==\n\n\n\n"};
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 64);
     assert_ok(buffer_add_str(&b, "kept", NULL));
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -63,7 +63,7 @@ static void base64_refuses_what_is_not_canonical(void **state)
 static void base64_keeps_the_ceiling(void **state)
 {
     (void)state;
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 4);
     assert_status(base64_print(slice_str("foob"), &b, NULL), LIMIT);
     assert_ok(base64_print(slice_str("foo"), &b, NULL));

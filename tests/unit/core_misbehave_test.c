@@ -21,7 +21,7 @@ static void lie(const char *what)
 /* What is wrong with the one task that the poll hands out: the code of the first check that fails. */
 static const char *first_fault(struct rig *g, const struct json *item)
 {
-    struct buffer trust_text CLEANUP(buffer_done), entry CLEANUP(buffer_done);
+    struct buffer trust_text CLEANUP(buffer_done) = {0}, entry CLEANUP(buffer_done) = {0};
     struct envelope e;
     struct trust *trust CLEANUP(trust_freep) = NULL;
     struct permit *permit CLEANUP(permit_freep) = NULL;

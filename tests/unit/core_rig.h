@@ -119,7 +119,7 @@ static inline const char *rig_request_id(const struct rig *g, char to[DOCUMENT_I
 
 static inline uint64_t rig_send(struct rig *g, struct http_request *r)
 {
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 16 * 1024 * 1024);
     char id[DOCUMENT_ID_LEN + 1];
     g->tag++;
@@ -252,7 +252,7 @@ static inline void rig_trust_text(struct rig *g, int version, struct buffer *to)
 {
     char vkey[VKEY_TEXT_MAX + 1], payload[RIG_TEXT], seal[BASE64_LEN(PUBLIC_KEY_DER_MAX) + 1];
     struct json *ca CLEANUP(json_freep) = json_of_text(buffer_slice(&g->signer.site_ca_pem));
-    struct buffer ca_text CLEANUP(buffer_done);
+    struct buffer ca_text CLEANUP(buffer_done) = {0};
     struct envelope e CLEANUP(envelope_done);
     buffer_init(&ca_text, RIG_TEXT);
     envelope_init(&e);
@@ -277,7 +277,7 @@ static inline void rig_trust_text(struct rig *g, int version, struct buffer *to)
 
 static inline void rig_give_trust(struct rig *g, int version)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 2 * RIG_TEXT);
     rig_trust_text(g, version, &text);
     EXPECT(rig_call(g, P_OPERATOR, HTTP_PUT, "/v1/trust", buffer_str(&text)), 200, NULL);
@@ -296,7 +296,7 @@ static inline void rig_enrol(struct rig *g, int site)
     char body[256];
     struct site_id id;
     struct signing_key *tls CLEANUP(signing_key_freep) = NULL;
-    struct buffer token CLEANUP(buffer_done), request CLEANUP(buffer_done), ask CLEANUP(buffer_done);
+    struct buffer token CLEANUP(buffer_done) = {0}, request CLEANUP(buffer_done) = {0}, ask CLEANUP(buffer_done) = {0};
     struct json *inside CLEANUP(json_freep) = NULL;
     struct certificate_facts facts;
     buffer_init(&token, RIG_TEXT);
@@ -401,7 +401,7 @@ static inline void rig_sign_permit(struct rig *g, int person, int key, const cha
 {
     char path[128], body[512], id[2 * HASH_LEN + 1], sig64[BASE64_LEN(SIGNATURE_LEN) + 1];
     uint8_t sig[SIGNATURE_LEN];
-    struct buffer payload CLEANUP(buffer_done), pae CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0}, pae CLEANUP(buffer_done) = {0};
     buffer_init(&payload, RIG_TEXT);
     buffer_init(&pae, 2 * RIG_TEXT);
     snprintf(path, sizeof path, "/v1/permits/%s", permit);
@@ -474,7 +474,7 @@ static inline void rig_query_text(struct rig *g, int key, const char *permit, co
 static inline const struct rig_answer *rig_query(struct rig *g, int person, int key, const char *permit, const char *question, char id[DOCUMENT_ID_LEN + 1])
 {
     struct document_id fresh;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, RIG_TEXT);
     assert_ok(document_id_new(host_real(), 'q', &fresh, NULL));
     memcpy(id, fresh.text, sizeof fresh.text);
@@ -505,7 +505,7 @@ static inline const struct rig_answer *rig_poll(struct rig *g, int site, const c
 /* Does what an agent checks of task number n of a poll's answer. */
 static inline void rig_check_task(struct rig *g, int site, const struct json *item, struct task *ret)
 {
-    struct buffer trust_text CLEANUP(buffer_done), entry CLEANUP(buffer_done);
+    struct buffer trust_text CLEANUP(buffer_done) = {0}, entry CLEANUP(buffer_done) = {0};
     struct envelope e;
     struct trust *trust CLEANUP(trust_freep) = NULL;
     struct permit *permit CLEANUP(permit_freep) = NULL;
@@ -556,7 +556,7 @@ static bool rig_question_unread; /* results then name zeros for the question, as
 static inline void rig_result_text(struct rig *g, int key, const struct task *t, const struct json *item, const char *statistic, struct buffer *to)
 {
     char payload[8192], at[INSTANT_TEXT_SIZE], query_hash[65], question_hash[65];
-    struct buffer entry CLEANUP(buffer_done);
+    struct buffer entry CLEANUP(buffer_done) = {0};
     struct json *tree CLEANUP(json_freep) = NULL;
     struct envelope e CLEANUP(envelope_done);
     buffer_init(&entry, RIG_TEXT);
@@ -590,7 +590,7 @@ static inline void rig_answer_task(struct rig *g, int site, const char *statisti
 {
     struct task t;
     char path[128];
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, RIG_TEXT);
     const struct rig_answer *a = rig_poll(g, site, "");
     assert_int_equal(json_size(json_get(a->body, "tasks")), 1);

@@ -15,7 +15,7 @@ static void check_receipt(struct rig *g, const struct json *document)
 {
     const struct json *receipt = json_get(document, "receipt"), *entry = json_get(receipt, "entry");
     struct checkpoint c;
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     struct merkle_proof proof = {.count = 0};
     buffer_init(&bytes, RIG_TEXT);
     assert_ok(checkpoint_open(json_text(json_get(receipt, "checkpoint")), &g->log_key, &c, NULL));
@@ -139,7 +139,7 @@ static void queries_are_refused_with_a_reason(void **state)
     for (int site = 0; site < RIG_SITES; site++)
         assert_int_equal(json_size(json_get(rig_poll(&g, site, "")->body, "tasks")), 0);
     /* the same bytes twice run once; the id with other bytes is a replay */
-    struct buffer text CLEANUP(buffer_done), other CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, other CLEANUP(buffer_done) = {0};
     buffer_init(&text, RIG_TEXT);
     buffer_init(&other, RIG_TEXT);
     rig_query_text(&g, RESEARCHER, permit, COUNT_Q, "q-00000000000000000000000000", &text);
@@ -259,7 +259,7 @@ static void every_site_refuses(void **state)
     struct rig g;
     struct task t;
     char permit[DOCUMENT_ID_LEN + 1], id[DOCUMENT_ID_LEN + 1], path[128];
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, RIG_TEXT);
     rig_open(&g, NULL);
     rig_network(&g);
@@ -318,7 +318,7 @@ static void a_site_waits_for_its_holder(void **state)
     struct rig g;
     struct task t;
     char id[DOCUMENT_ID_LEN + 1], permit[DOCUMENT_ID_LEN + 1], path[128], until[INSTANT_TEXT_SIZE], body[64], long_body[64];
-    struct buffer text CLEANUP(buffer_done), again CLEANUP(buffer_done), final CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, again CLEANUP(buffer_done) = {0}, final CLEANUP(buffer_done) = {0};
     buffer_init(&text, RIG_TEXT);
     buffer_init(&again, RIG_TEXT);
     buffer_init(&final, RIG_TEXT);
@@ -390,7 +390,7 @@ static void trust_is_handed_out_in_order(void **state)
     rig_open(&g, NULL);
     rig_network(&g);
     struct trust *held CLEANUP(trust_freep) = NULL;
-    struct buffer first CLEANUP(buffer_done);
+    struct buffer first CLEANUP(buffer_done) = {0};
     struct envelope e;
     buffer_init(&first, 2 * RIG_TEXT);
     rig_trust_text(&g, 1, &first);
@@ -516,7 +516,7 @@ static void the_store_fails_anywhere(void **state)
     rig_poll(&g, 0, "");
     for (uint64_t n = 1; n <= 40; n++) {
         struct document_id fresh;
-        struct buffer text CLEANUP(buffer_done);
+        struct buffer text CLEANUP(buffer_done) = {0};
         char path[128];
         buffer_init(&text, RIG_TEXT);
         assert_ok(document_id_new(host_real(), 'q', &fresh, NULL));

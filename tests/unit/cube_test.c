@@ -242,7 +242,7 @@ static void test_plan(void **state)
     struct question *q = test_question(d, "{\"innsyn\":\"question/1\",\"dataset\":\"r\",\"statistic\":{\"count\":{}}}");
     struct plan p = {.dataset = "r", .question = q, .protect = true, .snapshot = {{1, 2, 3}}}, back;
     struct slice text;
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     struct engine_refusal refusal = {.status = ABSENT, .code = "snapshot_missing", .text = "none"}, again;
     (void)state;
     buffer_init(&bytes, 100000);

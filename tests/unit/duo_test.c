@@ -346,7 +346,7 @@ static void printing(void **state)
     (void)state;
     struct use_conditions c = conditions("[{\"code\":\"DUO:0000007\",\"diseases\":[\"ICD10:I21\"]},{\"code\":\"DUO:00000044\"},{\"code\":\"DUO:0000025\",\"months\":6},"
                                          "{\"code\":\"DUO:0000024\",\"until\":\"2030-01-01\",\"note\":\"n\",\"deviation\":true}]", true);
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct json *v CLEANUP(json_freep) = use_conditions_json(&c);
     buffer_init(&text, 4096);
     assert_ok(json_print(v, &text, NULL));

@@ -69,7 +69,7 @@ static struct message ask(struct site *s, const char *dataset, const struct hash
 {
     static uint64_t tag;
     struct plan p = {.snapshot = *snapshot, .question = q, .protect = q->statistic != STATISTIC_SUMMARY};
-    struct buffer bytes CLEANUP(buffer_done);
+    struct buffer bytes CLEANUP(buffer_done) = {0};
     struct message m;
     buffer_init(&bytes, 100000);
     snprintf(p.dataset, sizeof p.dataset, "%s", dataset);

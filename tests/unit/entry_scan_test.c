@@ -16,7 +16,7 @@
 static bool is_canonical(struct slice s)
 {
     struct json *v CLEANUP(json_freep) = NULL;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 64 * 1024);
     return is_ok(json_parse(s, 64 * 1024, &v, NULL)) && is_ok(json_print(v, &text, NULL)) && slice_equal(s, buffer_slice(&text)) &&
            slice_is(json_text(json_get(v, "innsyn")), "entry/1");

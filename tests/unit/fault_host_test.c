@@ -10,7 +10,7 @@ static char folder[] = "/tmp/innsyn-fault-XXXXXX";
 static result scenario(const struct host *h, const char *path)
 {
     uint8_t random[4];
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 64);
     TRY(host_random(h, random, sizeof random, NULL));
     TRY(host_write_file(h, path, 0600, slice_of(random, sizeof random), NULL));

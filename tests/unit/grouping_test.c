@@ -60,7 +60,7 @@ static void a_hierarchy_is_read(void **state)
 
     /* The published form says the same, levels in full, and prints the same bytes again. */
     struct json *once CLEANUP(json_freep) = dictionary_json(d), *again CLEANUP(json_freep) = NULL;
-    struct buffer one CLEANUP(buffer_done), two CLEANUP(buffer_done);
+    struct buffer one CLEANUP(buffer_done) = {0}, two CLEANUP(buffer_done) = {0};
     struct dictionary *e CLEANUP(dictionary_freep) = NULL;
     buffer_init(&one, DICTIONARY_BYTES_MAX);
     buffer_init(&two, DICTIONARY_BYTES_MAX);
@@ -234,7 +234,7 @@ static void other_groups_are_not_to_be_had(void **state)
 
 static void box_of(const struct question *q, int slot, char to[256])
 {
-    struct buffer box CLEANUP(buffer_done);
+    struct buffer box CLEANUP(buffer_done) = {0};
     int index[TABLE_DIMENSIONS_MAX] = {slot, CELL_FREE, CELL_FREE, CELL_FREE};
     buffer_init(&box, 255);
     assert_ok(question_cell_box(q, index, &box, NULL));

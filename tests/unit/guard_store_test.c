@@ -375,7 +375,7 @@ static void answers_go_on_over_files(void **state)
 {
     (void)state;
     enum { BIG = 1024 * 1024, COUNT = 11 };
-    struct buffer big CLEANUP(buffer_done);
+    struct buffer big CLEANUP(buffer_done) = {0};
     buffer_init(&big, BIG + 16);
     scratch_empty(folder);
     assert_ok(buffer_add_str(&big, "{\"x\":\"", NULL));

@@ -94,7 +94,7 @@ static void every_refusal(void **state)
 static void limits_of_the_head(void **state)
 {
     (void)state;
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     struct http_head h;
     struct problem p = {0};
     for (unsigned over = 0; over < 2; over++) {
@@ -159,7 +159,7 @@ static void problem_document(void **state)
 {
     (void)state;
     struct problem p = {404, "no_such_thing", "access", "T", "D"};
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, PROBLEM_BYTES_MAX);
     assert_ok(problem_print(&p, "r-1", &b, NULL));
     assert_slice(buffer_slice(&b), "{\"class\":\"access\",\"code\":\"no_such_thing\",\"detail\":\"D\",\"instance\":\"r-1\",\"status\":404,"

@@ -91,6 +91,11 @@ def include_offence(path, folder, line):
     return None
 
 
+# An early return ends what was not begun yet: not every compiler puts zeros there.
+NOT_BEGUN = re.compile(r"^[ ]+struct buffer [^;]*CLEANUP\([^;]*;", re.M)
+UNSET = re.compile(r"CLEANUP\(\w+\)(?!\s*=)")
+
+
 def offences(path, text):
     """(line number, rule) for each offence of the file `path`, relative to the top."""
     lines = text.split("\n")
@@ -111,6 +116,9 @@ def offences(path, text):
             banned = BANNED.search(code[number - 1])
             if banned and folder in LAYERS:
                 yield number, f"{banned.group(1)}() is banned"
+        for declared in NOT_BEGUN.finditer("\n".join(code)):
+            if UNSET.search(declared.group(0)):
+                yield "\n".join(code).count("\n", 0, declared.start()) + 1, "a buffer that ends by itself begins empty: = {0}"
     for number, line in enumerate(lines, 1):
         if PLACE in line:
             yield number, f"{PLACE} is named: the project stands alone"
@@ -155,6 +163,8 @@ def self_test():
         ("base/a.c", "    /* " + "system" + "() is banned */", False),
         ("base/a.c", "x" * 121, True),
         ("base/a.c", "\u00e5" * 120, False),
+        ("base/a.c", "    struct buffer a CLEANUP(buffer_done) = {0}, b CLEANUP(buffer_done);", True),
+        ("base/a.c", "    struct buffer a CLEANUP(buffer_done) = {0}, b CLEANUP(buffer_done) = {0};", False),
         ("base/a.c", "\tx", True),
         ("docs/a.md", "see " + PLACE + "x", True),
         ("docs/a.md", "see /works/x and the net" + "work/", False),

@@ -52,7 +52,7 @@ static void renew(struct rig *g, int site)
 {
     struct site_id id;
     struct signing_key *tls CLEANUP(signing_key_freep) = NULL;
-    struct buffer request CLEANUP(buffer_done), ask CLEANUP(buffer_done);
+    struct buffer request CLEANUP(buffer_done) = {0}, ask CLEANUP(buffer_done) = {0};
     struct certificate_facts facts;
     buffer_init(&request, RIG_TEXT);
     buffer_init(&ask, RIG_TEXT);
@@ -71,7 +71,7 @@ static void renew(struct rig *g, int site)
 /* The first entry says exactly which program runs, and with which settings. */
 static void a_start_says_what_started(struct rig *g)
 {
-    struct buffer text CLEANUP(buffer_done), program CLEANUP(buffer_done), again CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, program CLEANUP(buffer_done) = {0}, again CLEANUP(buffer_done) = {0};
     struct json *entry CLEANUP(json_freep) = NULL, *next CLEANUP(json_freep) = NULL;
     char build[64], program_hash[2 * HASH_LEN + 1], want[2 * HASH_LEN + 1], settings[2 * HASH_LEN + 1], changed[2 * HASH_LEN + 1];
     buffer_init(&text, RIG_TEXT);
@@ -100,7 +100,7 @@ static void a_start_says_what_started(struct rig *g)
 static void report_optouts(struct rig *g, int site)
 {
     struct optout_report r = {.version = 1, .at_ms = host_now_ms(host_real()), .list = sha256(slice_str("list"))};
-    struct buffer payload CLEANUP(buffer_done), body CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0}, body CLEANUP(buffer_done) = {0};
     struct envelope e CLEANUP(envelope_done);
     buffer_init(&payload, RIG_TEXT);
     buffer_init(&body, RIG_TEXT);
@@ -178,7 +178,7 @@ static void every_command_leaves_its_entry(void **state)
     /* a site that refuses says so, signed, and the log says which code */
     EXPECT(rig_query(&g, P_RESEARCHER, RESEARCHER, permit, COUNT_Q, id), 201, NULL);
     uint64_t refusing = log_size(&g);
-    struct buffer refusal CLEANUP(buffer_done);
+    struct buffer refusal CLEANUP(buffer_done) = {0};
     struct json *refused CLEANUP(json_freep) = NULL;
     buffer_init(&refusal, RIG_TEXT);
     DRIVE(COMMAND_TASK_RESULT, "site_result", rig_answer_task(&g, 0, NULL));
@@ -252,7 +252,7 @@ static void erased_texts_leave_the_log_whole(void **state)
     (void)state;
     struct rig g;
     char permit[DOCUMENT_ID_LEN + 1];
-    struct buffer entry CLEANUP(buffer_done);
+    struct buffer entry CLEANUP(buffer_done) = {0};
     buffer_init(&entry, RIG_TEXT);
     rig_open(&g, NULL);
     rig_network(&g);
@@ -273,7 +273,7 @@ static void erased_texts_leave_the_log_whole(void **state)
     EXPECT(rig_call(&g, P_RESEARCHER, HTTP_GET, "/v1/me", NULL), 401, "not_signed_in");
     EXPECT(rig_call(&g, -1, HTTP_POST, "/v1/login", "{\"account\":\"researcher\",\"password\":\"" RIG_PASSWORD "\"}"), 401, "not_signed_in");
     /* the entry is the same bytes, and the whole log still makes the root that is signed after a restart */
-    struct buffer again CLEANUP(buffer_done);
+    struct buffer again CLEANUP(buffer_done) = {0};
     buffer_init(&again, RIG_TEXT);
     assert_true(has_entry(&g, 0, "application", &again));
     assert_true(slice_equal(buffer_slice(&entry), buffer_slice(&again)));
@@ -299,7 +299,7 @@ static void erased_texts_leave_the_log_whole(void **state)
 static void the_table_is_documented(void **state)
 {
     (void)state;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 256 * 1024);
     assert_ok(host_read_file(host_real(), SOURCE_DIR "/docs/LOG.md", 256 * 1024, &text, NULL));
     const char *all = buffer_str(&text);
@@ -345,7 +345,7 @@ static void a_clock_that_jumps_is_noted(void **state)
     enum { JUMP_MS = 10 * 60 * 1000 };
     static const int64_t shifts[] = {-JUMP_MS, 0};
     struct rig g;
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct host_calls calls = *host_real()->calls;
     const struct host host = {&calls, host_real()->self};
     calls.now_ms = shifted_now_ms;

@@ -178,7 +178,7 @@ static void see(struct rig *g, int person, const char *parameters, const char *o
         EXPECT(a, 200, NULL);
         const struct json *items = json_get(a->body, "items");
         for (size_t i = 0; i < json_size(items); i++) {
-            struct buffer text CLEANUP(buffer_done);
+            struct buffer text CLEANUP(buffer_done) = {0};
             buffer_init(&text, RIG_TEXT);
             assert_true(ret->count < FOUND_MAX);
             assert_ok(json_print(json_get(json_item(items, i), "entry"), &text, NULL));

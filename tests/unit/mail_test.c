@@ -36,7 +36,7 @@ static void a_letter(void **state)
     const struct mail_order m = {.id = slice_str("n-0123456789abcdefghjkmnpqrs"), .address = slice_str("kari@example.org"), .language = slice_str("nb"),
                                  .subject = slice_str("Innsyn: en s\xC3\xB8knad med et langt emne som m\xC3\xA5 brytes over flere linjer"),
                                  .text = slice_str("En linje.\n.\nEn til.\n")};
-    struct buffer first CLEANUP(buffer_done), again CLEANUP(buffer_done);
+    struct buffer first CLEANUP(buffer_done) = {0}, again CLEANUP(buffer_done) = {0};
     buffer_init(&first, LETTER_BYTES_MAX);
     buffer_init(&again, LETTER_BYTES_MAX);
     assert_ok(letter_print(&m, "innsyn@example.org", INT64_C(1795305600000), &first, NULL));
@@ -63,7 +63,7 @@ static void orders(void **state)
 {
     (void)state;
     struct mail_order m = {.id = slice_str("n-1"), .address = slice_str("a@example.org"), .language = slice_str("en"), .subject = slice_str("s"), .text = slice_str("t")}, back;
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 1000);
     assert_ok(mail_order_encode(&m, &b, NULL));
     assert_true(mail_order_decode(buffer_slice(&b), &back));
@@ -79,7 +79,7 @@ static void every_kind_has_its_words(void **state)
     (void)state;
     unsigned kinds = 0;
     for (const char *kind; (kind = outbox_kind_at(kinds)) != NULL; kinds++) {
-        struct buffer nb CLEANUP(buffer_done), en CLEANUP(buffer_done), subject CLEANUP(buffer_done);
+        struct buffer nb CLEANUP(buffer_done) = {0}, en CLEANUP(buffer_done) = {0}, subject CLEANUP(buffer_done) = {0};
         const struct slice document = slice_str(strstr(kind, "permit_") || strcmp(kind, "remind_end") == 0 ? "p-1" : strstr(kind, "enquiry_") ? "e-1" : "a-1");
         buffer_init(&nb, MAIL_TEXT_MAX);
         buffer_init(&en, MAIL_TEXT_MAX);
@@ -93,7 +93,7 @@ static void every_kind_has_its_words(void **state)
         assert_false(slice_equal(buffer_slice(&nb), buffer_slice(&en)));
     }
     assert_true(kinds >= 24);
-    struct buffer none CLEANUP(buffer_done);
+    struct buffer none CLEANUP(buffer_done) = {0};
     buffer_init(&none, 100);
     assert_int_equal(outbox_text(slice_str("gossip"), slice_str("nb"), slice_str("a-1"), 0, "", &none, &none, NULL).code, BROKEN);
 }

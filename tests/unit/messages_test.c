@@ -28,7 +28,7 @@ static void request_round_trip_and_every_cut(void **state)
 {
     (void)state;
     struct http_request q = a_request(), got = {0};
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, HTTP_BODY_MAX + 4096);
     assert_ok(http_request_encode(&q, &b, NULL));
     assert_true(http_request_decode(buffer_slice(&b), &got));
@@ -56,7 +56,7 @@ static void request_bounds(void **state)
 {
     (void)state;
     static uint8_t many[HTTP_UPLOAD_MAX + 1];
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 2 * (size_t)HTTP_UPLOAD_MAX);
     struct http_request q = a_request(), got;
     q.body = slice_of(many, HTTP_UPLOAD_MAX);
@@ -93,7 +93,7 @@ static void reply_round_trip_and_every_cut(void **state)
     struct http_reply p = {.status = 201, .content_type = slice_str("text/plain"), .set_cookie = slice_str("clear"),
                            .location = slice_str("/v1/queries/q"), .retry_after_s = 7, .body = slice_str("hei")};
     struct http_reply got = {0};
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 4096);
     assert_ok(http_reply_encode(&p, &b, NULL));
     assert_true(http_reply_decode(buffer_slice(&b), &got));

@@ -510,7 +510,7 @@ static void rewordings_are_one_question(void **state)
             assert_true(hash_equal(&q->hash, &first->hash));
             /* Every cell has the same box too. */
             for (int cell = CELL_INSIDE; cell < 5; cell++) {
-                struct buffer a CLEANUP(buffer_done), b CLEANUP(buffer_done);
+                struct buffer a CLEANUP(buffer_done) = {0}, b CLEANUP(buffer_done) = {0};
                 int index[TABLE_DIMENSIONS_MAX] = {cell, cell < 4 ? cell : CELL_FREE, cell + 2};
                 buffer_init(&a, 8192);
                 buffer_init(&b, 8192);
@@ -534,7 +534,7 @@ static void rewordings_are_one_question(void **state)
 static void check_box(const struct dictionary *d, const char *where, const char *statistic, int a, int b, const char *want)
 {
     struct question *q CLEANUP(question_freep) = read(d, ask(0, where, statistic));
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     int index[TABLE_DIMENSIONS_MAX] = {a, b, CELL_FREE, CELL_FREE};
     buffer_init(&text, 4096);
     assert_ok(question_cell_box(q, index, &text, NULL));
@@ -577,7 +577,7 @@ static void box_texts(void **state)
     check_box(CK, "\"Odd\":[\"a,b\",\"?\",\"%;\",\"<=20\"]", COUNT, FREE, FREE, "Odd=%25%3B,<=20,%3F,a%2Cb");
     check_box(CK, "\"site\":[\"va\"]", COUNT, FREE, FREE, "");
     struct question *q CLEANUP(question_freep) = read(CK, ask(0, "", TABLE2));
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 10);
     assert_ok(buffer_add_str(&b, "kept", NULL));
     int index[TABLE_DIMENSIONS_MAX] = {0, 0}, beyond[TABLE_DIMENSIONS_MAX] = {5, 0};
@@ -598,7 +598,7 @@ static void filter_and_dimension_are_one_box(void **state)
         for (int i = 0; i < 5; i++)
             for (int j = 0; j < 5; j++) {
                 char where[256];
-                struct buffer a CLEANUP(buffer_done), b CLEANUP(buffer_done);
+                struct buffer a CLEANUP(buffer_done) = {0}, b CLEANUP(buffer_done) = {0};
                 int cell[TABLE_DIMENSIONS_MAX] = {i, j}, none[TABLE_DIMENSIONS_MAX] = {CELL_FREE, CELL_FREE, CELL_FREE, CELL_FREE};
                 if (!SEX[i])
                     continue;

@@ -42,7 +42,7 @@ static struct json *signed_answer(struct rig *g, unsigned site, const char *stat
 {
     struct envelope e;
     struct json *v = json_object();
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     struct hash h;
     buffer_init(&text, 65536);
     envelope_init(&e);
@@ -138,7 +138,7 @@ static struct json *release_entry(const struct rig *g, const struct recombined *
 
 static result check_release(const struct recombined *r, const struct json *entry, bool *same, struct why *why)
 {
-    struct buffer text CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0};
     buffer_init(&text, 65536);
     assert_ok(json_print(entry, &text, NULL));
     return recombine_check_release(r, buffer_slice(&text), same, why);

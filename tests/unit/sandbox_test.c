@@ -100,7 +100,7 @@ static int accept_one(void)
 
 static int read_a_file(void)
 {
-    struct buffer b CLEANUP(buffer_done);
+    struct buffer b CLEANUP(buffer_done) = {0};
     buffer_init(&b, 100);
     return is_ok(host_read_file(host_real(), file, 100, &b, NULL)) ? 0 : 1;
 }

@@ -104,7 +104,7 @@ static void init_makes_a_whole_folder_once(void **state)
     assert_string_equal(read.network, "demo");
     assert_string_equal(read.dir, dir);
     assert_int_equal(read.net_processes, 1);
-    struct buffer before CLEANUP(buffer_done), after CLEANUP(buffer_done);
+    struct buffer before CLEANUP(buffer_done) = {0}, after CLEANUP(buffer_done) = {0};
     buffer_init(&before, CERTIFICATE_PEM_MAX);
     buffer_init(&after, CERTIFICATE_PEM_MAX);
     assert_ok(host_read_file(host_real(), in_dir("tls/server.pem"), CERTIFICATE_PEM_MAX, &before, NULL));
@@ -163,7 +163,7 @@ static result node(void *self, unsigned level, uint64_t index, struct hash *ret,
 /* change: 1 another root, 2 the proof's first hash altered, 3 no proof */
 static result ask_checkpoint(struct signer *s, uint64_t old, uint64_t size, int change, struct buffer *to)
 {
-    struct buffer m CLEANUP(buffer_done);
+    struct buffer m CLEANUP(buffer_done) = {0};
     struct merkle_proof proof = {0};
     struct hash root;
     buffer_init(&m, 64 * 1024);
@@ -188,7 +188,7 @@ static void one_history_of_checkpoints(void **state)
 {
     (void)state;
     struct signer s;
-    struct buffer to CLEANUP(buffer_done);
+    struct buffer to CLEANUP(buffer_done) = {0};
     struct checkpoint c;
     buffer_init(&to, ANSWER_MAX);
     forget();
@@ -271,7 +271,7 @@ static void remembered_before_the_signature_leaves(void **state)
         for (int after = 0; after < 2; after++) {
             struct fault_host f;
             struct signer s, again;
-            struct buffer to CLEANUP(buffer_done);
+            struct buffer to CLEANUP(buffer_done) = {0};
             buffer_init(&to, ANSWER_MAX);
             forget();
             open_it(&s);
@@ -300,7 +300,7 @@ static void print_trust(const struct signer *s, int version, const char *network
     char vkey[VKEY_TEXT_MAX + 1], issued[INSTANT_TEXT_SIZE];
     struct json *t CLEANUP(json_freep) = json_object();
     struct json *root = json_object(), *roots = json_array(), *officers = json_array(), *holders = json_array(), *sites = json_array();
-    struct buffer payload CLEANUP(buffer_done);
+    struct buffer payload CLEANUP(buffer_done) = {0};
     struct envelope e CLEANUP(envelope_done);
     buffer_init(&payload, TRUST_BYTES_MAX);
     envelope_init(&e);
@@ -346,7 +346,7 @@ static void print_trust(const struct signer *s, int version, const char *network
 
 static void give_trust(struct signer *s, int version)
 {
-    struct buffer text CLEANUP(buffer_done), to CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, to CLEANUP(buffer_done) = {0};
     struct why why = {0};
     buffer_init(&text, ANSWER_MAX);
     buffer_init(&to, ANSWER_MAX);
@@ -360,7 +360,7 @@ static void trust_never_goes_back_and_names_our_keys(void **state)
 {
     (void)state;
     struct signer s;
-    struct buffer first CLEANUP(buffer_done), text CLEANUP(buffer_done), to CLEANUP(buffer_done);
+    struct buffer first CLEANUP(buffer_done) = {0}, text CLEANUP(buffer_done) = {0}, to CLEANUP(buffer_done) = {0};
     buffer_init(&first, ANSWER_MAX);
     buffer_init(&text, ANSWER_MAX);
     buffer_init(&to, ANSWER_MAX);
@@ -390,7 +390,7 @@ static void tasks_are_read_before_they_are_sealed(void **state)
 {
     (void)state;
     struct signer s;
-    struct buffer text CLEANUP(buffer_done), to CLEANUP(buffer_done);
+    struct buffer text CLEANUP(buffer_done) = {0}, to CLEANUP(buffer_done) = {0};
     int64_t now = host_now_ms(host_real());
     buffer_init(&text, ANSWER_MAX);
     buffer_init(&to, ANSWER_MAX);
@@ -478,7 +478,7 @@ static void live_only_with_every_signature(void **state)
     give_trust(&s, 1);
     for (unsigned i = 0; i < COUNT_OF(rows); i++) {
         struct envelope e CLEANUP(envelope_done), sealed CLEANUP(envelope_done);
-        struct buffer permit CLEANUP(buffer_done), status CLEANUP(buffer_done), m CLEANUP(buffer_done), to CLEANUP(buffer_done);
+        struct buffer permit CLEANUP(buffer_done) = {0}, status CLEANUP(buffer_done) = {0}, m CLEANUP(buffer_done) = {0}, to CLEANUP(buffer_done) = {0};
         struct why why = {0};
         buffer_init(&permit, ANSWER_MAX);
         buffer_init(&status, ANSWER_MAX);
@@ -517,7 +517,7 @@ static void certificates_name_the_site_of_the_request(void **state)
 {
     (void)state;
     struct signer s;
-    struct buffer request CLEANUP(buffer_done), m CLEANUP(buffer_done), to CLEANUP(buffer_done);
+    struct buffer request CLEANUP(buffer_done) = {0}, m CLEANUP(buffer_done) = {0}, to CLEANUP(buffer_done) = {0};
     struct site_id va;
     struct certificate_facts facts;
     buffer_init(&request, CERTIFICATE_PEM_MAX);
@@ -549,7 +549,7 @@ static void nothing_else_is_taken(void **state)
 {
     (void)state;
     struct signer s;
-    struct buffer to CLEANUP(buffer_done);
+    struct buffer to CLEANUP(buffer_done) = {0};
     buffer_init(&to, ANSWER_MAX);
     open_it(&s);
     for (uint16_t kind = 0; kind < 64; kind++) {

@@ -186,7 +186,7 @@ static void try_cell(struct rig *g, enum application_state s, enum step step, si
         EXPECT(a, 403, "wrong_role");
     } else if (!row || !(row->actors & actor)) {
         EXPECT(a, 409, "conflict");
-        struct buffer list CLEANUP(buffer_done);
+        struct buffer list CLEANUP(buffer_done) = {0};
         buffer_init(&list, 1024);
         assert_ok(workflow_allowed(s, actor, &list, NULL));
         assert_slice(json_text(json_get(a->body, "allowed")), list.len ? buffer_str(&list) : "nothing");
