@@ -327,7 +327,7 @@ static double nested(unsigned runs, struct defences on, uint64_t seed, double *r
         site_init(&s, &p, on);
         for (unsigned t = 0; t <= 3; t++) {
             char statistic[256];
-            unsigned cells = t < 3 ? AGES >> t : 1, used = t == 0 ? AGES - 1 : cells;
+            unsigned cells = t < 3 ? (unsigned)AGES >> t : 1, used = t == 0 ? AGES - 1 : cells;
             snprintf(statistic, sizeof statistic, "{\"table\":{\"by\":[%s%s\"zip\",\"secret\"]}}", t < 3 ? tables[t] : "", t < 3 ? "," : "");
             struct said_so so = site_ask(&s, 1, "", statistic);
             charge += so.charge * ZIPS;
