@@ -10,6 +10,7 @@ from subtracting import county_targets
 
 BIN_MOST, SIGMA2, RHO = 30, 100, 0.005
 QUESTIONS_A_PERMIT, QUESTIONS_A_YEAR = 20, 200
+ORDERS_A_PERMIT = 3
 
 
 # --- profile dp -----------------------------------------------------------------------------------------
@@ -154,10 +155,11 @@ def a24(f, report, orders):
     most, least_off, none = 0, math.inf, 0
     for site in f.permitted:
         means = means_of(said, site, 0)
-        none += len(means) != len(EDGES) or None in means
+        given = [m for m in means if m is not None]  # a mean that rules withhold is none that moved; most must be there
+        none += len(means) != len(EDGES) or len(given) < (len(EDGES) + 1) // 2
         for text, m in zip(EDGES, means):
             if site[0] == "d" and m is not None:
-                most = max(most, abs(m - means[0]))
+                most = max(most, abs(m - given[0]))
             elif site[0] == "o" and abs(float(text)) > 100:
                 least_off = min(least_off, abs(m - means[0]))
     small = 5 / math.sqrt(IN_AN_EDGE)
@@ -166,7 +168,7 @@ def a24(f, report, orders):
     refused(f, report)
     draw, distinct = random.Random(24), {"d": set(), "o": set()}
     for n in range(orders):
-        if n % 10 == 9:  # each question costs, of each edition
+        if n % ORDERS_A_PERMIT == ORDERS_A_PERMIT - 1:  # each edition is charged anew, and more where a permit saw another
             f.new_permit("edges", "do")
         old = f.editions(f.sites("d"))
         for site in f.sites("d"):
